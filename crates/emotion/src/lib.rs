@@ -1,0 +1,19 @@
+//! The words of the domain: labels, modalities, samples, predictions, scores, manifests.
+//!
+//! No files, no tensors, no threads: everything here can be built by hand in a test, compared and serialized.
+
+mod inputs;
+mod label;
+mod manifest;
+mod modality;
+mod prediction;
+mod sample;
+mod score;
+
+pub use inputs::{FaceInput, Inputs, TextInput, VoiceInput};
+pub use label::{LabelError, LabelSet, canonical_emotion};
+pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split};
+pub use modality::{Modalities, Modality, ModalityError};
+pub use prediction::{Prediction, PromptUse};
+pub use sample::{Frames, LogMel, Sample, Voice};
+pub use score::{Confusion, Scores};

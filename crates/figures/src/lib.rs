@@ -1,0 +1,1 @@
+//! Figures from numbers, on screen and on paper.

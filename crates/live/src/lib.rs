@@ -1,0 +1,1 @@
+//! Emotion models on a running camera and microphone.

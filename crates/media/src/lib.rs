@@ -1,0 +1,1 @@
+//! Media files and devices in, samples out.

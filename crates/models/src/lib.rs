@@ -1,0 +1,1 @@
+//! Emotion models: samples in, predictions out.

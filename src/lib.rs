@@ -1,0 +1,1 @@
+//! Limbic, the app.

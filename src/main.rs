@@ -1,0 +1,2 @@
+//! Limbic.
+fn main() {}
