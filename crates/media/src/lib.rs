@@ -1,1 +1,12 @@
 //! Media files and devices in, samples out.
+//!
+//! A clip is decoded once, straight into what a model needs to see; prepared samples are kept in a [`SampleCache`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod decode;
+mod error;
+mod resample;
+
+pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
+pub use error::MediaError;
