@@ -1,0 +1,198 @@
+//! Which column of a list means what.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::DatasetError;
+
+/// Header names by role; a role without a name is recognized by the words that datasets use for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ColumnMap {
+    /// The clip's file.
+    pub path: Option<String>,
+    /// Its class.
+    pub label: Option<String>,
+    /// Train, val or test, or the number of a fold.
+    pub split: Option<String>,
+    /// Who speaks.
+    pub speaker: Option<String>,
+    /// Transcript or caption.
+    pub text: Option<String>,
+    /// Left, top, width and height of the face in pixels.
+    pub face: Option<[String; 4]>,
+}
+
+const PATH: &[&str] = &[
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "clip",
+    "clip_path",
+    "clip_name",
+    "clip_file",
+    "video",
+    "video_path",
+    "video_name",
+    "video_file",
+    "video_filename",
+    "audio",
+    "audio_path",
+    "audio_file",
+    "wav",
+    "media",
+    "image",
+    "image_path",
+    "image_name",
+    "img",
+    "name",
+    "clip_id",
+    "video_id",
+    "utterance_id",
+    "sample",
+    "id",
+];
+const LABEL: &[&str] = &[
+    "label",
+    "emotion",
+    "class",
+    "emotion_label",
+    "label_name",
+    "class_name",
+    "emotion_name",
+    "category",
+    "expression",
+    "target",
+    "gold",
+    "sentiment",
+    "labels",
+    "emotions",
+    "annotation",
+];
+const SPLIT: &[&str] = &["split", "set", "partition", "subset", "part", "usage", "phase", "fold"];
+const SPEAKER: &[&str] = &[
+    "speaker",
+    "speaker_id",
+    "actor",
+    "actor_id",
+    "subject",
+    "subject_id",
+    "person",
+    "person_id",
+    "participant",
+    "participant_id",
+    "identity",
+    "spk",
+    "spk_id",
+];
+const TEXT: &[&str] = &[
+    "text",
+    "transcript",
+    "transcription",
+    "caption",
+    "utterance",
+    "sentence",
+    "subtitle",
+    "subtitles",
+    "words",
+    "description",
+];
+const FACE: [&[&str]; 4] = [
+    &["face_x", "bbox_x", "box_x", "x", "left", "face_left", "x_px", "face_x_px"],
+    &["face_y", "bbox_y", "box_y", "y", "top", "face_top", "y_px", "face_y_px"],
+    &["face_width", "face_w", "bbox_w", "bbox_width", "box_width", "box_w", "width", "w", "width_px", "face_width_px"],
+    &[
+        "face_height",
+        "face_h",
+        "bbox_h",
+        "bbox_height",
+        "box_height",
+        "box_h",
+        "height",
+        "h",
+        "height_px",
+        "face_height_px",
+    ],
+];
+
+/// Positions of the roles in a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub path: usize,
+    pub label: usize,
+    pub split: Option<usize>,
+    pub speaker: Option<usize>,
+    pub text: Option<usize>,
+    pub face: Option<[usize; 4]>,
+}
+
+impl Columns {
+    /// Finds the roles in `header`, the column names of the list at `list`.
+    pub fn locate(header: &[String], map: &ColumnMap, list: &Path) -> Result<Self, DatasetError> {
+        let found = || match header {
+            [] => "none".to_owned(),
+            names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+        };
+        let plain: Vec<String> = header.iter().map(|name| plain_name(name)).collect();
+        let asked = |role, name: &String| {
+            plain.iter().position(|column| *column == plain_name(name)).ok_or_else(|| DatasetError::UnknownColumn {
+                role,
+                name: name.clone(),
+                found: found(),
+                path: list.to_owned(),
+            })
+        };
+        let mut taken = Vec::new();
+        let mut pick = |role, name: &Option<String>, words: &[&str]| -> Result<Option<usize>, DatasetError> {
+            let column_idx = match name {
+                Some(name) => Some(asked(role, name)?),
+                None => words.iter().find_map(|word| plain.iter().position(|column| column == word)),
+            };
+            let column_idx = column_idx.filter(|column_idx| name.is_some() || !taken.contains(column_idx));
+            taken.extend(column_idx);
+            Ok(column_idx)
+        };
+        let path = pick("path", &map.path, PATH)?;
+        let label = pick("label", &map.label, LABEL)?;
+        let split = pick("split", &map.split, SPLIT)?;
+        let speaker = pick("speaker", &map.speaker, SPEAKER)?;
+        let text = pick("text", &map.text, TEXT)?;
+        let names = map.face.clone().map(|names| names.map(Some)).unwrap_or_default();
+        let mut face = [None; 4];
+        for (side, (name, words)) in names.iter().zip(FACE).enumerate() {
+            face[side] = pick("face box", name, words)?;
+        }
+        let missing = |role| DatasetError::NoColumn { role, found: found(), path: list.to_owned() };
+        Ok(Self {
+            path: path.ok_or_else(|| missing("path"))?,
+            label: label.ok_or_else(|| missing("label"))?,
+            split,
+            speaker,
+            text,
+            face: if let [Some(x), Some(y), Some(width), Some(height)] = face {
+                Some([x, y, width, height])
+            } else {
+                None
+            },
+        })
+    }
+
+    /// Other columns that could as well be the label, each in quotes.
+    pub fn rivals(&self, header: &[String]) -> Vec<String> {
+        let taken = [Some(self.path), Some(self.label), self.split, self.speaker, self.text];
+        let free = header.iter().enumerate().filter(|(column_idx, _)| !taken.contains(&Some(*column_idx)));
+        free.filter(|(_, name)| LABEL.contains(&plain_name(name).as_str()))
+            .map(|(_, name)| format!("{name:?}"))
+            .collect()
+    }
+}
+
+/// `Clip Name`, `clip-name` and `CLIP_NAME` are one.
+fn plain_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
+}

@@ -1,0 +1,425 @@
+//! Layouts of datasets, built in a folder of their own, and what becomes of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use emotion::{FaceSource, Manifest, Split};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder with `files`: name and content.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+fn import_files(files: &[(&str, &str)]) -> Result<Manifest, DatasetError> {
+    import(folder(files).path(), &Options::default())
+}
+
+/// Clips as `id=label`, in order; then problems must contain each of `problems`, in order, and be as many.
+#[track_caller]
+fn check(files: &[(&str, &str)], clips: &[&str], problems: &[&str]) -> Manifest {
+    let manifest = import_files(files).unwrap();
+    let found: Vec<String> =
+        manifest.clips.iter().map(|clip| format!("{}={}", clip.id, manifest.labels.name(clip.label))).collect();
+    assert_eq!(found, clips, "problems: {:#?}", manifest.problems);
+    let reasons: Vec<String> =
+        manifest.problems.iter().map(|problem| format!("{}: {}", problem.path.display(), problem.reason)).collect();
+    assert_eq!(reasons.len(), problems.len(), "{reasons:#?}");
+    for (reason, part) in reasons.iter().zip(problems) {
+        assert!(reason.contains(part), "{reason:?} should contain {part:?}");
+    }
+    assert!(!manifest.protocol.is_empty());
+    manifest
+}
+
+#[track_caller]
+fn check_error(files: &[(&str, &str)], parts: &[&str]) {
+    let error = import_files(files).unwrap_err().to_string();
+    for part in parts {
+        assert!(error.contains(part), "{error:?} should contain {part:?}");
+    }
+}
+
+const A: (&str, &str) = ("a.mp4", "");
+const B: (&str, &str) = ("b.mp4", "");
+const TWO: [&str; 2] = ["a.mp4=anger", "b.mp4=fear"];
+
+#[test]
+fn lists_are_read_however_they_are_written() {
+    for list in [
+        "path,label\na.mp4,anger\nb.mp4,fear\n",
+        "path,label\r\na.mp4,anger\r\nb.mp4,fear",
+        "\u{feff}path,label\na.mp4,anger\nb.mp4,fear\n",
+        "path;label\na.mp4;anger\nb.mp4;fear\n",
+        "path\tlabel\na.mp4\tanger\nb.mp4\tfear\n",
+        "\"path\",\"label\"\n\"a.mp4\",\"anger\"\n\"b.mp4\",\"fear\"\n",
+        " File Name , Emotion \n a.mp4 , anger \n b.mp4 , fear \n,\n\n",
+        "idx,VIDEO-NAME,Class\n0,a.mp4,anger\n1,b.mp4,fear\n",
+        "clip,emotion\n./a.mp4,anger\nb,fear\n",
+        "clip,emotion\nA.MP4,anger\nC:\\data\\b.mp4,fear\n",
+    ] {
+        check(&[A, B, ("labels.csv", list)], &TWO, &[]);
+        check(&[A, B, ("my list.tsv", list)], &TWO, &[]);
+    }
+}
+
+#[test]
+fn columns_carry_split_speaker_text_and_box() {
+    let list = "clip,emotion,set,actor,utterance,x,y,w,h\n\
+                a.mp4,anger,train,03,\"so, \"\"what\"\"\nnow\",1,2,30,40.5\n\
+                b.mp4,fear,dev,04,,1,2,30,40\n\
+                c.mp4,fear,test,05,x,1,2,30,40\n";
+    let manifest =
+        check(&[A, B, ("c.mp4", ""), ("labels.csv", list)], &["a.mp4=anger", "b.mp4=fear", "c.mp4=fear"], &[]);
+    let [a, b, c] = manifest.clips.as_slice() else { panic!("three clips") };
+    assert_eq!((a.split, b.split, c.split), (Split::Train, Split::Val, Split::Test));
+    assert_eq!((a.speaker.as_deref(), a.text.as_deref()), (Some("03"), Some("so, \"what\"\nnow")));
+    assert_eq!(b.text, None);
+    assert_eq!(a.face.map(|face| (face.x_px, face.height_px)), Some((1.0, 40.5)));
+    assert_eq!(manifest.faces, FaceSource::Boxes);
+    assert!(manifest.protocol.starts_with("as the dataset gives it; 1 train, 1 val, 1 test"), "{}", manifest.protocol);
+}
+
+#[test]
+fn what_cannot_be_used_is_listed_and_skipped() {
+    let list = "path,label,text\n\
+                a.mp4,anger,caf\n\
+                gone.mp4,fear,\n\
+                b.mp4,fear,\n\
+                ,fear,\n\
+                c.mp4,,\n\
+                b.mp4,fear,again\n\
+                d.mp4,anger,\n\
+                d.mp4,fear,\n";
+    check(
+        &[A, B, ("c.mp4", ""), ("d.mp4", ""), ("labels.csv", list)],
+        &TWO,
+        &[
+            "gone.mp4: file of line 3 is missing",
+            "line 5 names no file",
+            "c.mp4: no label in line 6",
+            "b.mp4: listed 2 times: the first row is kept",
+            "d.mp4: listed 2 times, as anger and fear: left out",
+        ],
+    );
+}
+
+#[test]
+fn files_of_one_name_in_two_folders_stay_apart() {
+    let files = [("x/a.mp4", ""), ("y/a.mp4", ""), ("y/b.mp4", "")];
+    let with = |list| [files[0], files[1], files[2], ("labels.csv", list)];
+    check(&with("path,label\nx/a.mp4,anger\ny/a.mp4,fear\n"), &["x/a.mp4=anger", "y/a.mp4=fear"], &[]);
+    check(
+        &with("path,label\nx/a,anger\na.mp4,fear\nb,fear\n"),
+        &["x/a.mp4=anger", "y/b.mp4=fear"],
+        &["a.mp4: line 3 can mean 2 files (x/a.mp4, y/a.mp4)"],
+    );
+}
+
+#[test]
+fn spellings_of_emotions_become_one_and_it_is_said() {
+    let c = ("c.mp4", "");
+    check(
+        &[A, B, c, ("labels.csv", "path,label\na.mp4,Happy\nb.mp4,joy\nc.mp4,sadness\n")],
+        &["a.mp4=happiness", "b.mp4=happiness", "c.mp4=sadness"],
+        &["\"Happy\" (1), \"joy\" (1) is read as happiness"],
+    );
+    // With one unknown name the set is the dataset's own: only the case is unified.
+    check(
+        &[A, B, c, ("labels.csv", "path,label\na.mp4,Happy\nb.mp4,Bored\nc.mp4,happy\n")],
+        &["a.mp4=Happy", "b.mp4=Bored", "c.mp4=Happy"],
+        &["\"happy\" (1) is read as Happy"],
+    );
+    let manifest = check(
+        &[A, B, c, ("labels.csv", "path,label\na.mp4,10\nb.mp4,2\nc.mp4,2.0\n")],
+        &["a.mp4=10", "b.mp4=2", "c.mp4=2"],
+        &["labels are numbers"],
+    );
+    assert_eq!(manifest.labels.names(), ["2", "10"]);
+}
+
+#[test]
+fn broken_encoding_costs_no_row() {
+    let folder = folder(&[A, B]);
+    fs::write(folder.path().join("labels.csv"), b"path,label,text\na.mp4,anger,caf\xE9\nb.mp4,fear,\xC3\xBC\n")
+        .unwrap();
+    let manifest = import(folder.path(), &Options::default()).unwrap();
+    let texts: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.text.as_deref()).collect();
+    assert_eq!(texts, ["café", "ü"]);
+    assert!(manifest.problems[0].reason.contains("not UTF-8, read as Latin-1: 1"));
+}
+
+#[test]
+fn an_open_quote_is_noticed() {
+    let list = "path,label,text\na.mp4,anger,x\nb.mp4,fear,\"oh\nc.mp4,fear,y\n";
+    check(&[A, B, ("c.mp4", ""), ("labels.csv", list)], &TWO, &["opened in line 3 is not closed; rows lost in it: 1"]);
+}
+
+#[test]
+fn one_list_per_split_is_one_dataset() {
+    let manifest = check(
+        &[
+            A,
+            B,
+            ("c.mp4", ""),
+            ("train.csv", "path,label\na.mp4,anger\n"),
+            ("dev.csv", "path,label\nb.mp4,fear\n"),
+            ("test.csv", "path,label\nc.mp4,fear\n"),
+        ],
+        &["b.mp4=fear", "c.mp4=fear", "a.mp4=anger"],
+        &[],
+    );
+    assert_eq!(
+        manifest.clips.iter().map(|clip| clip.split).collect::<Vec<_>>(),
+        [Split::Val, Split::Test, Split::Train]
+    );
+}
+
+#[test]
+fn a_list_is_imported_by_itself_and_by_named_columns() {
+    let folder = folder(&[A, B, ("x.csv", "q,r\na.mp4,anger\nb.mp4,fear\n"), ("y.csv", "")]);
+    let columns = ColumnMap { path: Some("Q".into()), label: Some("r".into()), ..Default::default() };
+    let options = Options { columns, ..Default::default() };
+    let manifest = import(&folder.path().join("x.csv"), &options).unwrap();
+    assert_eq!((manifest.clips.len(), manifest.root.as_path()), (2, folder.path()));
+    let columns = ColumnMap { label: Some("s".into()), ..options.columns };
+    let error = import(&folder.path().join("x.csv"), &Options { columns, ..Default::default() }).unwrap_err();
+    assert!(error.to_string().contains("\"s\"") && error.to_string().contains("\"q\", \"r\""), "{error}");
+}
+
+#[test]
+fn class_folders_label_what_is_below_them() {
+    let manifest = check(
+        &[
+            ("anger/a.mp4", ""),
+            ("anger/deep/a.wav", ""),
+            ("fear/b.JPG", ""),
+            ("fear/b.txt", "\u{feff} a  dark\nnight "),
+            ("fear/.hidden.mp4", ""),
+            ("__MACOSX/fear/b.mp4", ""),
+            ("readme.md", ""),
+            ("stray.mp4", ""),
+        ],
+        &["anger/a.mp4=anger", "anger/deep/a.wav=anger", "fear/b.JPG=fear"],
+        &["stray.mp4: outside the class folders"],
+    );
+    assert_eq!(manifest.clips[2].text.as_deref(), Some("a dark night"));
+    assert_eq!(manifest.importer, "folders");
+}
+
+#[test]
+fn split_folders_hold_class_folders() {
+    let files = [("train/joy/a.mp4", ""), ("train/sad/b.mp4", ""), ("valid/joy/c.mp4", ""), ("Test/sad/d.mp4", "")];
+    let manifest = check(
+        &files,
+        &[
+            "Test/sad/d.mp4=sadness",
+            "train/joy/a.mp4=happiness",
+            "train/sad/b.mp4=sadness",
+            "valid/joy/c.mp4=happiness",
+        ],
+        &["\"joy\" (2) is read as happiness"],
+    );
+    let splits: Vec<_> = manifest.clips.iter().map(|clip| clip.split).collect();
+    assert_eq!(splits, [Split::Test, Split::Train, Split::Train, Split::Val]);
+}
+
+#[test]
+fn a_folder_around_the_dataset_is_seen_through() {
+    let ids = |files: &[(&str, &str)]| -> Vec<String> {
+        import_files(files).unwrap().clips.into_iter().map(|clip| clip.id).collect()
+    };
+    assert_eq!(ids(&[("set/anger/a.mp4", ""), ("set/fear/b.mp4", "")]), ["anger/a.mp4", "fear/b.mp4"]);
+    assert_eq!(ids(&[("s/labels.csv", "path,label\na.mp4,x\nb.mp4,y"), ("s/a.mp4", ""), ("s/b.mp4", "")]).len(), 2);
+}
+
+#[test]
+fn a_loose_list_beside_class_folders_does_not_hide_them() {
+    let files = [("anger/a.mp4", ""), ("fear/b.mp4", ""), ("notes.csv", "who,when\nme,now\n")];
+    check(&files, &["anger/a.mp4=anger", "fear/b.mp4=fear"], &[]);
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    check_error(&[], &["the folder is empty", "one folder of clips per class"]);
+    check_error(&[("a.txt", ""), ("b.txt", ""), ("c.pdf", "")], &["only 2 .txt and 1 .pdf files", "labels.csv"]);
+    check_error(&[A, B], &["2 clips, but nothing that labels them"]);
+    check_error(&[("anger/a.mp4", ""), ("anger/b.mp4", "")], &["all clips have the label \"anger\""]);
+    check_error(&[A, ("labels.csv", "path,mood\na.mp4,x\n")], &["no label column", "\"path\", \"mood\"", "rename"]);
+    check_error(&[A, ("labels.csv", "what,label\na.mp4,x\n")], &["no path column", "\"what\", \"label\""]);
+    check_error(&[A, ("labels.csv", "path,label\n")], &["no rows"]);
+    check_error(&[A, ("labels.csv", "")], &["no rows"]);
+    check_error(
+        &[A, ("labels.csv", "path,label\nx.mp4,a\ny.mp4,b\n")],
+        &["none of 2 clips", "file of line 2 is missing"],
+    );
+    check_error(&[A, B, ("labels.csv", "path,label\na.mp4,0.4\nb.mp4,-1.2\n")], &["measurements", "-1.2"]);
+    check_error(&[A, ("x.csv", "path,label\n"), ("y.csv", "path,label\n")], &["x.csv, y.csv"]);
+    let root = folder(&[("a.txt", ""), ("anger/a.mp4", ""), ("fear/a.mp4", "")]);
+    let fails = |path: &Path, options: &Options| import(path, options).unwrap_err().to_string();
+    assert!(fails(&root.path().join("gone"), &Options::default()).contains("no such folder"));
+    assert!(fails(&root.path().join("a.txt"), &Options::default()).contains("a dataset is a folder"));
+    let options = Options { importer: Some("xls".into()), ..Default::default() };
+    assert!(fails(root.path(), &options).contains("there are csv, folders"));
+    let options = Options { faces: FaceSource::Boxes, ..Default::default() };
+    assert!(fails(root.path(), &options).contains("face_width"));
+}
+
+/// `n_speakers` × `n_each` clips of two classes; `extra` is appended to each row by clip number.
+fn many(n_speakers: usize, n_each: usize, header: &str, extra: impl Fn(usize) -> String) -> Manifest {
+    let root = folder(&[]);
+    let mut list = format!("path,label,speaker{header}\n");
+    for clip in 0..n_speakers * n_each {
+        fs::write(root.path().join(format!("{clip:03}.wav")), "").unwrap();
+        let speaker = if n_speakers == 1 { String::new() } else { format!("s{}", clip / n_each) };
+        list += &format!("{clip:03}.wav,{},{speaker}{}\n", ["happiness", "fear"][clip % 2], extra(clip));
+    }
+    fs::write(root.path().join("labels.csv"), list).unwrap();
+    import(root.path(), &Options { seed: 3, ..Default::default() }).unwrap()
+}
+
+fn sizes(manifest: &Manifest) -> [usize; 3] {
+    Split::ALL.map(|split| manifest.split(split).count())
+}
+
+#[track_caller]
+fn check_speakers_apart(manifest: &Manifest) {
+    let speakers = |split| manifest.split(split).filter_map(|clip| clip.speaker.clone()).collect::<BTreeSet<_>>();
+    let [train, val, test] = Split::ALL.map(speakers);
+    assert!(train.is_disjoint(&val) && train.is_disjoint(&test) && val.is_disjoint(&test));
+    assert!(!train.is_empty() && !val.is_empty() && !test.is_empty());
+}
+
+#[test]
+fn speakers_are_in_one_part_only() {
+    let manifest = many(10, 6, "", |_| String::new());
+    assert_eq!(sizes(&manifest), [42, 6, 12]);
+    assert_eq!(manifest.class_counts(Split::Test), [6, 6]);
+    check_speakers_apart(&manifest);
+    assert!(manifest.protocol.contains("speaker-independent"), "{}", manifest.protocol);
+    check_speakers_apart(&many(3, 4, "", |_| String::new()));
+}
+
+#[test]
+fn without_speakers_each_class_is_divided_and_it_is_said() {
+    let manifest = many(1, 60, "", |_| String::new());
+    assert_eq!(sizes(&manifest), [42, 6, 12]);
+    assert_eq!(manifest.class_counts(Split::Val), [3, 3]);
+    assert!(manifest.protocol.contains("no speakers are known"), "{}", manifest.protocol);
+    let two = many(2, 30, "", |_| String::new());
+    assert!(two.protocol.contains("only 2 speakers"), "{}", two.protocol);
+}
+
+#[test]
+fn splits_depend_on_the_seed_and_not_on_the_order() {
+    let names: Vec<(String, &str)> = (0..40).map(|n| (format!("{}/{n}.wav", ["joy", "fear"][n % 2]), "")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+    let root = folder(&files);
+    let splits = |path: &Path, seed| -> Vec<(String, Split)> {
+        let mut manifest = import(path, &Options { seed, ..Default::default() }).unwrap();
+        manifest.clips.sort_by(|a, b| a.id.cmp(&b.id));
+        manifest.clips.into_iter().map(|clip| (clip.id, clip.split)).collect()
+    };
+    let by_folder = splits(root.path(), 1);
+    assert_ne!(by_folder, splits(root.path(), 2));
+    let rows: Vec<String> =
+        files.iter().rev().map(|(name, _)| format!("{name},{}", name.split('/').next().unwrap())).collect();
+    fs::write(root.path().join("labels.csv"), format!("path,label\n{}", rows.join("\n"))).unwrap();
+    assert_eq!(by_folder, splits(root.path(), 1));
+}
+
+#[test]
+fn missing_parts_are_taken_from_train() {
+    let train_test = many(10, 6, ",split", |clip| if clip < 48 { ",train".into() } else { ",test".into() });
+    assert_eq!(sizes(&train_test), [42, 6, 12]);
+    check_speakers_apart(&train_test);
+    assert!(train_test.protocol.contains("held out of train"), "{}", train_test.protocol);
+    let train_val = many(10, 6, ",split", |clip| if clip < 48 { ",train".into() } else { ",val".into() });
+    assert_eq!(sizes(&train_val), [42, 6, 12]);
+    assert!(train_val.protocol.contains("its val is scored as test"), "{}", train_val.protocol);
+    let train_only = many(10, 6, ",split", |_| ",train".into());
+    assert_eq!(sizes(&train_only), [42, 6, 12]);
+    assert_eq!(sizes(&many(2, 5, ",split", |_| ",test".into())), [0, 0, 10]);
+}
+
+#[test]
+fn folds_become_parts() {
+    let manifest = many(5, 4, ",fold", |clip| format!(",{}", clip / 4 + 1));
+    assert_eq!(sizes(&manifest), [12, 4, 4]);
+    assert!(manifest.protocol.contains("fold 5 is test, fold 4 is val"), "{}", manifest.protocol);
+}
+
+#[test]
+fn speakers_in_two_given_parts_are_reported() {
+    let manifest = many(2, 6, ",split", |clip| format!(",{}", ["train", "val", "test"][clip % 3]));
+    assert!(manifest.problems[0].reason.contains("both in test and in train or val: 2"));
+    let unknown = many(2, 6, ",split", |clip| format!(",{}", ["train", "val", "test", "foo"][clip % 4]));
+    assert_eq!(unknown.clips.len(), 9);
+    assert!(unknown.problems[0].reason.contains("\"foo\""), "{:?}", unknown.problems);
+}
+
+#[test]
+fn manifests_survive_a_move_of_their_project() {
+    let home = folder(&[("p/data/anger/a.mp4", ""), ("p/data/fear/b.mp4", ""), ("elsewhere/x", "")]);
+    let old = home.path().join("p");
+    let manifest = import(&old.join("data"), &Options::default()).unwrap();
+    for at in ["data/manifest.json", "out/manifest.json", "manifest.json"] {
+        save(&manifest, &old.join(at)).unwrap();
+        assert_eq!(load(&old.join(at)).unwrap(), manifest);
+    }
+    // Far apart: absolute, so that moving the manifest alone does no harm.
+    save(&manifest, &home.path().join("a/b/c/manifest.json")).unwrap();
+    fs::rename(home.path().join("a"), home.path().join("z")).unwrap();
+    assert_eq!(load(&home.path().join("z/b/c/manifest.json")).unwrap(), manifest);
+    // In one project: relative across several levels.
+    fs::write(old.join("limbic.toml"), "").unwrap();
+    save(&manifest, &old.join("datasets/d/manifest.json")).unwrap();
+    let new = home.path().join("q");
+    fs::rename(&old, &new).unwrap();
+    for at in ["data/manifest.json", "out/manifest.json", "manifest.json", "datasets/d/manifest.json"] {
+        let moved = load(&new.join(at)).unwrap();
+        assert_eq!(moved.root, new.join("data"), "{at}");
+        assert_eq!(moved.clips, manifest.clips);
+    }
+    let left: Vec<_> = fs::read_dir(new.join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["manifest.json"], "no temporary file stays");
+}
+
+#[test]
+fn damaged_and_newer_manifests_are_told_apart() {
+    let root = folder(&[("bad.json", "{\"format\":1"), ("new.json", "{\"format\":99}"), ("other.json", "[1]")]);
+    let message = |name: &str| load(&root.path().join(name)).unwrap_err().to_string();
+    assert!(message("bad.json").contains("not a manifest, or a damaged one"));
+    assert!(message("other.json").contains("not a manifest"));
+    assert!(message("new.json").contains("update Limbic"));
+    assert!(message("gone.json").contains("cannot read"));
+    let manifest = Manifest::new("m", "csv", root.path(), emotion::LabelSet::basic(2));
+    assert!(matches!(save(&manifest, &root.path().join("bad.json/m.json")), Err(DatasetError::Write { .. })));
+}
+
+#[test]
+fn twenty_thousand_rows_are_quick() {
+    let root = folder(&[]);
+    let mut list = "path,label,speaker\n".to_owned();
+    for clip in 0..20_000 {
+        fs::write(root.path().join(format!("{clip}.mp4")), "").unwrap();
+        // Without extension, so that the folder has to be searched.
+        list += &format!("{clip},{},{}\n", clip % 7, clip % 500);
+    }
+    fs::write(root.path().join("labels.csv"), list).unwrap();
+    let begin = std::time::Instant::now();
+    let manifest = import(root.path(), &Options::default()).unwrap();
+    save(&manifest, &root.path().join("manifest.json")).unwrap();
+    assert_eq!(load(&root.path().join("manifest.json")).unwrap(), manifest);
+    assert_eq!(sizes(&manifest), [14_000, 2_000, 4_000]);
+    assert!(begin.elapsed().as_secs_f64() < 3.0, "{:?}", begin.elapsed());
+}
