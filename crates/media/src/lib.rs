@@ -6,7 +6,13 @@
 
 mod decode;
 mod error;
+mod face;
+mod fbank;
+mod prepare;
 mod resample;
 
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use error::MediaError;
+pub use face::{Face, FaceFinder, crop_face};
+pub use fbank::log_mel;
+pub use prepare::{Prepared, Request, frames_from_crops, prepare, voice_from_samples};

@@ -1,0 +1,455 @@
+//! From a file to the sample that a model needs: decoded once, frames picked, face cut out, sound cut and transformed.
+//! Memory does not grow with the length of the clip. Left out: voice activity; a silent track is a voice.
+
+use std::path::Path;
+
+use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice, VoiceInput};
+
+use crate::decode::{Decoded, Mono, Scaler, Source, Tracks};
+use crate::face::{Face, FaceFinder, crop_face};
+use crate::fbank::{log_mel, window_and_hop};
+use crate::resample::resample;
+use crate::{ClipInfo, Image, MediaError};
+
+/// Longer clips are sampled at their key frames and heard only around the middle: minutes become seconds.
+const LONG_SECS: f64 = 120.0;
+/// Kept frames are no larger than this on the longer side, until the face is cut out.
+const MAX_SIDE_PX: usize = 1280;
+/// Frames of at most this side that are square are crops already, as DFEW's are.
+const MAX_CROP_SIDE_PX: usize = 256;
+/// Frames that are searched for a face first; the box moves evenly between them.
+const N_SEARCHED: usize = 4;
+/// A face in one frame only must be this sure; in two frames chance is unlikely.
+const SURE_SCORE: f32 = 6.0;
+
+/// What to prepare, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The media file.
+    pub path: &'a Path,
+    /// What is said, if known.
+    pub text: Option<&'a str>,
+    /// Where the face is looked for.
+    pub faces: FaceSource,
+    /// The annotated face, in pixels of the upright frame.
+    pub face: Option<FaceBox>,
+    /// What the model needs.
+    pub inputs: &'a Inputs,
+}
+
+/// A prepared clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// What the model sees.
+    pub sample: Sample,
+    /// What is in the file.
+    pub info: ClipInfo,
+    /// What the clip lacks and what is wrong with it, in words.
+    pub notes: Vec<String>,
+}
+
+/// Decodes a clip into a sample. What the clip lacks is `None` in the sample and said in the notes; a file of which
+/// nothing can be read is an error.
+pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
+    let Inputs { face, voice, text } = request.inputs;
+    let mut source = Source::open(request.path, Tracks { video: face.is_some(), audio: voice.is_some() })?;
+    let mut info = source.info.clone();
+    let mut notes = std::mem::take(&mut source.notes);
+    let (has_video, has_audio) = (source.video.is_some(), source.audio.is_some());
+
+    let n_segments = face.filter(|_| has_video).map_or(0, |input| input.n_frames);
+    let is_long = info.duration_secs > LONG_SECS;
+    let mut picker = if n_segments == 0 {
+        Picker::none()
+    } else if is_long {
+        Picker::over_time(n_segments, info.duration_secs)
+    } else {
+        let stated = info.video.and_then(|video| video.n_frames);
+        Picker::at(n_segments, stated.map_or_else(|| count_frames(request.path), Ok)? as usize)
+    };
+    if is_long {
+        let half_secs =
+            voice.map_or(0.0, |input| needed_samples(&input) as f64 / f64::from(input.rate_hz())) / 2.0 + 1.0;
+        let middle_secs = info.duration_secs / 2.0;
+        source.video.iter_mut().for_each(|video| video.only_key_frames = true);
+        source
+            .audio
+            .iter_mut()
+            .for_each(|audio| audio.window_secs = Some((middle_secs - half_secs, middle_secs + half_secs)));
+    }
+    let mut hearing = voice.filter(|_| has_audio).map(|input| Hearing::new(&input));
+    let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
+    let n_broken = source.n_broken();
+    if !picker.is_right(seen.n_frames) {
+        // The file stated another number of frames, or has too few key frames.
+        let n_frames = if is_long { count_frames(request.path)? as usize } else { seen.n_frames };
+        picker = Picker::at(n_segments, n_frames);
+        let tracks = Tracks { video: true, audio: false };
+        seen = run(&mut Source::open(request.path, tracks)?, &mut picker, None)?;
+    }
+    let n_stated = info.video.and_then(|video| video.n_frames).unwrap_or(0) as usize;
+    if !is_long && has_video && seen.n_frames * 10 < n_stated * 9 {
+        notes.push(format!("only {} of {n_stated} frames could be read", seen.n_frames));
+    } else if n_broken > 0 {
+        notes.push(format!("{n_broken} damaged pieces were skipped"));
+    }
+    if info.duration_secs <= 0.0 {
+        info.duration_secs = seen.last_secs;
+    }
+
+    let images = picker.into_images();
+    let samples = hearing.map(Hearing::into_samples).unwrap_or_default();
+    if (has_video || has_audio) && images.is_empty() && samples.is_empty() {
+        return Err(MediaError::decode(request.path, "nothing in it could be read"));
+    }
+    let face = face.and_then(|input| match (has_video, images.is_empty()) {
+        (false, _) => remark(&mut notes, "no video track"),
+        (true, true) => remark(&mut notes, "no frame could be read"),
+        (true, false) => face_frames(request, &info, &images, &input, &mut notes),
+    });
+    let voice = voice.and_then(|input| match (has_audio, samples.is_empty()) {
+        (false, _) => remark(&mut notes, "no audio track"),
+        (true, true) => remark(&mut notes, "the audio track is empty"),
+        (true, false) => match voice_from_samples(&samples, input.rate_hz(), &input) {
+            Voice::LogMel(LogMel { n_valid: 0, .. }) => remark(&mut notes, "the sound is shorter than 25 ms"),
+            voice => Some(voice),
+        },
+    });
+    let text = text.and(spoken(request.text));
+    Ok(Prepared { sample: Sample { face, voice, text }, info, notes })
+}
+
+/// Picks `input.n_frames` of the crops evenly, each of `size_px`² RGB pixels; fewer crops repeat the last one, marked
+/// invalid. No crop at all gives black, invalid frames.
+pub fn frames_from_crops(crops: &[&[u8]], input: &FaceInput) -> Frames {
+    let len = input.size_px * input.size_px * 3;
+    let mut frames =
+        Frames { size_px: input.size_px, rgb: Vec::with_capacity(len * input.n_frames), valid: Vec::new() };
+    for (crop_idx, valid) in spread(crops.len(), input.n_frames) {
+        match crops.get(crop_idx) {
+            Some(crop) => frames.rgb.extend_from_slice(crop),
+            None => frames.rgb.resize(frames.rgb.len() + len, 0),
+        }
+        frames.valid.push(valid);
+    }
+    debug_assert_eq!(frames.rgb.len(), len * input.n_frames, "every crop has the size of the input");
+    frames
+}
+
+/// Brings mono samples in -1..1 into the form that a model takes: at its rate, the middle where they are too long,
+/// followed by zeros where they are too short.
+pub fn voice_from_samples(samples: &[f32], rate_hz: u32, input: &VoiceInput) -> Voice {
+    let resampled;
+    let samples = if rate_hz == input.rate_hz() {
+        samples
+    } else {
+        resampled = resample(samples, rate_hz, input.rate_hz());
+        &resampled
+    };
+    let samples = middle(samples, needed_samples(input));
+    match *input {
+        VoiceInput::Waveform { n_samples, .. } => {
+            let mut samples = samples.to_vec();
+            samples.resize(n_samples, 0.0);
+            Voice::Waveform(samples)
+        }
+        VoiceInput::LogMel { rate_hz, n_frames, n_bins } => {
+            let mut mel = log_mel(samples, rate_hz, n_bins);
+            // Zeros after the logarithm, as AudioMAE was trained.
+            mel.values.resize(n_frames * n_bins, 0.0);
+            mel.n_valid = mel.n_valid.min(n_frames);
+            Voice::LogMel(mel)
+        }
+    }
+}
+
+/// The text if there is anything in it.
+pub(crate) fn spoken(text: Option<&str>) -> Option<String> {
+    text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Which of `n` frames stand for the clip, and whether each is its own: evenly spread, or all and the last repeated.
+/// The rule of MMA-DFER's test loader.
+fn spread(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
+    if n > n_segments {
+        let tick = n as f64 / n_segments as f64;
+        (0..n_segments).map(|segment| ((tick / 2.0 + tick * segment as f64) as usize, true)).collect()
+    } else {
+        (0..n_segments).map(|segment| (segment.min(n.saturating_sub(1)), segment < n)).collect()
+    }
+}
+
+fn middle<T>(values: &[T], n: usize) -> &[T] {
+    let start = values.len().saturating_sub(n) / 2;
+    &values[start..values.len().min(start + n)]
+}
+
+/// Samples at the input's own rate that fill the input.
+fn needed_samples(input: &VoiceInput) -> usize {
+    match *input {
+        VoiceInput::Waveform { n_samples, .. } => n_samples,
+        VoiceInput::LogMel { rate_hz, n_frames, .. } => {
+            let (window_samples, hop_samples) = window_and_hop(rate_hz);
+            if n_frames == 0 { 0 } else { window_samples + (n_frames - 1) * hop_samples }
+        }
+    }
+}
+
+/// The frames that a file has, where it does not state them: as many as there are packets.
+fn count_frames(path: &Path) -> Result<u64, MediaError> {
+    Ok(Source::open(path, Tracks { video: true, audio: false })?.count_video_packets())
+}
+
+fn remark<T>(notes: &mut Vec<String>, note: &str) -> Option<T> {
+    notes.push(note.to_owned());
+    None
+}
+
+/// What passed by while decoding.
+#[derive(Default)]
+struct Seen {
+    n_frames: usize,
+    last_secs: f64,
+}
+
+fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearing>) -> Result<Seen, MediaError> {
+    let turn = source.video.as_ref().map_or_else(Default::default, |video| video.turn);
+    let mut scaler = Scaler::new(turn, Some(MAX_SIDE_PX));
+    let mut seen = Seen::default();
+    while let Some(decoded) = source.next()? {
+        match decoded {
+            Decoded::Video { pts_secs, frame } => {
+                if let Some(slot) = picker.wants(seen.n_frames, pts_secs) {
+                    // A frame that cannot be converted is as good as not there.
+                    if let Ok(image) = scaler.image(&frame) {
+                        picker.put(slot, image);
+                    }
+                }
+                seen.n_frames += 1;
+                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
+            }
+            Decoded::Audio { pts_secs, frame } => {
+                if let Some(hearing) = &mut hearing {
+                    hearing.mono.push(&frame, &mut hearing.samples);
+                    hearing.forget();
+                }
+                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
+            }
+        }
+    }
+    if let Some(hearing) = hearing {
+        hearing.mono.finish(&mut hearing.samples);
+    }
+    Ok(seen)
+}
+
+/// Keeps the frames that stand for a clip.
+struct Picker {
+    rule: Rule,
+    slots: Vec<Option<Image>>,
+}
+
+enum Rule {
+    /// Frame numbers in rising order, of `n_frames`.
+    At { n_frames: usize, wanted: Vec<usize> },
+    /// The frame closest to the middle of each of as many equal parts as there are slots.
+    OverTime { duration_secs: f64, distances: Vec<f64> },
+}
+
+impl Picker {
+    fn none() -> Self {
+        Self { rule: Rule::At { n_frames: 0, wanted: Vec::new() }, slots: Vec::new() }
+    }
+
+    fn at(n_segments: usize, n_frames: usize) -> Self {
+        let mut wanted: Vec<usize> = spread(n_frames, n_segments).iter().map(|&(frame_idx, _)| frame_idx).collect();
+        wanted.dedup();
+        Self { slots: vec![None; wanted.len()], rule: Rule::At { n_frames, wanted } }
+    }
+
+    fn over_time(n_segments: usize, duration_secs: f64) -> Self {
+        let distances = vec![f64::INFINITY; n_segments];
+        Self { slots: vec![None; n_segments], rule: Rule::OverTime { duration_secs, distances } }
+    }
+
+    /// The slot that frame `frame_idx` at `pts_secs` should take.
+    fn wants(&mut self, frame_idx: usize, pts_secs: Option<f64>) -> Option<usize> {
+        match &mut self.rule {
+            Rule::At { wanted, .. } => wanted.binary_search(&frame_idx).ok(),
+            Rule::OverTime { duration_secs, distances } => {
+                let position = (pts_secs? / *duration_secs * distances.len() as f64).max(0.0);
+                let slot = (position as usize).min(distances.len() - 1);
+                let distance = (position - slot as f64 - 0.5).abs();
+                let closer = distance < distances[slot];
+                if closer {
+                    distances[slot] = distance;
+                }
+                closer.then_some(slot)
+            }
+        }
+    }
+
+    fn put(&mut self, slot: usize, image: Image) {
+        self.slots[slot] = Some(image);
+    }
+
+    /// Whether the right frames were picked, now that their number is known.
+    fn is_right(&self, n_seen: usize) -> bool {
+        match &self.rule {
+            Rule::At { n_frames, wanted } => *n_frames == n_seen || n_seen == 0 || wanted.is_empty(),
+            Rule::OverTime { .. } => self.slots.iter().all(Option::is_some),
+        }
+    }
+
+    fn into_images(self) -> Vec<Image> {
+        self.slots.into_iter().flatten().collect()
+    }
+}
+
+/// Collects the middle of the sound.
+struct Hearing {
+    mono: Mono,
+    samples: Vec<f32>,
+    n_needed: usize,
+    n_forgotten: usize,
+}
+
+impl Hearing {
+    fn new(input: &VoiceInput) -> Self {
+        Self { mono: Mono::new(input.rate_hz()), samples: Vec::new(), n_needed: needed_samples(input), n_forgotten: 0 }
+    }
+
+    /// Drops what lies before the middle already, however long the sound goes on.
+    fn forget(&mut self) {
+        let n_heard = self.n_forgotten + self.samples.len();
+        let start = (n_heard / 2).saturating_sub(self.n_needed / 2 + 1);
+        // Dropping moves the rest, so it is done rarely.
+        let n_stale = start.saturating_sub(self.n_forgotten);
+        if n_stale > 1 << 20 {
+            self.samples.drain(..n_stale);
+            self.n_forgotten = start;
+        }
+    }
+
+    fn into_samples(mut self) -> Vec<f32> {
+        let n_heard = self.n_forgotten + self.samples.len();
+        let start = n_heard.saturating_sub(self.n_needed) / 2;
+        self.samples.drain(..start.saturating_sub(self.n_forgotten).min(self.samples.len()));
+        self.samples.truncate(self.n_needed);
+        self.samples
+    }
+}
+
+/// The face in each image, cut out; `None` with a note where there is none.
+fn face_frames(
+    request: &Request<'_>,
+    info: &ClipInfo,
+    images: &[Image],
+    input: &FaceInput,
+    notes: &mut Vec<String>,
+) -> Option<Frames> {
+    let first = &images[0];
+    let is_crop = first.width_px == first.height_px && first.width_px <= MAX_CROP_SIDE_PX;
+    // Boxes are in pixels of the file's frames, images may be smaller.
+    let scale = info.video.map_or(1.0, |video| first.width_px as f32 / video.width_px.max(1) as f32);
+    let boxed = request.face.map(|area| FaceBox {
+        x_px: area.x_px * scale,
+        y_px: area.y_px * scale,
+        width_px: area.width_px * scale,
+        height_px: area.height_px * scale,
+    });
+    let areas: Vec<Option<FaceBox>> = match (request.faces, boxed) {
+        (FaceSource::Cropped, _) => vec![None; images.len()],
+        (FaceSource::Auto, _) if is_crop => vec![None; images.len()],
+        (FaceSource::Auto | FaceSource::Boxes, Some(area)) => vec![Some(area); images.len()],
+        (FaceSource::Boxes, None) => return remark(notes, "no face box is given"),
+        (FaceSource::Auto | FaceSource::Detect, _) => match found_areas(images) {
+            Some(areas) => areas.into_iter().map(Some).collect(),
+            None => return remark(notes, &format!("no face found in {} frames", images.len())),
+        },
+    };
+    let crops: Vec<Vec<u8>> =
+        images.iter().zip(&areas).map(|(image, area)| crop_face(image, area.as_ref(), input.size_px)).collect();
+    Some(frames_from_crops(&crops.iter().map(Vec::as_slice).collect::<Vec<_>>(), input))
+}
+
+/// One face followed through the images: searched in a few of them, moved evenly in between.
+fn found_areas(images: &[Image]) -> Option<Vec<FaceBox>> {
+    let mut finder = FaceFinder::new();
+    let mut found: Vec<(usize, Vec<Face>)> = Vec::new();
+    let mut first_choice: Vec<usize> =
+        spread(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
+    first_choice.dedup();
+    let others = (0..images.len()).filter(|image_idx| !first_choice.contains(image_idx));
+    for (n_searched, image_idx) in first_choice.iter().copied().chain(others).enumerate() {
+        let enough = n_searched >= first_choice.len() && main_face(&found, &images[0]).is_some();
+        if enough {
+            break;
+        }
+        let faces = finder.find(&images[image_idx]);
+        if !faces.is_empty() {
+            found.push((image_idx, faces));
+        }
+    }
+    found.sort_by_key(|&(image_idx, _)| image_idx);
+    let main = main_face(&found, &images[0])?;
+    let track: Vec<(usize, FaceBox)> = found
+        .iter()
+        .filter_map(|(image_idx, faces)| {
+            let same = faces.iter().max_by(|a, b| overlap(&a.area, &main).total_cmp(&overlap(&b.area, &main)))?;
+            (overlap(&same.area, &main) > 0.0).then_some((*image_idx, same.area))
+        })
+        .collect();
+    Some((0..images.len()).map(|image_idx| between(&track, image_idx)).collect())
+}
+
+/// The face that is large, near the middle and there in most images; `None` if no face is sure enough.
+fn main_face(found: &[(usize, Vec<Face>)], image: &Image) -> Option<FaceBox> {
+    let all = || found.iter().flat_map(|(_, faces)| faces);
+    let side = |area: &FaceBox| (area.width_px * area.height_px).sqrt();
+    let largest = all().map(|face| side(&face.area)).fold(1.0, f32::max);
+    let (width, height) = (image.width_px as f32, image.height_px as f32);
+    let mut best: Option<(f32, FaceBox)> = None;
+    for face in all() {
+        let area = &face.area;
+        let n_seen =
+            found.iter().filter(|(_, faces)| faces.iter().any(|other| overlap(&other.area, area) > 0.0)).count();
+        if n_seen < 2 && face.score < SURE_SCORE {
+            continue;
+        }
+        let dx = (area.x_px + area.width_px / 2.0) / width - 0.5;
+        let dy = (area.y_px + area.height_px / 2.0) / height - 0.5;
+        let rating = 2.0 * side(area) / largest - dx.hypot(dy) + n_seen as f32 / found.len() as f32;
+        if best.is_none_or(|(best_rating, _)| rating > best_rating) {
+            best = Some((rating, *area));
+        }
+    }
+    best.map(|(_, area)| area)
+}
+
+/// Shared area over joint area of two boxes, 0..=1.
+fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
+    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
+    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
+    let shared = width.max(0.0) * height.max(0.0);
+    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
+    if joint > 0.0 { shared / joint } else { 0.0 }
+}
+
+/// The box of a track, in rising order and not empty, at `image_idx`; held before its first and after its last place.
+fn between(track: &[(usize, FaceBox)], image_idx: usize) -> FaceBox {
+    let next = track.partition_point(|&(at, _)| at < image_idx);
+    if next == 0 {
+        return track[0].1;
+    }
+    let (from_idx, from) = track[next - 1];
+    let Some(&(to_idx, to)) = track.get(next) else { return from };
+    let share = (image_idx - from_idx) as f32 / (to_idx - from_idx) as f32;
+    let mix = |a: f32, b: f32| a + (b - a) * share;
+    FaceBox {
+        x_px: mix(from.x_px, to.x_px),
+        y_px: mix(from.y_px, to.y_px),
+        width_px: mix(from.width_px, to.width_px),
+        height_px: mix(from.height_px, to.height_px),
+    }
+}
