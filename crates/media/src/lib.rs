@@ -4,13 +4,17 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod cache;
 mod decode;
+mod encode;
 mod error;
 mod face;
 mod fbank;
 mod prepare;
 mod resample;
+pub mod sample_clips;
 
+pub use cache::SampleCache;
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use error::MediaError;
 pub use face::{Face, FaceFinder, crop_face};
