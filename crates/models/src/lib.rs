@@ -1,1 +1,29 @@
 //! Emotion models: samples in, predictions out.
+//!
+//! [`EmotionModel`] is what training needs of a model, [`Predict`] what everybody else needs of a trained one.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod batch;
+mod bundle;
+pub mod compute;
+pub mod encoders;
+mod error;
+mod init;
+mod kind;
+pub mod layers;
+mod predict;
+mod settings;
+mod stage;
+pub mod umbenet;
+mod weights;
+
+pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
+pub use bundle::{Bundle, Card, Config, load, load_bundle, save_bundle, save_description};
+pub use compute::{DeviceId, DeviceInfo};
+pub use error::ModelError;
+pub use init::Init;
+pub use kind::ModelKind;
+pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
+pub use settings::{Setting, SettingError, apply_setting, settings_of};
+pub use stage::{StageInput, StagePlan};
+pub use weights::{Rename, export, import, read_checkpoint};

@@ -1,0 +1,261 @@
+//! Samples to tensors on a device, with who has what.
+//!
+//! A modality that a sample lacks, or that is switched off, has no row at all: its encoder never sees it, and no value could
+//! leak from it.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use emotion::{Inputs, Modalities, Modality, Sample, Voice};
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// Mean and twice the deviation of AudioSet's log-mel energies (AudioMAE), used for every log-mel input.
+const LOG_MEL_MEAN: f32 = -4.267_739_3;
+const LOG_MEL_SCALE: f32 = 2.0 * 4.568_997_4;
+
+/// A batch of samples. `rows` of a part name the samples that it holds, in order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Who has which modality, `[batch, 3]` of 0 and 1 in the order V, A, T.
+    pub present: Tensor<2>,
+    /// Face frames of those who have them.
+    pub face: Option<FaceBatch>,
+    /// Speech of those who have it.
+    pub voice: Option<VoiceBatch>,
+    /// Words of those who have them.
+    pub text: Option<TextBatch>,
+}
+
+/// Face frames.
+#[derive(Debug, Clone)]
+pub struct FaceBatch {
+    /// Samples in the batch.
+    pub rows: Vec<usize>,
+    /// `[rows, frames, 3, side, side]`, normalized.
+    pub frames: Tensor<5>,
+    /// `[rows, frames]` of 0 and 1.
+    pub valid: Tensor<2>,
+}
+
+/// Speech.
+#[derive(Debug, Clone)]
+pub struct VoiceBatch {
+    /// Samples in the batch.
+    pub rows: Vec<usize>,
+    /// Waveforms `[rows, 1, samples]` or normalized log-mel `[rows, frames, bins]`.
+    pub values: Tensor<3>,
+    /// `[rows, samples or frames]` of 0 and 1.
+    pub valid: Tensor<2>,
+}
+
+/// Token ids.
+#[derive(Debug, Clone)]
+pub struct TextBatch {
+    /// Samples in the batch.
+    pub rows: Vec<usize>,
+    /// `[rows, tokens]`, 0 after the end.
+    pub tokens: Tensor<2, Int>,
+    /// Position of the last token of each row.
+    pub end: Vec<usize>,
+}
+
+/// How pixels become numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PixelScale {
+    /// Mean 0 and deviation 1 in every frame.
+    PerFrame,
+    /// Minus `mean`, over `deviation`, by channel, of values in 0..=1.
+    Channels {
+        /// Red, green, blue.
+        mean: [f32; 3],
+        /// Red, green, blue.
+        deviation: [f32; 3],
+    },
+}
+
+/// Turns samples into batches for one model.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// What the model takes.
+    pub inputs: Inputs,
+    /// How it takes pixels.
+    pub pixels: PixelScale,
+    /// Size of the table of hashed words.
+    pub n_buckets: usize,
+}
+
+impl Reader {
+    /// The modalities of a sample that remain when only `on` are switched on and the model's are counted.
+    pub fn usable(&self, sample: &Sample, on: Modalities) -> Modalities {
+        sample.present().intersection(on).intersection(self.inputs.modalities())
+    }
+
+    /// Makes a batch; `on[i]` is what is switched on for sample `i`.
+    pub fn batch(&self, samples: &[&Sample], on: &[Modalities], device: &Device) -> Result<Batch, ModelError> {
+        let usable: Vec<Modalities> = samples.iter().zip(on).map(|(sample, &on)| self.usable(sample, on)).collect();
+        if let Some(row) = usable.iter().position(|usable| usable.is_empty()) {
+            return Err(ModelError::NothingLeft {
+                present: samples[row].present(),
+                uses: self.inputs.modalities(),
+                on: on[row],
+            });
+        }
+        let rows_with = |modality: Modality| -> Vec<usize> {
+            (0..samples.len()).filter(|&row| usable[row].contains(modality)).collect()
+        };
+        let present: Vec<f32> = usable
+            .iter()
+            .flat_map(|usable| Modality::ALL.map(|modality| f32::from(u8::from(usable.contains(modality)))))
+            .collect();
+        Ok(Batch {
+            present: Tensor::from_data(TensorData::new(present, [samples.len(), 3]), device),
+            face: self.face(samples, rows_with(Modality::Face), device),
+            voice: self.voice(samples, rows_with(Modality::Voice), device),
+            text: self.text(samples, rows_with(Modality::Text), device),
+        })
+    }
+
+    fn face(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<FaceBatch> {
+        let input = self.inputs.face?;
+        let (n_rows, n_frames, side) = (rows.len(), input.n_frames, input.size_px);
+        let first = rows.iter().find_map(|&row| samples[row].face.as_ref());
+        first?;
+        let mut values = vec![0.0_f32; n_rows * n_frames * 3 * side * side];
+        let mut valid = Vec::with_capacity(n_rows * n_frames);
+        for (&row, out) in rows.iter().zip(values.chunks_mut(n_frames * 3 * side * side)) {
+            let frames = samples[row].face.as_ref().expect("rows were chosen by having a face");
+            assert_eq!((frames.n_frames(), frames.size_px), (n_frames, side), "samples are prepared for this model");
+            valid.extend(frames.valid.iter().map(|&valid| f32::from(u8::from(valid))));
+            for (frame_idx, out) in out.chunks_mut(3 * side * side).enumerate() {
+                self.scale_frame(frames.frame(frame_idx), out);
+            }
+        }
+        Some(FaceBatch {
+            rows,
+            frames: Tensor::from_data(TensorData::new(values, [n_rows, n_frames, 3, side, side]), device),
+            valid: Tensor::from_data(TensorData::new(valid, [n_rows, n_frames]), device),
+        })
+    }
+
+    /// One frame, `[side, side, 3]` bytes to `[3, side, side]`.
+    fn scale_frame(&self, rgb: &[u8], out: &mut [f32]) {
+        let n_pixels = rgb.len() / 3;
+        let (mean, deviation) = match self.pixels {
+            PixelScale::Channels { mean, deviation } => (mean, deviation),
+            PixelScale::PerFrame => {
+                let n = rgb.len() as f64;
+                let sum: f64 = rgb.iter().map(|&byte| f64::from(byte)).sum();
+                let squares: f64 = rgb.iter().map(|&byte| f64::from(byte).powi(2)).sum();
+                let mean = sum / n;
+                // A frame of one colour has no deviation; a floor of one grey level keeps it at zero, not at infinity.
+                let deviation = (squares / n - mean * mean).max(1.0).sqrt();
+                ([(mean / 255.0) as f32; 3], [(deviation / 255.0) as f32; 3])
+            }
+        };
+        for channel in 0..3 {
+            let (shift, scale) = (mean[channel], 1.0 / deviation[channel]);
+            for (pixel, value) in out[channel * n_pixels..(channel + 1) * n_pixels].iter_mut().enumerate() {
+                *value = (f32::from(rgb[3 * pixel + channel]) / 255.0 - shift) * scale;
+            }
+        }
+    }
+
+    fn voice(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<VoiceBatch> {
+        let mut values = Vec::new();
+        let mut valid = Vec::new();
+        let mut shape = None;
+        for &row in &rows {
+            match samples[row].voice.as_ref().expect("rows were chosen by having a voice") {
+                Voice::Waveform(samples) => {
+                    values.extend_from_slice(samples);
+                    valid.extend(std::iter::repeat_n(1.0_f32, samples.len()));
+                    shape = Some([rows.len(), 1, samples.len()]);
+                }
+                Voice::LogMel(mel) => {
+                    values.extend(mel.values.iter().map(|&value| (value - LOG_MEL_MEAN) / LOG_MEL_SCALE));
+                    let n_frames = mel.n_frames();
+                    // A clip shorter than one window still has a first frame to look at.
+                    let n_valid = mel.n_valid.clamp(1, n_frames);
+                    valid.extend((0..n_frames).map(|frame_idx| f32::from(u8::from(frame_idx < n_valid))));
+                    shape = Some([rows.len(), n_frames, mel.n_bins]);
+                }
+            }
+        }
+        let shape = shape?;
+        let n_valid = valid.len() / rows.len();
+        Some(VoiceBatch {
+            values: Tensor::from_data(TensorData::new(values, shape), device),
+            valid: Tensor::from_data(TensorData::new(valid, [rows.len(), n_valid]), device),
+            rows,
+        })
+    }
+
+    fn text(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<TextBatch> {
+        let input = self.inputs.text?;
+        if rows.is_empty() {
+            return None;
+        }
+        let mut tokens = vec![0_i64; rows.len() * input.max_tokens];
+        let mut end = Vec::with_capacity(rows.len());
+        for (&row, out) in rows.iter().zip(tokens.chunks_mut(input.max_tokens)) {
+            let text = samples[row].text.as_deref().expect("rows were chosen by having a text");
+            let words = hashed_tokens(text, self.n_buckets);
+            let n = words.len().min(out.len());
+            out[..n].copy_from_slice(&words[..n]);
+            end.push(n.saturating_sub(1));
+        }
+        let shape = [rows.len(), input.max_tokens];
+        Some(TextBatch { rows, tokens: Tensor::from_data(TensorData::new(tokens, shape), device), end })
+    }
+}
+
+/// Words as numbers 1..`n_buckets` without a vocabulary (the hashing trick, Weinberger et al. 2009).
+///
+/// A word is a run of letters, digits and apostrophes, in lower case; `_` separates words, as in MAFW's captions.
+/// A text without words becomes one token, so that it still is a text.
+pub fn hashed_tokens(text: &str, n_buckets: usize) -> Vec<i64> {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '\''));
+    let mut tokens: Vec<i64> = words
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            // 64-bit FNV-1a.
+            let hash = word
+                .to_lowercase()
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            2 + (hash % (n_buckets as u64 - 2)) as i64
+        })
+        .collect();
+    if tokens.is_empty() {
+        tokens.push(1);
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_ignore_case_and_punctuation() {
+        let tokens = hashed_tokens("I can't, I won't!", 4096);
+        assert_eq!(tokens.len(), 4);
+        assert_eq!(tokens, hashed_tokens("i CAN'T_i won't", 4096));
+        assert_eq!(tokens[0], tokens[2]);
+        assert_eq!(hashed_tokens("?!", 4096), [1]);
+        assert!(tokens.iter().all(|&token| (2..4096).contains(&token)));
+    }
+
+    #[test]
+    fn a_frame_of_one_colour_is_zero() {
+        let reader = Reader {
+            inputs: Inputs { face: None, voice: None, text: None },
+            pixels: PixelScale::PerFrame,
+            n_buckets: 8,
+        };
+        let mut out = [1.0; 12];
+        reader.scale_frame(&[7; 12], &mut out);
+        assert!(out.iter().all(|value| value.abs() < 1e-6), "{out:?}");
+    }
+}

@@ -1,0 +1,188 @@
+//! A trained model on disk: `model.toml`, `model.safetensors` and `card.md` in one folder.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use emotion::{LabelSet, Modalities, Scores};
+use serde::{Deserialize, Serialize};
+
+use crate::umbenet::{self, Umbenet, UmbenetConfig};
+use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights};
+
+/// The version of `model.toml`.
+const FORMAT: u32 = 1;
+const DESCRIPTION: &str = "model.toml";
+const WEIGHTS: &str = "model.safetensors";
+
+/// The configuration of any model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "there is one per model")]
+pub enum Config {
+    /// UMBEnet.
+    Umbenet(UmbenetConfig),
+}
+
+impl Config {
+    /// Which model it is for.
+    pub fn kind(&self) -> ModelKind {
+        match self {
+            Self::Umbenet(_) => ModelKind::Umbenet,
+        }
+    }
+
+    /// Checks what types cannot say.
+    pub fn check(&self) -> Result<(), ModelError> {
+        match self {
+            Self::Umbenet(config) => config.check(),
+        }
+    }
+
+    /// The training plan.
+    pub fn stages(&self) -> Vec<crate::StagePlan> {
+        match self {
+            Self::Umbenet(config) => Umbenet::stages(config),
+        }
+    }
+
+    /// What the model needs of a clip.
+    pub fn inputs(&self) -> emotion::Inputs {
+        match self {
+            Self::Umbenet(config) => Umbenet::reader(config).inputs,
+        }
+    }
+}
+
+/// What people want to know of a trained model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Card {
+    /// Name of the run.
+    pub name: String,
+    /// Preset that it started from.
+    pub preset: String,
+    /// Dataset that it was trained on.
+    pub dataset: String,
+    /// Protocol of its splits.
+    pub protocol: String,
+    /// Training clips.
+    pub n_train: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Device that it was trained on.
+    pub device: String,
+    /// Version of Limbic that trained it.
+    pub version: String,
+    /// Scores on the test split, once it was scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+}
+
+/// All that `model.toml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// Format of the description.
+    pub format: u32,
+    /// Which model.
+    pub model: ModelKind,
+    /// Modalities that it was trained with.
+    pub trained_on: Modalities,
+    /// The classes, in the order of the outputs.
+    pub labels: LabelSet,
+    /// The stage-1 modality of each prompt of the pool (`face`, `voice`, `text`) or `none`.
+    #[serde(default)]
+    pub prompt_origins: Vec<String>,
+    /// Where it comes from.
+    pub card: Card,
+    /// Its configuration.
+    pub config: Config,
+}
+
+impl Bundle {
+    /// A description in the current format.
+    pub fn new(config: Config, labels: LabelSet, trained_on: Modalities, card: Card) -> Self {
+        Self { format: FORMAT, model: config.kind(), trained_on, labels, prompt_origins: Vec::new(), card, config }
+    }
+}
+
+/// Loads the model of a run folder, of its `best` folder or of an exported bundle.
+pub fn load(dir: &Path, device: &DeviceId) -> Result<Box<dyn Predict>, ModelError> {
+    let candidates = [dir.join("best"), dir.to_owned()];
+    let Some(dir) = candidates.iter().find(|candidate| candidate.join(DESCRIPTION).is_file()) else {
+        return Err(ModelError::NoModel { path: dir.to_owned() });
+    };
+    let bundle = load_bundle(dir)?;
+    let device = compute::open(device)?;
+    match bundle.config.clone() {
+        Config::Umbenet(config) => {
+            let mut model = Umbenet::new(&config, bundle.labels.len(), config.pool_size, &mut Init::new(0, &device));
+            weights::import(&mut model, &dir.join(WEIGHTS), umbenet::RENAMES)?;
+            Ok(Box::new(Trained::new(model, config, bundle, device)))
+        }
+    }
+}
+
+/// Reads `model.toml` alone.
+pub fn load_bundle(dir: &Path) -> Result<Bundle, ModelError> {
+    let path = dir.join(DESCRIPTION);
+    let text = std::fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+    let damaged = |reason: String| ModelError::Description { reason, path: path.clone() };
+    let bundle: Bundle = toml::from_str(&text).map_err(|error| damaged(error.message().to_owned()))?;
+    if bundle.format > FORMAT {
+        return Err(damaged(format!("it has format {}, this version of Limbic reads up to {FORMAT}", bundle.format)));
+    }
+    bundle.config.check()?;
+    Ok(bundle)
+}
+
+/// Writes a model as a bundle; the description last, so that a folder with one is whole.
+pub fn save_bundle<M: EmotionModel>(dir: &Path, bundle: &Bundle, model: &M) -> Result<(), ModelError> {
+    std::fs::create_dir_all(dir).map_err(|source| ModelError::Write { path: dir.to_owned(), source })?;
+    weights::export(model, &dir.join(WEIGHTS), umbenet::RENAMES)?;
+    save_description(dir, bundle)
+}
+
+/// Writes `model.toml` and `card.md` alone, after scores have changed.
+pub fn save_description(dir: &Path, bundle: &Bundle) -> Result<(), ModelError> {
+    let text = toml::to_string_pretty(bundle)
+        .map_err(|error| ModelError::Description { reason: error.to_string(), path: dir.join(DESCRIPTION) })?;
+    write_atomically(&dir.join("card.md"), card_text(bundle).as_bytes())?;
+    write_atomically(&dir.join(DESCRIPTION), text.as_bytes())
+}
+
+/// Writes to a temporary name, syncs, renames.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    let failed = |source| ModelError::Write { path: path.to_owned(), source };
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let written = std::fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(source) = written {
+        std::fs::remove_file(&temporary).ok();
+        return Err(failed(source));
+    }
+    std::fs::rename(&temporary, path).map_err(failed)
+}
+
+/// The model card that people read.
+fn card_text(bundle: &Bundle) -> String {
+    let Card { name, preset, dataset, protocol, n_train, seed, device, version, test } = &bundle.card;
+    let scores = test.as_ref().map_or("not scored on a test split".into(), |scores| {
+        format!("WAR {:.3}, UAR {:.3}, macro F1 {:.3} on the test split", scores.war, scores.uar, scores.macro_f1)
+    });
+    format!(
+        "# {name}\n\n{title}, preset {preset}: {paper}.\n\n\
+         - Classes, in order: {labels}\n\
+         - Modalities: {modalities} (V face, A voice, T text)\n\
+         - Trained on: {dataset}, {n_train} clips; {protocol}\n\
+         - Scores: {scores}\n\
+         - Seed {seed}, device {device}, Limbic {version}\n\n\
+         Emotion labels describe what observers perceive, not what a person feels. Do not use this model to judge people.\n",
+        title = bundle.model.title(),
+        paper = bundle.model.paper(),
+        labels = bundle.labels.names().join(", "),
+        modalities = bundle.trained_on,
+    )
+}

@@ -1,0 +1,5 @@
+//! From one modality to a vector: published encoders and tiny ones of our own.
+
+pub mod audio_cnn;
+pub mod clip;
+pub mod tiny;

@@ -1,0 +1,4 @@
+//! Building blocks that more than one model uses.
+
+pub mod prompt_pool;
+pub mod transformer;

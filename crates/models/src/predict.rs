@@ -1,0 +1,195 @@
+//! The two faces of a model: one to train it, one to use it.
+
+use burn::module::Module;
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Int, Tensor};
+use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
+
+use crate::layers::prompt_pool::Selection;
+use crate::{Batch, Bundle, Card, ModelError, ModelKind, Reader, StageInput, StagePlan};
+
+/// What a forward pass yields.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// Class scores before the softmax, `[batch, classes]`.
+    pub logits: Tensor<2>,
+    /// Joint features of unit length, `[batch, width]`.
+    pub fused: Tensor<2>,
+    /// Modality features before fusion, absent ones zero, `[batch, 3, width]`.
+    pub tokens: Tensor<3>,
+    /// Activated prompts, for a model with a pool.
+    pub selection: Option<Selection>,
+}
+
+/// A loss and what it is the sum of.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// What is minimized, `[1]`.
+    pub total: Tensor<1>,
+    /// Named terms as they enter the total, `[1]` each.
+    pub terms: Vec<(&'static str, Tensor<1>)>,
+}
+
+/// A stage that is over, for the stages that start from it.
+#[derive(Debug, Clone)]
+pub struct FinishedStage<M> {
+    /// The model that was kept.
+    pub model: M,
+    /// How often each prompt was chosen in one evaluation pass over the training split; empty without a pool.
+    pub prompt_counts: Vec<usize>,
+}
+
+/// A model that can be trained. Its configuration says everything that its shape depends on.
+pub trait EmotionModel: Module + Sync {
+    /// What a model is built from.
+    type Config: Clone + Send + Sync;
+
+    /// How samples become batches.
+    fn reader(config: &Self::Config) -> Reader;
+
+    /// The training plan, in order.
+    fn stages(config: &Self::Config) -> Vec<StagePlan>;
+
+    /// The model with which stage `stage` of the plan starts, given all stages before it.
+    fn start_stage(
+        config: &Self::Config,
+        labels: &LabelSet,
+        stage: usize,
+        seed: u64,
+        finished: &[FinishedStage<Self>],
+        device: &Device,
+    ) -> Self;
+
+    /// Runs the model on a batch.
+    fn forward(&self, config: &Self::Config, batch: &Batch) -> Result<Outlook, ModelError>;
+
+    /// The training loss; `labels` `[batch]`.
+    fn loss(&self, config: &Self::Config, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss;
+
+    /// Vectors of the prompt pool; empty for a model without one.
+    fn prompt_vectors(&self) -> Vec<Vec<f32>>;
+}
+
+/// A prompt of a pool, for figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptRow {
+    /// The prompt's key.
+    pub key: Vec<f32>,
+    /// The stage-1 modality that it came from; `None` for one that no modality activated.
+    pub origin: Option<Modality>,
+}
+
+/// A trained model, whichever it is.
+pub trait Predict: Send {
+    /// Which model.
+    fn kind(&self) -> ModelKind;
+    /// Its classes.
+    fn labels(&self) -> &LabelSet;
+    /// What it needs to see.
+    fn inputs(&self) -> &Inputs;
+    /// The modalities that it was trained with.
+    fn trained_on(&self) -> Modalities;
+    /// Where it comes from and how good it is.
+    fn card(&self) -> &Card;
+    /// Number of parameters.
+    fn n_parameters(&self) -> usize;
+    /// Its prompt pool; empty without one.
+    fn prompts(&self) -> Vec<PromptRow>;
+    /// Predicts each sample from what it has and what is switched on.
+    ///
+    /// Errors when nothing is left of a sample.
+    fn predict(&self, samples: &[&Sample], on: Modalities) -> Result<Vec<Prediction>, ModelError>;
+}
+
+/// A trained model with its description: the one implementation of [`Predict`].
+pub struct Trained<M: EmotionModel> {
+    model: M,
+    config: M::Config,
+    reader: Reader,
+    bundle: Bundle,
+    device: Device,
+}
+
+impl<M: EmotionModel> Trained<M> {
+    /// Joins a model with its description; both from the same training or file.
+    pub fn new(model: M, config: M::Config, bundle: Bundle, device: Device) -> Self {
+        // Prediction keeps no graph.
+        Self { model: model.valid(), reader: M::reader(&config), config, bundle, device: device.inner() }
+    }
+}
+
+impl<M: EmotionModel> Predict for Trained<M> {
+    fn kind(&self) -> ModelKind {
+        self.bundle.model
+    }
+
+    fn labels(&self) -> &LabelSet {
+        &self.bundle.labels
+    }
+
+    fn inputs(&self) -> &Inputs {
+        &self.reader.inputs
+    }
+
+    fn trained_on(&self) -> Modalities {
+        self.bundle.trained_on
+    }
+
+    fn card(&self) -> &Card {
+        &self.bundle.card
+    }
+
+    fn n_parameters(&self) -> usize {
+        self.model.num_params()
+    }
+
+    fn prompts(&self) -> Vec<PromptRow> {
+        let origins = self.bundle.prompt_origins.iter().map(String::as_str).chain(std::iter::repeat("none"));
+        (self.model.prompt_vectors().into_iter().zip(origins))
+            .map(|(key, origin)| PromptRow {
+                key,
+                origin: Modality::ALL.into_iter().find(|modality| modality.name() == origin),
+            })
+            .collect()
+    }
+
+    fn predict(&self, samples: &[&Sample], on: Modalities) -> Result<Vec<Prediction>, ModelError> {
+        let batch = self.reader.batch(samples, &vec![on; samples.len()], &self.device)?;
+        let outlook = self.model.forward(&self.config, &batch)?;
+        predictions(&outlook, &batch, &self.bundle.labels)
+    }
+}
+
+/// Reads a forward pass back from the device.
+pub(crate) fn predictions(outlook: &Outlook, batch: &Batch, labels: &LabelSet) -> Result<Vec<Prediction>, ModelError> {
+    let read = |tensor: Tensor<2>| -> Result<Vec<Vec<f32>>, ModelError> {
+        let [_, width] = tensor.dims();
+        let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
+        Ok(values.chunks(width).map(<[f32]>::to_vec).collect())
+    };
+    let probabilities = read(softmax(outlook.logits.clone(), 1))?;
+    let fused = read(outlook.fused.clone())?;
+    let unfused = read(outlook.tokens.clone().flatten::<2>(1, 2))?;
+    let present = read(batch.present.clone())?;
+    let rows = probabilities.into_iter().zip(fused).zip(unfused).zip(present).enumerate();
+    Ok(rows
+        .map(|(row, (((probabilities, features), unfused), present))| Prediction {
+            labels: labels.clone(),
+            probabilities,
+            used: Modality::ALL.into_iter().filter(|modality| present[modality.index()] > 0.5).collect(),
+            features,
+            unfused,
+            prompts: outlook.selection.as_ref().map_or_else(Vec::new, |selection| {
+                let chosen = selection.chosen[row].iter().zip(&selection.chosen_similarity[row]);
+                chosen.map(|(&prompt_idx, &similarity)| PromptUse { prompt_idx, similarity }).collect()
+            }),
+        })
+        .collect())
+}
+
+impl StageInput {
+    /// The modalities that the stage teaches.
+    pub fn modalities(self) -> Modalities {
+        self.eval_modalities()
+    }
+}

@@ -1,0 +1,285 @@
+//! What a UMBEnet is built from, its presets and its training plan.
+
+use emotion::{FaceInput, Inputs, Modality, TextInput, VoiceInput};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::PixelScale;
+use crate::encoders::audio_cnn::AudioCnnSize;
+use crate::encoders::clip::{ImageTowerSize, TextTowerSize};
+use crate::{ModelError, Reader, StageInput, StagePlan};
+
+/// CLIP's pixel statistics.
+const CLIP_PIXELS: PixelScale = PixelScale::Channels {
+    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+    deviation: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+};
+
+/// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
+///
+/// Symbols in brackets are those of the paper; a default that the paper does not give is marked as a choice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UmbenetConfig {
+    /// Joint width D.
+    pub embed_dim: usize,
+    /// Frames per clip T (choice: 16).
+    pub n_frames: usize,
+    /// Blocks of each of the two fusion transformers.
+    pub fusion_layers: usize,
+    /// Heads of the two fusion transformers.
+    pub fusion_heads: usize,
+    /// Prompts in the pool N (§4.3: 32).
+    pub pool_size: usize,
+    /// Prompts that a sample activates k (§4.3: 5).
+    pub top_k: usize,
+    /// Tokens of a pool prompt; the paper's prompt length is the sum of this and the next (§4.3: 64).
+    pub selected_tokens: usize,
+    /// Tokens of the inherent prompt.
+    pub inherent_tokens: usize,
+    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width).
+    pub gate_width: usize,
+    /// Weight of the gate's L1 term (eq. 13; choice: 0.01, as in the released code).
+    pub l1: f64,
+    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5).
+    pub pull: f64,
+    /// Factor between cosines and logits; CLIP's is 100.
+    pub logit_scale: f64,
+    /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
+    pub position_deviation: f64,
+    /// Epochs of each stage-1 run at most.
+    pub unimodal_epochs: usize,
+    /// Epochs of stage 2 at most.
+    pub joint_epochs: usize,
+    /// Initial learning rate of every stage (§4.1: 0.002).
+    pub learning_rate: f64,
+    /// Probability that stage 2 keeps a modality of a sample (choice: 0.5).
+    pub keep_probability: f64,
+    /// `two_stage` false trains the joint pool alone, as in the paper's ablation.
+    pub two_stage: bool,
+    /// Whether the class-prompt tower and the class names stay as they are; pretrained towers do.
+    pub frozen_prompt_tower: bool,
+    /// Position of the end token of each class's prompt; empty: the last position.
+    pub class_ends: Vec<usize>,
+    /// Class-prompt tower (width W, context L).
+    pub prompt_tower: TextTowerSize,
+    /// Face encoder.
+    pub face: FaceEncoderConfig,
+    /// Voice encoder.
+    pub voice: VoiceEncoderConfig,
+    /// Caption encoder.
+    pub text: TextEncoderConfig,
+}
+
+/// Face encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaceEncoderConfig {
+    /// CLIP's image tower, frozen.
+    Clip {
+        /// Its sizes.
+        tower: ImageTowerSize,
+    },
+    /// Small, trained along.
+    Tiny {
+        /// Side of a crop in pixels.
+        side_px: usize,
+        /// Channels after the patches.
+        channels: usize,
+    },
+}
+
+/// Voice encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum VoiceEncoderConfig {
+    /// Convolutions over the waveform.
+    Cnn {
+        /// Sampling rate in hertz.
+        rate_hz: u32,
+        /// Its sizes.
+        cnn: AudioCnnSize,
+    },
+    /// Small, over log-mel frames.
+    Tiny {
+        /// Sampling rate in hertz.
+        rate_hz: u32,
+        /// Frames of 10 ms, a multiple of 8.
+        n_frames: usize,
+        /// Mel bins.
+        n_bins: usize,
+        /// Channels.
+        channels: usize,
+    },
+}
+
+/// Caption encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TextEncoderConfig {
+    /// CLIP's text tower, frozen, and a projection.
+    Clip {
+        /// Its sizes.
+        tower: TextTowerSize,
+        /// Number of tokens.
+        vocabulary: usize,
+    },
+    /// Small, over hashed words.
+    Tiny {
+        /// Size of the table.
+        n_buckets: usize,
+        /// Width of a word.
+        channels: usize,
+        /// Words at most.
+        max_tokens: usize,
+    },
+}
+
+impl UmbenetConfig {
+    /// Trains in a minute or two on a laptop's CPU: small encoders, larger for faces than for voice and text.
+    pub fn tiny() -> Self {
+        Self {
+            embed_dim: 64,
+            n_frames: 16,
+            fusion_layers: 1,
+            fusion_heads: 8,
+            pool_size: 18,
+            top_k: 3,
+            selected_tokens: 4,
+            inherent_tokens: 4,
+            gate_width: 8,
+            l1: 0.001,
+            pull: 0.5,
+            logit_scale: 16.0,
+            position_deviation: 0.1,
+            unimodal_epochs: 12,
+            joint_epochs: 16,
+            learning_rate: 0.002,
+            keep_probability: 0.5,
+            two_stage: true,
+            frozen_prompt_tower: false,
+            class_ends: Vec::new(),
+            prompt_tower: TextTowerSize { context: 10, width: 64, n_layers: 1, head_width: 16, out: 64 },
+            face: FaceEncoderConfig::Tiny { side_px: 64, channels: 24 },
+            voice: VoiceEncoderConfig::Tiny { rate_hz: 16_000, n_frames: 320, n_bins: 64, channels: 48 },
+            text: TextEncoderConfig::Tiny { n_buckets: 4096, channels: 32, max_tokens: 32 },
+        }
+    }
+
+    /// Checks what types cannot say.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let complain = |text: String| Err(ModelError::Config(text));
+        if self.top_k == 0 || self.pool_size < 3 {
+            return complain("pool_size must be at least 3 and top_k at least 1".into());
+        }
+        if self.top_k > self.pool_size / 3 {
+            return complain(format!(
+                "top_k {} is more than a third of pool_size {}: each stage-1 pool has a third of the prompts",
+                self.top_k, self.pool_size
+            ));
+        }
+        if !self.embed_dim.is_multiple_of(self.fusion_heads) || self.fusion_heads == 0 {
+            return complain(format!(
+                "embed_dim {} is not a multiple of fusion_heads {}",
+                self.embed_dim, self.fusion_heads
+            ));
+        }
+        if !(1..=16).contains(&self.n_frames) {
+            return complain(format!("n_frames is {}: the position table has room for 1 to 16", self.n_frames));
+        }
+        if self.embed_dim != self.prompt_tower.out {
+            return complain(format!(
+                "embed_dim {} and prompt_tower.out {} differ",
+                self.embed_dim, self.prompt_tower.out
+            ));
+        }
+        if !self.prompt_tower.width.is_multiple_of(self.prompt_tower.head_width) {
+            return complain("prompt_tower.width must be a multiple of prompt_tower.head_width".into());
+        }
+        let used = 2 + self.selected_tokens + self.inherent_tokens;
+        if used > self.prompt_tower.context {
+            return complain(format!(
+                "{used} prompt tokens do not fit into a context of {}",
+                self.prompt_tower.context
+            ));
+        }
+        if let FaceEncoderConfig::Tiny { side_px, .. } = self.face
+            && (!side_px.is_multiple_of(16) || side_px == 0)
+        {
+            return complain(format!("face.side_px is {side_px}: it must be a multiple of 16"));
+        }
+        if let VoiceEncoderConfig::Tiny { n_frames, .. } = self.voice
+            && (!n_frames.is_multiple_of(8) || n_frames == 0)
+        {
+            return complain(format!("voice.n_frames is {n_frames}: it must be a multiple of 8"));
+        }
+        if !(self.keep_probability > 0.0 && self.keep_probability <= 1.0) {
+            return complain(format!("keep_probability is {}: it must be in 0..1", self.keep_probability));
+        }
+        if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
+            return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
+        }
+        Ok(())
+    }
+
+    /// Tokens left for a class's name.
+    pub(crate) fn suffix_tokens(&self) -> usize {
+        self.prompt_tower.context - 1 - self.selected_tokens - self.inherent_tokens
+    }
+
+    /// Position of the end token of class `class`.
+    pub(crate) fn class_end(&self, class: usize) -> usize {
+        self.class_ends.get(class).copied().unwrap_or(self.prompt_tower.context - 1)
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        let (side_px, pixels) = match self.face {
+            FaceEncoderConfig::Clip { tower } => (tower.side_px, CLIP_PIXELS),
+            FaceEncoderConfig::Tiny { side_px, .. } => (side_px, PixelScale::PerFrame),
+        };
+        let voice = match self.voice {
+            VoiceEncoderConfig::Cnn { rate_hz, cnn } => VoiceInput::Waveform { rate_hz, n_samples: cnn.n_samples },
+            VoiceEncoderConfig::Tiny { rate_hz, n_frames, n_bins, .. } => {
+                VoiceInput::LogMel { rate_hz, n_frames, n_bins }
+            }
+        };
+        let (max_tokens, n_buckets) = match self.text {
+            TextEncoderConfig::Clip { tower, vocabulary } => (tower.context, vocabulary),
+            TextEncoderConfig::Tiny { n_buckets, max_tokens, .. } => (max_tokens, n_buckets),
+        };
+        Reader {
+            inputs: Inputs {
+                face: Some(FaceInput { n_frames: self.n_frames, size_px: side_px }),
+                voice: Some(voice),
+                text: Some(TextInput { max_tokens }),
+            },
+            pixels,
+            n_buckets,
+        }
+    }
+
+    pub(crate) fn stages(&self) -> Vec<StagePlan> {
+        let unimodal = |modality: Modality| StagePlan {
+            name: format!("{} prompts", modality.name()),
+            number: 1,
+            input: StageInput::Only { modality },
+            n_epochs: self.unimodal_epochs,
+            learning_rate: self.learning_rate,
+            trains: format!("the {} encoder, the fusion and a pool of its own", modality.name()),
+            starts_from: "the same initial values for every modality".into(),
+        };
+        let joint = StagePlan {
+            name: "joint prompts".into(),
+            number: if self.two_stage { 2 } else { 1 },
+            input: StageInput::RandomDrop { keep: self.keep_probability },
+            n_epochs: self.joint_epochs,
+            learning_rate: self.learning_rate,
+            trains: "everything, with modalities missing at random".into(),
+            starts_from: if self.two_stage {
+                "the prompts that stage 1 activated, each encoder from its own run, the rest averaged".into()
+            } else {
+                "random values".into()
+            },
+        };
+        if self.two_stage { Modality::ALL.into_iter().map(unimodal).chain([joint]).collect() } else { vec![joint] }
+    }
+}

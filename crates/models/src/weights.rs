@@ -1,0 +1,102 @@
+//! Weights from and to files: strict, under the names of the published checkpoints.
+//!
+//! Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
+//! anything else is an error that lists names. Nothing is ever left at a random value in silence.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::store::burn_pack::Tensor as PackTensor;
+use burn::store::{
+    BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+};
+
+use crate::ModelError;
+
+/// Names listed in an error before it says how many more there are.
+const LISTED: usize = 5;
+
+/// A prefix that a checkpoint spells differently from the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rename {
+    /// As in the checkpoint.
+    pub checkpoint: &'static str,
+    /// As in the module.
+    pub module: &'static str,
+}
+
+/// Reads all tensors of a `.safetensors`, `.pt` or `.pth` file, without building any module.
+pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
+    // Opened here first, so that a missing file is told from a damaged one.
+    std::fs::File::open(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
+    let damaged = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
+    let tensors = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("pt" | "pth" | "ckpt") => {
+            let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
+            store.get_all_tensors().map_err(|error| damaged(error.to_string()))?.values().cloned().collect()
+        }
+        _ => {
+            let mut store = SafetensorsStore::from_file(path).map_indices_contiguous(false);
+            store.get_all_tensors().map_err(|error| damaged(error.to_string()))?.values().cloned().collect()
+        }
+    };
+    Ok(tensors)
+}
+
+/// Fills `module` from a checkpoint with PyTorch's names and layouts.
+pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
+    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
+    let mut tensors = read_checkpoint(path)?;
+    for tensor in &mut tensors {
+        if let Some(rename) = renames.iter().find(|rename| tensor.name.starts_with(rename.checkpoint)) {
+            tensor.name = format!("{}{}", rename.module, &tensor.name[rename.checkpoint.len()..]);
+        }
+        if tensor.shape.num_dims() == 0 {
+            // A scalar parameter is a vector of one here.
+            let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
+            *tensor = PackTensor::new(tensor.name.clone(), tensor.dtype, [1], None, bytes);
+        }
+    }
+    let result = module.apply(tensors, None, Some(Box::new(PyTorchToBurnAdapter)), true);
+    let missing: Vec<String> = result.missing.into_iter().map(|(name, _)| name).collect();
+    let errors: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
+    let complaints: Vec<String> = [("missing", missing), ("unexpected", result.unused), ("unfit", errors)]
+        .into_iter()
+        .filter_map(|(what, names)| listed(what, &names))
+        .collect();
+    if complaints.is_empty() { Ok(()) } else { Err(bad(complaints.join("; "))) }
+}
+
+/// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.
+pub fn export<M: Module>(module: &M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
+    let failed = |reason: String| ModelError::Write { path: path.to_owned(), source: std::io::Error::other(reason) };
+    let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
+    let mut named = Vec::with_capacity(tensors.len());
+    for tensor in &tensors {
+        let name = renames.iter().find(|rename| tensor.name.starts_with(rename.module)).map_or_else(
+            || tensor.name.clone(),
+            |rename| format!("{}{}", rename.checkpoint, &tensor.name[rename.module.len()..]),
+        );
+        let bytes = tensor.to_bytes().map_err(|error| failed(error.to_string()))?;
+        named.push((name, tensor.shape.iter().copied().collect::<Vec<usize>>(), bytes));
+    }
+    let views: Vec<(&str, safetensors::tensor::TensorView<'_>)> = named
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
+                .map_err(|error| failed(error.to_string()))?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<_, ModelError>>()?;
+    let bytes = safetensors::serialize(views, None).map_err(|error| failed(error.to_string()))?;
+    crate::bundle::write_atomically(path, &bytes)
+}
+
+fn listed(what: &str, names: &[String]) -> Option<String> {
+    let first = names.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => None,
+        n if n <= LISTED => Some(format!("{n} {what}: {first}")),
+        n => Some(format!("{n} {what}: {first}, and {} more", n - LISTED)),
+    }
+}
