@@ -147,7 +147,8 @@ fn bytes_from_prepared(prepared: &Prepared) -> Vec<u8> {
         }
         None => {}
     }
-    metadata.insert("checksum".into(), checksum(tensors.iter().map(|(.., bytes)| bytes.as_slice())));
+    let stored = tensors.iter().map(|(_, _, shape, bytes)| (shape.as_slice(), bytes.as_slice()));
+    metadata.insert("checksum".into(), checksum(&metadata, stored));
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         (*name, TensorView::new(*dtype, shape.clone(), bytes).expect("the shape was taken from the data"))
     });
@@ -161,8 +162,8 @@ fn prepared_from_bytes(bytes: &[u8]) -> Option<Prepared> {
     let file = SafeTensors::deserialize(bytes).ok()?;
     let names = ["face.rgb", "face.valid", "voice.waveform", "voice.log_mel"];
     let [rgb, valid, waveform, mel] = names.map(|name| file.tensor(name).ok());
-    let stored = [&rgb, &valid, &waveform, &mel].into_iter().flatten().map(TensorView::data);
-    if *metadata.get("checksum")? != checksum(stored) {
+    let stored = [&rgb, &valid, &waveform, &mel].into_iter().flatten().map(|view| (view.shape(), view.data()));
+    if *metadata.get("checksum")? != checksum(metadata, stored) {
         return None;
     }
     let face = match (rgb, valid) {
@@ -186,11 +187,17 @@ fn prepared_from_bytes(bytes: &[u8]) -> Option<Prepared> {
     Some(Prepared { sample: Sample { face, voice, text: None }, info, notes })
 }
 
-fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+fn checksum<'a>(metadata: &HashMap<String, String>, tensors: impl Iterator<Item = (&'a [usize], &'a [u8])>) -> String {
     let mut hasher = blake3::Hasher::new();
-    parts.for_each(|part| {
-        hasher.update(part);
-    });
+    for name in ["info", "notes", "voice.n_valid"] {
+        hasher.update(metadata.get(name).map_or("", String::as_str).as_bytes());
+    }
+    for (shape, bytes) in tensors {
+        shape.iter().for_each(|&size| {
+            hasher.update(&(size as u64).to_le_bytes());
+        });
+        hasher.update(bytes);
+    }
     hasher.finalize().to_hex().to_string()
 }
 
@@ -200,4 +207,91 @@ fn bytes_from_floats(values: &[f32]) -> Vec<u8> {
 
 fn floats_from_bytes(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
+
+    use super::*;
+    use crate::test_media;
+
+    const INPUTS: Inputs = Inputs {
+        face: Some(FaceInput { n_frames: 4, size_px: 8 }),
+        voice: Some(VoiceInput::LogMel { rate_hz: 16000, n_frames: 20, n_bins: 8 }),
+        text: Some(TextInput { max_tokens: 8 }),
+    };
+
+    fn request<'a>(path: &'a Path, text: Option<&'a str>) -> Request<'a> {
+        Request { path, text, faces: FaceSource::Cropped, face: None, inputs: &INPUTS }
+    }
+
+    #[test]
+    fn a_stored_sample_comes_back_with_the_text_of_the_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 6, 4000);
+        let cache = SampleCache::open(&dir.path().join("cache/inner")).unwrap();
+        let (key, fresh) = cache.prepare(&request(&path, Some("one"))).unwrap();
+        let (same_key, cached) = cache.prepare(&request(&path, Some("two"))).unwrap();
+        assert_eq!(key, same_key);
+        assert!(fresh.sample.face.is_some() && fresh.sample.voice.is_some());
+        assert_eq!(cached.sample.text.as_deref(), Some("two"));
+        let without_text = Sample { text: None, ..fresh.sample.clone() };
+        assert_eq!(Sample { text: None, ..cached.sample }, without_text);
+        assert_eq!((cached.info, cached.notes), (fresh.info, fresh.notes));
+        assert_eq!(cache.load(&key).unwrap(), Some(without_text));
+        assert_eq!(cache.load(&"0".repeat(64)).unwrap(), None);
+    }
+
+    #[test]
+    fn keys_follow_content_and_settings_but_not_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = SampleCache::open(dir.path()).unwrap();
+        let (first, copy, other) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("c"));
+        for (path, content) in [(&first, "x"), (&copy, "x"), (&other, "y")] {
+            fs::write(path, content).unwrap();
+        }
+        let key = cache.key(&request(&first, None)).unwrap();
+        assert_eq!(key, cache.key(&request(&copy, Some("hello"))).unwrap());
+        assert_ne!(key, cache.key(&request(&other, None)).unwrap());
+        let searched = Request { faces: FaceSource::Detect, ..request(&first, None) };
+        assert_ne!(key, cache.key(&searched).unwrap());
+        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS };
+        assert_ne!(key, cache.key(&Request { inputs: &smaller, ..request(&first, None) }).unwrap());
+        assert!(matches!(cache.key(&request(dir.path(), None)), Err(MediaError::NotAFile(_))));
+        assert!(matches!(cache.key(&request(&dir.path().join("d"), None)), Err(MediaError::Missing(_))));
+    }
+
+    #[test]
+    fn every_damaged_byte_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let prepared = prepare(&request(&test_media::mp4(dir.path(), 2, 1000), None)).unwrap();
+        let bytes = bytes_from_prepared(&prepared);
+        assert_eq!(prepared_from_bytes(&bytes).as_ref(), Some(&prepared));
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            if let Some(read) = prepared_from_bytes(&damaged) {
+                assert_eq!(read, prepared, "byte {at}");
+            }
+            assert_eq!(prepared_from_bytes(&bytes[..at]), None);
+        }
+    }
+
+    #[test]
+    fn damaged_samples_are_prepared_anew_and_clearing_spares_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 2, 1000);
+        let cache = SampleCache::open(dir.path()).unwrap();
+        let (key, prepared) = cache.prepare(&request(&path, None)).unwrap();
+        let size = cache.size_bytes();
+        assert!(size > 4 * 8 * 8 * 3);
+        fs::write(cache.path(&key), b"cut off").unwrap();
+        assert_eq!(cache.load(&key).unwrap(), None);
+        assert_eq!(cache.prepare(&request(&path, None)).unwrap(), (key, prepared));
+        assert_eq!(cache.size_bytes(), size);
+        cache.clear().unwrap();
+        assert_eq!(cache.size_bytes(), 0);
+        assert!(path.exists());
+    }
 }

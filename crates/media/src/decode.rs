@@ -606,7 +606,7 @@ impl Mono {
             return;
         }
         let samples = mixed_down(frame);
-        if self.resampler.as_ref().is_none_or(|resampler| resampler.from_hz() != frame.rate()) {
+        if self.resampler.as_ref().is_none_or(|resampler| resampler.input_hz() != frame.rate()) {
             self.finish(out);
             self.resampler = Some(Resampler::new(frame.rate(), self.rate_hz));
         }
@@ -682,4 +682,163 @@ fn channel_weights(layout: u64, n_channels: usize) -> Vec<f32> {
     }
     let total: f32 = weights.iter().sum();
     weights.iter().map(|weight| weight / total).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_media;
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text.mp4");
+        std::fs::write(&text, "Dear diary,\n".repeat(200)).unwrap();
+        let playlist = dir.path().join("playlist.mp4");
+        std::fs::write(&playlist, "#EXTM3U\n#EXTINF:1,\nhttp://localhost:1/a.ts\n#EXT-X-ENDLIST\n").unwrap();
+        let empty = dir.path().join("empty.mp4");
+        std::fs::write(&empty, "").unwrap();
+        let whole = std::fs::read(test_media::mp4(dir.path(), 5, 3200)).unwrap();
+        let cut = dir.path().join("cut.mp4");
+        std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+        assert!(matches!(probe(&text), Err(MediaError::NotMedia { .. })));
+        assert!(matches!(probe(&playlist), Err(MediaError::NotMedia { .. } | MediaError::NoStreams(_))));
+        assert!(matches!(probe(&empty), Err(MediaError::Empty(_))));
+        assert!(matches!(probe(&cut), Err(MediaError::NotMedia { .. })));
+        assert!(matches!(probe(dir.path()), Err(MediaError::NotAFile(_))));
+        assert!(matches!(probe(&dir.path().join("a.mp4")), Err(MediaError::Missing(_))));
+        let message = probe(&text).unwrap_err().to_string();
+        assert!(message.starts_with("this is not a media file") && message.ends_with("text.mp4"), "{message}");
+    }
+
+    #[test]
+    fn names_mean_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let clip = test_media::mp4(dir.path(), 2, 1600);
+        for name in ["http:a%02d.jpg", "concat:x|y.txt", "-i", "clip"] {
+            let path = dir.path().join(name);
+            std::fs::copy(&clip, &path).unwrap();
+            assert!(probe(&path).unwrap().audio.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_clip_is_described() {
+        let dir = tempfile::tempdir().unwrap();
+        let info = probe(&test_media::mp4(dir.path(), 25, 16000)).unwrap();
+        let video = VideoInfo { width_px: 16, height_px: 16, rate_hz: 25.0, n_frames: Some(25) };
+        assert_eq!(info.video, Some(video));
+        assert_eq!(info.audio, Some(AudioInfo { rate_hz: 16000, n_channels: 1 }));
+        assert!((info.duration_secs - 1.0).abs() < 0.1, "{}", info.duration_secs);
+    }
+
+    #[test]
+    fn rotation_in_the_container_is_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        // Left half dark, right half bright, 32 × 16.
+        let row: Vec<u8> = (0..32).flat_map(|x| [if x < 16 { 20 } else { 230 }; 3]).collect();
+        let frames = vec![Image { width_px: 32, height_px: 16, rgb: row.repeat(16) }];
+        let plain = dir.path().join("plain.mp4");
+        let recording =
+            crate::encode::Recording { frames: &frames, frame_rate_hz: 25, samples: &[], sample_rate_hz: 16000 };
+        crate::encode::write_mp4(&plain, &recording).unwrap();
+        let bytes = std::fs::read(&plain).unwrap();
+        let one = 0x1_0000_i32;
+        // Shown at (a x + c y, b x + d y): where the dark half ends up.
+        type Place = fn(usize, usize) -> bool;
+        let turns: [([i32; 4], (usize, usize), Place); 4] = [
+            ([one, 0, 0, one], (32, 16), |x, _| x < 16),
+            ([0, one, -one, 0], (16, 32), |_, y| y < 16), // a quarter to the right
+            ([-one, 0, 0, -one], (32, 16), |x, _| x >= 16),
+            ([0, -one, one, 0], (16, 32), |_, y| y >= 16), // a quarter to the left
+        ];
+        for ([a, b, c, d], size, is_dark) in turns {
+            let mut turned = bytes.clone();
+            let header = turned.windows(4).position(|four| four == b"tkhd").unwrap();
+            for (value, place) in [(a, 0), (b, 1), (c, 3), (d, 4)] {
+                let at = header + 4 + 40 + place * 4;
+                turned[at..at + 4].copy_from_slice(&value.to_be_bytes());
+            }
+            let path = dir.path().join("turned.mp4");
+            std::fs::write(&path, &turned).unwrap();
+            let video = probe(&path).unwrap().video.unwrap();
+            assert_eq!((video.width_px as usize, video.height_px as usize), size);
+            let image = thumbnail(&path, 64).unwrap();
+            assert_eq!((image.width_px, image.height_px), size);
+            for (x, y) in [(2, 2), (size.0 - 3, 2), (2, size.1 - 3), (size.0 - 3, size.1 - 3)] {
+                let dark = image.rgb[(y * image.width_px + x) * 3] < 120;
+                assert_eq!(dark, is_dark(x, y), "pixel {x}, {y} of {a} {b} {c} {d}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_thumbnail_is_the_middle_and_small() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("long.y4m");
+        test_media::y4m(&path, (40, 20), 50, |frame_idx, _, _| (frame_idx * 5) as u8);
+        let image = thumbnail(&path, 10).unwrap();
+        assert_eq!((image.width_px, image.height_px, image.rgb.len()), (10, 5, 150));
+        let sound = dir.path().join("sound.wav");
+        test_media::wav(&sound, 8000, 1, &[0; 800]);
+        assert!(matches!(thumbnail(&sound, 10), Err(MediaError::NoPicture(_))));
+    }
+
+    #[test]
+    fn odd_and_tiny_frames_are_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        for (width, height) in [(1, 1), (1, 9), (9, 1), (3, 3), (17, 31), (641, 7)] {
+            let path = dir.path().join("odd.y4m");
+            test_media::y4m(
+                &path,
+                (width, height),
+                1,
+                |_, x, y| if (x + 1, y + 1) == (width, height) { 235 } else { 16 },
+            );
+            let image = thumbnail(&path, 1000).unwrap();
+            assert_eq!((image.width_px, image.height_px, image.rgb.len()), (width, height, width * height * 3));
+            assert!(
+                image.rgb[image.rgb.len() - 3] > 200,
+                "{width} × {height}: {:?}",
+                &image.rgb[image.rgb.len() - 3..]
+            );
+        }
+    }
+
+    #[test]
+    fn any_rate_and_channels_become_mono_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        for (rate_hz, n_channels) in [(8000, 1), (11025, 2), (22050, 1), (44100, 2), (48000, 6)] {
+            let path = dir.path().join("sound.wav");
+            let tone = test_media::tone(rate_hz as usize, rate_hz);
+            let samples: Vec<i16> =
+                tone.iter().flat_map(|&x| vec![(x * 32767.0) as i16; usize::from(n_channels)]).collect();
+            test_media::wav(&path, rate_hz, n_channels, &samples);
+            assert_eq!(probe(&path).unwrap().audio, Some(AudioInfo { rate_hz, n_channels }));
+            let heard = decode_audio(&path, 16000).unwrap().unwrap();
+            assert!(heard.len().abs_diff(16000) <= 1, "{} samples", heard.len());
+            let wanted = test_media::tone(16000, 16000);
+            let worst = heard.iter().zip(&wanted).skip(400).take(15200).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 0.005, "{rate_hz} Hz, {n_channels} channels: off by {worst}");
+        }
+    }
+
+    #[test]
+    fn the_low_frequency_channel_is_left_out_and_the_centre_leads() {
+        let weights = channel_weights(0x3F, 6);
+        assert_eq!(weights[3], 0.0);
+        assert!(weights[2] > weights[0] && weights[0] > weights[4]);
+        assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(channel_weights(0x3, 2), [0.5, 0.5]);
+        assert_eq!(channel_weights(0, 4), [0.25; 4]);
+    }
+
+    #[test]
+    fn no_sound_is_none_and_turns_without_a_matrix_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("silent.y4m");
+        test_media::y4m(&path, (8, 8), 2, |_, _, _| 100);
+        assert_eq!(decode_audio(&path, 16000).unwrap(), None);
+        assert_eq!(Turn::from_display_matrix(&[1, 2, 3]), Turn::default());
+    }
 }

@@ -173,8 +173,9 @@ fn triangle_taps(start: f32, length: f32, n_out: usize, n_in: usize) -> Vec<Taps
     (0..n_out)
         .map(|out_idx| {
             let centre = start + (out_idx as f32 + 0.5) * scale;
-            let first = ((centre - reach).floor().max(0.0) as usize).min(n_in - 1);
-            let end = ((centre + reach).ceil() as usize).clamp(first + 1, n_in);
+            // What lies outside the part must not shine in.
+            let first = ((centre - reach).max(start).floor().max(0.0) as usize).min(n_in - 1);
+            let end = ((centre + reach).min(start + length).ceil() as usize).clamp(first + 1, n_in);
             let mut weights: Vec<f32> =
                 (first..end).map(|source| (1.0 - ((source as f32 + 0.5 - centre) / reach).abs()).max(0.0)).collect();
             let total: f32 = weights.iter().sum();

@@ -170,7 +170,7 @@ pub(crate) fn spoken(text: Option<&str>) -> Option<String> {
 
 /// Which of `n` frames stand for the clip, and whether each is its own: evenly spread, or all and the last repeated.
 /// The rule of MMA-DFER's test loader.
-fn spread(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
+pub(crate) fn spread(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
     if n > n_segments {
         let tick = n as f64 / n_segments as f64;
         (0..n_segments).map(|segment| ((tick / 2.0 + tick * segment as f64) as usize, true)).collect()
@@ -451,5 +451,211 @@ fn between(track: &[(usize, FaceBox)], image_idx: usize) -> FaceBox {
         y_px: mix(from.y_px, to.y_px),
         width_px: mix(from.width_px, to.width_px),
         height_px: mix(from.height_px, to.height_px),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emotion::TextInput;
+
+    use super::*;
+    use crate::test_media;
+
+    const INPUTS: Inputs = Inputs {
+        face: Some(FaceInput { n_frames: 4, size_px: 8 }),
+        voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
+        text: Some(TextInput { max_tokens: 8 }),
+    };
+
+    fn request(path: &Path, faces: FaceSource) -> Request<'_> {
+        Request { path, text: Some(" hello "), faces, face: None, inputs: &INPUTS }
+    }
+
+    /// The mean of each frame.
+    fn greys(sample: &Sample) -> Vec<i32> {
+        let frames = sample.face.as_ref().unwrap();
+        let mean = |frame: &[u8]| frame.iter().map(|&value| i32::from(value)).sum::<i32>() / frame.len() as i32;
+        (0..frames.n_frames()).map(|frame_idx| mean(frames.frame(frame_idx))).collect()
+    }
+
+    #[test]
+    fn a_film_with_sound_has_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let prepared = prepare(&request(&test_media::mp4(dir.path(), 40, 25600), FaceSource::Auto)).unwrap();
+        let Prepared { sample, info, notes } = &prepared;
+        assert_eq!(notes, &[] as &[String]);
+        assert_eq!(info.video.unwrap().n_frames, Some(40));
+        assert_eq!(sample.text.as_deref(), Some("hello"));
+        assert_eq!(sample.face.as_ref().unwrap().valid, [true; 4]);
+        // Frames 5, 15, 25, 35 of brightness 30 + 190 i / 40.
+        for (got, want) in greys(sample).into_iter().zip([53, 101, 148, 196]) {
+            assert!((got - want).abs() <= 4, "{got} should be {want}");
+        }
+        let Some(Voice::Waveform(samples)) = &sample.voice else { panic!("no voice") };
+        let loudest = samples.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+        assert!(samples.len() == 1600 && (0.4..0.65).contains(&loudest), "{loudest}");
+    }
+
+    #[test]
+    fn short_clips_repeat_their_last_frame_unmarked_as_valid() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("three.y4m");
+        // This format does not state its number of frames.
+        test_media::y4m(&path, (7, 5), 3, |frame_idx, _, _| 60 + 40 * frame_idx as u8);
+        let prepared = prepare(&request(&path, FaceSource::Cropped)).unwrap();
+        assert_eq!(prepared.sample.face.as_ref().unwrap().valid, [true, true, true, false]);
+        let greys = greys(&prepared.sample);
+        assert!(greys[0] < greys[1] && greys[1] < greys[2] && greys[2] == greys[3], "{greys:?}");
+        assert_eq!(prepared.sample.voice, None);
+        assert_eq!(prepared.notes, ["no audio track"]);
+    }
+
+    #[test]
+    fn a_photograph_is_a_clip_of_one_frame() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["photo.png", "photo.jpg"] {
+            let path = dir.path().join(name);
+            image::RgbImage::from_pixel(30, 20, image::Rgb([200, 100, 50])).save(&path).unwrap();
+            let prepared = prepare(&request(&path, FaceSource::Cropped)).unwrap();
+            let frames = prepared.sample.face.unwrap();
+            assert_eq!(frames.valid, [true, false, false, false]);
+            for (got, want) in frames.rgb[..3].iter().zip([200, 100, 50]) {
+                assert!((i32::from(*got) - want).abs() <= 3, "{name}: {got} should be {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn sound_alone_is_no_face_and_long_sound_is_cut_to_its_middle() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sound.wav");
+        // 150 s at 8 kHz: silent but for the second in the middle.
+        let samples: Vec<i16> =
+            (0..1_200_000).map(|i| if (596_000..604_000).contains(&i) { 8000 } else { 0 }).collect();
+        test_media::wav(&path, 8000, 1, &samples);
+        let prepared = prepare(&request(&path, FaceSource::Auto)).unwrap();
+        assert_eq!(prepared.sample.face, None);
+        assert_eq!(prepared.notes, ["no video track"]);
+        let Some(Voice::Waveform(heard)) = &prepared.sample.voice else { panic!("no voice") };
+        assert!(heard.iter().all(|&x| (x - 8000.0 / 32768.0).abs() < 0.01));
+    }
+
+    #[test]
+    fn hearing_forgets_what_cannot_be_the_middle() {
+        let input = VoiceInput::Waveform { rate_hz: 16000, n_samples: 1000 };
+        let mut hearing = Hearing::new(&input);
+        for piece_idx in 0..100 {
+            hearing.samples.extend((0..100_001).map(|i| (piece_idx * 100_001 + i) as f32));
+            hearing.forget();
+        }
+        assert!(hearing.n_forgotten > 0);
+        let first = (10_000_100 - 1000) / 2;
+        assert_eq!(hearing.into_samples(), (first..first + 1000).map(|i| i as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_what_the_model_needs_is_prepared() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 3, 3000);
+        let nothing = Inputs { face: None, voice: None, text: None };
+        let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
+        assert_eq!(prepared.sample, Sample { face: None, voice: None, text: None });
+        assert_eq!(prepared.notes, &[] as &[String]);
+    }
+
+    #[test]
+    fn no_face_is_masked_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grey.y4m");
+        test_media::y4m(&path, (160, 120), 20, |frame_idx, x, y| (frame_idx + x + y) as u8);
+        for (faces, note) in [
+            (FaceSource::Auto, "no face found in 4 frames"),
+            (FaceSource::Detect, "no face found in 4 frames"),
+            (FaceSource::Boxes, "no face box is given"),
+        ] {
+            let prepared = prepare(&request(&path, faces)).unwrap();
+            assert_eq!(prepared.sample.face, None);
+            assert_eq!(prepared.notes, [note, "no audio track"]);
+        }
+    }
+
+    #[test]
+    fn boxes_are_cut_out_of_frames_of_any_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wide.y4m");
+        // Bright only in a square; the frame is larger than what is kept.
+        test_media::y4m(&path, (2560, 64), 2, |_, x, y| {
+            if (2000..2040).contains(&x) && (10..50).contains(&y) { 220 } else { 30 }
+        });
+        let area = FaceBox { x_px: 2008.0, y_px: 18.0, width_px: 24.0, height_px: 24.0 };
+        let request = Request { face: Some(area), ..request(&path, FaceSource::Boxes) };
+        let greys = greys(&prepare(&request).unwrap().sample);
+        assert!(greys.iter().all(|&grey| grey > 200), "{greys:?}");
+    }
+
+    #[test]
+    fn a_track_moves_between_the_places_where_it_was_seen() {
+        let area = |x_px| FaceBox { x_px, y_px: 0.0, width_px: 10.0, height_px: 10.0 };
+        let track = [(2, area(0.0)), (6, area(8.0))];
+        for (image_idx, x_px) in [(0, 0.0), (2, 0.0), (3, 2.0), (5, 6.0), (6, 8.0), (9, 8.0)] {
+            assert_eq!(between(&track, image_idx).x_px, x_px, "image {image_idx}");
+        }
+    }
+
+    #[test]
+    fn the_main_face_is_large_central_and_stays() {
+        let face =
+            |x_px, side, score| Face { area: FaceBox { x_px, y_px: 40.0, width_px: side, height_px: side }, score };
+        let image = Image { width_px: 200, height_px: 100, rgb: vec![0; 200 * 100 * 3] };
+        let (small, large) = (face(10.0, 20.0, 9.0), face(80.0, 40.0, 9.0));
+        let found = vec![(0, vec![large, small]), (1, vec![large, small])];
+        assert_eq!(main_face(&found, &image), Some(large.area));
+        assert_eq!(main_face(&[(0, vec![face(80.0, 40.0, 3.0)])], &image), None);
+        assert_eq!(main_face(&[], &image), None);
+    }
+
+    #[test]
+    fn voices_are_resampled_cut_and_padded() {
+        let input = VoiceInput::LogMel { rate_hz: 16000, n_frames: 10, n_bins: 8 };
+        let Voice::LogMel(mel) = voice_from_samples(&test_media::tone(4410, 44100), 44100, &input) else { panic!() };
+        assert_eq!((mel.n_frames(), mel.n_valid), (10, 8));
+        assert!(mel.values[8 * 8..].iter().all(|&value| value == 0.0));
+        let Voice::LogMel(mel) = voice_from_samples(&test_media::tone(16000, 16000), 16000, &input) else { panic!() };
+        assert_eq!((mel.n_frames(), mel.n_valid), (10, 10));
+        let input = VoiceInput::Waveform { rate_hz: 8000, n_samples: 3 };
+        assert_eq!(voice_from_samples(&[1.0, 2.0, 3.0, 4.0, 5.0], 8000, &input), Voice::Waveform(vec![2.0, 3.0, 4.0]));
+        assert_eq!(voice_from_samples(&[1.0], 8000, &input), Voice::Waveform(vec![1.0, 0.0, 0.0]));
+        assert_eq!(voice_from_samples(&[], 8000, &input), Voice::Waveform(vec![0.0; 3]));
+    }
+
+    #[test]
+    fn crops_are_picked_evenly() {
+        let crops: Vec<Vec<u8>> = (0..8).map(|i| vec![i; 3]).collect();
+        let crops: Vec<&[u8]> = crops.iter().map(Vec::as_slice).collect();
+        let input = FaceInput { n_frames: 3, size_px: 1 };
+        let frames = frames_from_crops(&crops, &input);
+        assert_eq!((&frames.rgb[..], &frames.valid[..]), (&[1, 1, 1, 4, 4, 4, 6, 6, 6][..], &[true; 3][..]));
+        let none = frames_from_crops(&[], &input);
+        assert_eq!((&none.rgb[..], &none.valid[..]), (&[0; 9][..], &[false; 3][..]));
+    }
+
+    #[test]
+    fn damaged_files_are_errors_or_samples_but_never_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = std::fs::read(test_media::mp4(dir.path(), 10, 8000)).unwrap();
+        let path = dir.path().join("damaged.mp4");
+        let check = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            if let Ok(prepared) = prepare(&request(&path, FaceSource::Auto)) {
+                assert!(prepared.sample.face.is_none_or(|frames| frames.n_frames() == 4));
+            }
+        };
+        for nth in 0..150 {
+            let mut flipped = bytes.clone();
+            let at = (nth * 7919) % bytes.len();
+            flipped[at] ^= 1 << (nth % 8);
+            check(&flipped);
+            check(&bytes[..at]);
+        }
     }
 }

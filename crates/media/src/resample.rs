@@ -47,7 +47,7 @@ impl Resampler {
     }
 
     /// Rate of what is pushed, in hertz.
-    pub(crate) fn from_hz(&self) -> u32 {
+    pub(crate) fn input_hz(&self) -> u32 {
         self.from_hz
     }
 
@@ -148,4 +148,60 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(hz: f64, rate_hz: u32) -> Vec<f32> {
+        (0..rate_hz).map(|i| (0.5 * (2.0 * PI * hz * f64::from(i) / f64::from(rate_hz)).sin()) as f32).collect()
+    }
+
+    fn rms_db(samples: &[f32]) -> f64 {
+        let power = samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len() as f64;
+        10.0 * (power / 0.125).log10()
+    }
+
+    #[test]
+    fn speech_passes_in_place_and_the_rest_does_not_alias() {
+        for rate_hz in [8000, 11025, 22050, 32000, 44100, 48000, 96000, 47999] {
+            for hz in [100.0, 440.0, 3000.0, 6500.0] {
+                if hz > f64::from(rate_hz) * 0.4 {
+                    continue;
+                }
+                let out = resample(&tone(hz, rate_hz), rate_hz, 16000);
+                assert_eq!(out.len(), 16000);
+                let wrong: Vec<f32> = out.iter().zip(tone(hz, 16000)).map(|(got, want)| got - want).collect();
+                let error_db = rms_db(&wrong[800..15200]);
+                assert!(error_db < -50.0, "{hz} Hz of {rate_hz}: {error_db:.1} dB");
+            }
+            for hz in [9500.0, 10000.0, 12000.0, 15000.0, 20000.0] {
+                if hz < f64::from(rate_hz) * 0.5 {
+                    let left_db = rms_db(&resample(&tone(hz, rate_hz), rate_hz, 16000)[800..15200]);
+                    assert!(left_db < -60.0, "{hz} Hz of {rate_hz}: {left_db:.1} dB");
+                }
+            }
+            let constant = resample(&vec![0.5; rate_hz as usize], rate_hz, 16000);
+            assert!(constant[800..15200].iter().all(|&x| (x - 0.5).abs() < 1e-4));
+        }
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        let samples = tone(700.0, 44100);
+        let whole = resample(&samples, 44100, 16000);
+        let mut resampler = Resampler::new(44100, 16000);
+        for _ in 0..2 {
+            let mut out = Vec::new();
+            for piece in samples.chunks(333) {
+                resampler.push(piece, &mut out);
+            }
+            resampler.finish(&mut out);
+            assert_eq!(out, whole);
+        }
+        assert!(resample(&[], 44100, 16000).is_empty());
+        assert_eq!(resample(&[0.1, 0.2], 16000, 16000), [0.1, 0.2]);
+        assert_eq!(resample(&[0.1], 48000, 16000).len(), 1);
+    }
 }

@@ -1,0 +1,70 @@
+//! Small media files for tests.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::Image;
+use crate::encode::{Recording, write_mp4};
+
+/// A 16 × 16 clip of 25 frames a second whose brightness rises with time, with a tone at 16 kHz.
+pub(crate) fn mp4(dir: &Path, n_frames: usize, n_samples: usize) -> PathBuf {
+    let path = dir.join(format!("clip-{n_frames}-{n_samples}.mp4"));
+    let grey = |frame_idx: usize| (30 + frame_idx * 190 / n_frames) as u8;
+    let frames: Vec<Image> = (0..n_frames)
+        .map(|frame_idx| Image { width_px: 16, height_px: 16, rgb: vec![grey(frame_idx); 16 * 16 * 3] })
+        .collect();
+    let samples = tone(n_samples, 16000);
+    write_mp4(&path, &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000 })
+        .unwrap();
+    path
+}
+
+/// A tone of 500 Hz at half the full scale.
+pub(crate) fn tone(n_samples: usize, rate_hz: u32) -> Vec<f32> {
+    let step = std::f32::consts::TAU * 500.0 / rate_hz as f32;
+    (0..n_samples).map(|i| 0.5 * (step * i as f32).sin()).collect()
+}
+
+/// Uncompressed 8-bit video without chroma; `luma(frame_idx, x, y)`.
+pub(crate) fn y4m(
+    path: &Path,
+    (width, height): (usize, usize),
+    n_frames: usize,
+    luma: impl Fn(usize, usize, usize) -> u8,
+) {
+    let mut file = std::fs::File::create(path).unwrap();
+    writeln!(file, "YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 Cmono").unwrap();
+    for frame_idx in 0..n_frames {
+        file.write_all(b"FRAME\n").unwrap();
+        let plane: Vec<u8> =
+            (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| luma(frame_idx, x, y)).collect();
+        file.write_all(&plane).unwrap();
+    }
+}
+
+/// A WAV file of 16-bit samples, `[n_samples, n_channels]`; more than two channels are 5.1 in the order of the format.
+pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
+    let mut bytes = Vec::new();
+    let data_len = samples.len() as u32 * 2;
+    let masked = n_channels > 2;
+    bytes.extend(b"RIFF");
+    bytes.extend((if masked { 60 } else { 36 } + data_len).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(if masked { 40_u32 } else { 16 }.to_le_bytes());
+    bytes.extend(if masked { 0xFFFE_u16 } else { 1 }.to_le_bytes());
+    bytes.extend(n_channels.to_le_bytes());
+    bytes.extend(rate_hz.to_le_bytes());
+    bytes.extend((rate_hz * u32::from(n_channels) * 2).to_le_bytes());
+    bytes.extend((n_channels * 2).to_le_bytes());
+    bytes.extend(16_u16.to_le_bytes());
+    if masked {
+        bytes.extend(22_u16.to_le_bytes());
+        bytes.extend(16_u16.to_le_bytes());
+        bytes.extend(0x3F_u32.to_le_bytes());
+        bytes.extend([1, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]);
+    }
+    bytes.extend(b"data");
+    bytes.extend(data_len.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
