@@ -5,18 +5,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cache;
+mod camera;
 mod decode;
 mod encode;
 mod error;
 mod face;
 mod fbank;
+mod microphone;
+mod player;
+#[cfg(test)]
+mod parity;
 mod prepare;
 mod resample;
 pub mod sample_clips;
+#[cfg(test)]
+mod test_media;
 
 pub use cache::SampleCache;
+pub use camera::{Camera, CameraInfo, cameras};
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use error::MediaError;
 pub use face::{Face, FaceFinder, crop_face};
 pub use fbank::log_mel;
+pub use microphone::{Microphone, MicrophoneInfo, microphones};
+pub use player::{Chunk, Player};
 pub use prepare::{Prepared, Request, frames_from_crops, prepare, voice_from_samples};
