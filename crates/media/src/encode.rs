@@ -226,7 +226,11 @@ impl AudioTrack {
             self.encoder.send_frame(&audio)?;
             self.write(recording.sample_rate_hz, output)?;
         }
-        if is_last { self.encoder.send_eof().and_then(|()| self.write(recording.sample_rate_hz, output)) } else { Ok(()) }
+        if is_last {
+            self.encoder.send_eof().and_then(|()| self.write(recording.sample_rate_hz, output))
+        } else {
+            Ok(())
+        }
     }
 
     fn finish(&mut self, output: &mut Output) -> Result<(), Error> {
@@ -267,9 +271,8 @@ mod tests {
     fn what_is_written_is_what_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.mp4");
-        let frames: Vec<Image> = (0..24_u8)
-            .map(|level| Image { width_px: 64, height_px: 48, rgb: vec![level * 10; 64 * 48 * 3] })
-            .collect();
+        let frames: Vec<Image> =
+            (0..24_u8).map(|level| Image { width_px: 64, height_px: 48, rgb: vec![level * 10; 64 * 48 * 3] }).collect();
         let samples: Vec<f32> = (0..24_000).map(|n| 0.5 * (n as f32 * 0.17).sin()).collect();
         let recording = Recording { frames: &frames, frame_rate_hz: 16, samples: &samples, sample_rate_hz: 16_000 };
         write_mp4(&path, &recording).unwrap();
@@ -280,7 +283,8 @@ mod tests {
         assert!((info.duration_secs - 1.5).abs() < 0.08, "{}", info.duration_secs);
         let heard = crate::decode_audio(&path, 16_000).unwrap().unwrap();
         assert!(heard.len().abs_diff(24_000) <= 1024, "{}", heard.len());
-        let error: f32 = samples[4000..20_000].iter().zip(&heard[4000..]).map(|(a, b)| (a - b).abs()).sum::<f32>() / 16_000.0;
+        let error: f32 =
+            samples[4000..20_000].iter().zip(&heard[4000..]).map(|(a, b)| (a - b).abs()).sum::<f32>() / 16_000.0;
         assert!(error < 0.05, "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -12,9 +12,9 @@ mod error;
 mod face;
 mod fbank;
 mod microphone;
-mod player;
 #[cfg(test)]
 mod parity;
+mod player;
 mod prepare;
 mod resample;
 pub mod sample_clips;

@@ -71,8 +71,12 @@ pub fn create(
             return Err(MediaError::Stopped(dir.to_owned()));
         }
         let Made { frames, samples, .. } = make(clip, &cast[clip.speaker_idx]);
-        let recording =
-            Recording { frames: &frames, frame_rate_hz: face::RATE_HZ, samples: &samples, sample_rate_hz: voice::RATE_HZ };
+        let recording = Recording {
+            frames: &frames,
+            frame_rate_hz: face::RATE_HZ,
+            samples: &samples,
+            sample_rate_hz: voice::RATE_HZ,
+        };
         write_mp4(&dir.join(clip_path(clip_idx)), &recording)?;
         on_progress(n_done.fetch_add(1, Ordering::Relaxed) + 1, plan.clips.len());
         Ok(())

@@ -240,7 +240,8 @@ impl Canvas {
                     for idx in 0..side {
                         let (from, to) = (idx.saturating_sub(reach_px), (idx + reach_px + 1).min(side));
                         let n_pixels = (to - from) as f32;
-                        self.pixels[start + idx * step] = std::array::from_fn(|c| (sums[to][c] - sums[from][c]) / n_pixels);
+                        self.pixels[start + idx * step] =
+                            std::array::from_fn(|c| (sums[to][c] - sums[from][c]) / n_pixels);
                     }
                 }
             }

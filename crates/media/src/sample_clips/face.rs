@@ -313,7 +313,8 @@ pub(super) fn draw(look: &Look, shown: Shown, loudness: &[f32], rng: &mut Pcg64M
             let pose = stage.pose(look, &expression, secs, rng);
             let blink = secs > stage.blink_secs && secs < stage.blink_secs + 0.13;
             let mut canvas = background.clone();
-            let mut artist = Artist { canvas: &mut canvas, look, pose, expression, loudness, blink, secs, trace: stage.trace };
+            let mut artist =
+                Artist { canvas: &mut canvas, look, pose, expression, loudness, blink, secs, trace: stage.trace };
             artist.person(hiding == Some(Hiding::Turned));
             match hiding {
                 Some(Hiding::Hands) => artist.hands(),
@@ -492,7 +493,7 @@ impl Artist<'_> {
     /// Skin as the feeling tints it.
     fn skin(&self) -> Colour {
         let Expression { flush, sickly, pale, .. } = self.expression;
-        let red = mix(self.look.skin, [0.93, 0.3, 0.22], 0.34 * flush.max(0.0));
+        let red = mix(self.look.skin, [0.93, 0.3, 0.22], 0.27 * flush.max(0.0));
         let green = mix(red, [0.62, 0.72, 0.35], 0.3 * sickly.max(0.0));
         mix(green, [0.83, 0.88, 0.96], 0.3 * pale.max(0.0))
     }
@@ -564,10 +565,11 @@ impl Artist<'_> {
             (shade(skin, 1.05 - 0.11 * far * far), 1.0)
         });
         if self.look.stubble {
-            let jaw: Vec<Point> = self.outline(1.0).into_iter().map(|p| at(p.x, p.y.max(0.3))).collect();
-            let mask = Mask::polygon(&self.flat(&jaw), SIDE_PX);
-            let hair = self.look.hair;
-            self.canvas.paint_with(&mask, |_, there| (mix(there, hair, 0.5), 0.32));
+            let (hair, mouth) = (self.look.hair, pose.flat(at(0.0, 0.62)));
+            self.canvas.paint_with(&mask, |p, there| {
+                let height = (p.y - mouth.y) / pose.scale_px;
+                (mix(there, hair, 0.5), 0.32 * smooth(1.0 + 2.2 * height))
+            });
         }
     }
 
@@ -577,10 +579,18 @@ impl Artist<'_> {
         let skin = self.skin();
         for side in [-1.0, 1.0] {
             let centre = self.pose.front(at(side * 0.5, 0.3 - 0.05 * cheeks));
-            self.canvas.glow(centre, (0.26 + 0.04 * cheeks) * self.pose.scale_px, mix(skin, [0.95, 0.3, 0.3], 0.6), strength);
+            self.canvas.glow(
+                centre,
+                (0.26 + 0.04 * cheeks) * self.pose.scale_px,
+                mix(skin, [0.95, 0.3, 0.3], 0.6),
+                strength,
+            );
             if self.look.freckles {
                 for (x, y) in [(0.4, 0.22), (0.5, 0.28), (0.58, 0.2), (0.48, 0.17)] {
-                    self.fill_front(&ellipse(at(side * x, y), 0.018, 0.018), shade(mix(skin, [0.6, 0.3, 0.1], 0.3), 0.85));
+                    self.fill_front(
+                        &ellipse(at(side * x, y), 0.018, 0.018),
+                        shade(mix(skin, [0.6, 0.3, 0.1], 0.3), 0.85),
+                    );
                 }
             }
         }
@@ -643,13 +653,21 @@ impl Artist<'_> {
         let lift = 0.06 * eye_slant;
         let lid = curve(inner, at(centre.x - side * 0.05, centre.y - 1.9 * upper - lift), outer);
         let floor = curve(outer, at(centre.x, centre.y + 1.9 * lower), inner);
-        self.fill_front(&ellipse(at(centre.x, centre.y - 0.01), half * 1.08, full * (1.05 + 0.5 * wide.max(0.0))), shade(skin, 0.87));
+        self.fill_front(
+            &ellipse(at(centre.x, centre.y - 0.01), half * 1.08, full * (1.05 + 0.5 * wide.max(0.0))),
+            shade(skin, 0.87),
+        );
         let opening: Vec<Point> = lid.iter().chain(&floor).copied().collect();
         let opening = self.mask_front(&opening);
         self.canvas.paint(&opening, WHITE, 1.0);
         let look_at = at(centre.x - side * 0.015, centre.y + 0.07 * gaze_down);
-        for (radius, colour) in [(0.13, shade(iris, 0.75)), (0.115, iris), (0.068 * (1.0 + pupil), [0.05, 0.04, 0.05])] {
-            let ball = ellipse(look_at, radius * eye_size * (1.0 + 0.35 * pupil.min(0.0)), radius * eye_size * (1.0 + 0.35 * pupil.min(0.0)));
+        for (radius, colour) in [(0.13, shade(iris, 0.75)), (0.115, iris), (0.068 * (1.0 + pupil), [0.05, 0.04, 0.05])]
+        {
+            let ball = ellipse(
+                look_at,
+                radius * eye_size * (1.0 + 0.35 * pupil.min(0.0)),
+                radius * eye_size * (1.0 + 0.35 * pupil.min(0.0)),
+            );
             let mask = self.mask_front(&ball).within(&opening);
             self.canvas.paint(&mask, colour, 1.0);
         }
@@ -664,11 +682,7 @@ impl Artist<'_> {
         }
         self.line(&floor, 0.022, shade(skin, 0.6), 0.8);
         if squint > 0.2 {
-            let pouch = curve(
-                at(inner.x, centre.y + 0.12),
-                at(centre.x, centre.y + 0.27),
-                at(outer.x, centre.y + 0.1),
-            );
+            let pouch = curve(at(inner.x, centre.y + 0.12), at(centre.x, centre.y + 0.27), at(outer.x, centre.y + 0.1));
             self.line(&pouch, 0.025, shade(skin, 0.74), squint.min(1.0));
         }
     }
@@ -678,12 +692,15 @@ impl Artist<'_> {
         let distance = self.look.eye_distance;
         let inner = at(side * (distance - 0.21 - 0.07 * brow_close), -0.37 - 0.15 * brow_raise - 0.13 * brow_inner);
         let outer = at(side * (distance + 0.24), -0.34 - 0.11 * brow_raise + 0.1 * brow_inner);
-        let arch = at(side * (distance + 0.06), -0.47 - 0.23 * brow_raise - 0.05 * brow_inner.max(0.0) + 0.05 * brow_inner.min(0.0));
+        let arch = at(
+            side * (distance + 0.06),
+            -0.47 - 0.23 * brow_raise - 0.05 * brow_inner.max(0.0) + 0.05 * brow_inner.min(0.0),
+        );
         let width_px = self.look.brow_width * self.pose.scale_px;
         let outline = stroke(&self.front(&curve(inner, arch, outer)), |t| width_px * (1.15 - 0.6 * t * t));
         let hair = match self.look.hair_style {
             HairStyle::Scarf => [0.2, 0.13, 0.1],
-            _ => shade(mix(self.look.hair, INK, 0.25), 0.85),
+            _ => shade(mix(self.look.hair, INK, 0.45), 0.75),
         };
         self.canvas.fill(&outline, hair);
     }
@@ -701,7 +718,8 @@ impl Artist<'_> {
                     let t = 2.0 * step as f32 / N_STEPS as f32 - 1.0;
                     let bend = mouth_curve * (0.09 - 0.24 * t * t);
                     let bulge = (1.0 - t.abs().powf(roundness)).max(0.0).powf(1.0 / roundness);
-                    let share = if up < 0.0 { 0.42 - 0.3 * mouth_curve.max(0.0) } else { 0.58 + 0.2 * mouth_curve.max(0.0) };
+                    let share =
+                        if up < 0.0 { 0.42 - 0.3 * mouth_curve.max(0.0) } else { 0.58 + 0.2 * mouth_curve.max(0.0) };
                     let wave = 0.035 * mouth_wavy * (9.0 * t + 14.0 * self.secs).sin();
                     let lip = (-((t - 0.55) / 0.42).powi(2)).exp();
                     let curl = if up < 0.0 { 0.17 } else { 0.05 };
@@ -716,7 +734,8 @@ impl Artist<'_> {
         self.canvas.paint(&inside, MOUTH_INSIDE, 1.0);
         if mouth_open > 0.12 {
             let depth = 0.42 * mouth_open;
-            let lick = self.mask_front(&ellipse(at(0.0, middle + 0.72 * depth), 0.6 * half, 0.34 * depth)).within(&inside);
+            let lick =
+                self.mask_front(&ellipse(at(0.0, middle + 0.72 * depth), 0.6 * half, 0.34 * depth)).within(&inside);
             self.canvas.paint(&lick, TONGUE, 1.0);
             let bite = |from: f32, to: f32| -> Vec<Point> {
                 let row = |share: f32| (0..=N_STEPS).map(move |step| (step, share));
@@ -729,7 +748,12 @@ impl Artist<'_> {
             if mouth_square > 0.3 {
                 let rows = self.mask_front(&bite(0.0, 1.0)).within(&inside);
                 self.canvas.paint(&rows, WHITE, 1.0);
-                self.line(&top.iter().zip(&bottom).map(|(a, b)| at(a.x, 0.5 * (a.y + b.y))).collect::<Vec<_>>(), 0.03, shade(WHITE, 0.6), 1.0);
+                self.line(
+                    &top.iter().zip(&bottom).map(|(a, b)| at(a.x, 0.5 * (a.y + b.y))).collect::<Vec<_>>(),
+                    0.03,
+                    shade(WHITE, 0.6),
+                    1.0,
+                );
                 for column in [5, 8, 11] {
                     self.line(&[top[column], bottom[column]], 0.018, shade(WHITE, 0.72), 1.0);
                 }
@@ -801,7 +825,10 @@ impl Artist<'_> {
             }
             HairStyle::Long => {
                 self.fill_flat(&ellipse(at(0.0, -0.06), half + 0.22, 1.12), hair);
-                self.fill_flat(&[at(-half - 0.2, 0.0), at(half + 0.2, 0.0), at(half + 0.3, 1.5), at(-half - 0.3, 1.5)], hair);
+                self.fill_flat(
+                    &[at(-half - 0.2, 0.0), at(half + 0.2, 0.0), at(half + 0.3, 1.5), at(-half - 0.3, 1.5)],
+                    hair,
+                );
             }
             HairStyle::Bun => self.fill_flat(&ellipse(at(0.0, -1.16), 0.34, 0.32), hair),
             HairStyle::Curls => {
@@ -812,14 +839,18 @@ impl Artist<'_> {
             }
             HairStyle::Tails => {
                 for side in [-1.0, 1.0] {
-                    let tail = curve(at(side * half, -0.25), at(side * (half + 0.55), -0.2), at(side * (half + 0.3), 0.75));
+                    let tail =
+                        curve(at(side * half, -0.25), at(side * (half + 0.55), -0.2), at(side * (half + 0.3), 0.75));
                     self.fill_flat(&stroke(&tail, |t| 0.2 + 0.3 * (PI * t).sin()), hair);
                     self.fill_flat(&ellipse(at(side * (half + 0.06), -0.27), 0.11, 0.13), shade(self.look.shirt, 1.1));
                 }
             }
             HairStyle::Scarf => {
                 self.fill_flat(&ellipse(at(0.0, -0.02), half + 0.2, 1.15), self.look.hair);
-                self.fill_flat(&[at(-half - 0.12, 0.3), at(half + 0.12, 0.3), at(half + 0.35, 1.4), at(-half - 0.35, 1.4)], self.look.hair);
+                self.fill_flat(
+                    &[at(-half - 0.12, 0.3), at(half + 0.12, 0.3), at(half + 0.35, 1.4), at(-half - 0.35, 1.4)],
+                    self.look.hair,
+                );
             }
             HairStyle::Short | HairStyle::Swept | HairStyle::Buzz => {}
         }
@@ -836,19 +867,61 @@ impl Artist<'_> {
                 })
                 .collect()
         };
-        let cap = |grow: f32, reach: f32, fringe: Vec<Point>| -> Vec<Point> { arc(grow, reach).into_iter().chain(fringe).collect() };
+        let cap = |grow: f32, reach: f32, fringe: Vec<Point>| -> Vec<Point> {
+            arc(grow, reach).into_iter().chain(fringe).collect()
+        };
         let temple = half * 0.98;
         let parts: Vec<Vec<Point>> = match self.look.hair_style {
             HairStyle::Short => {
-                vec![cap(1.1, 1.5, [curve(at(temple, -0.1), at(temple - 0.12, -0.66), at(0.25, -0.68)), curve(at(0.25, -0.68), at(-temple + 0.1, -0.74), at(-temple, -0.1))].concat())]
+                vec![cap(
+                    1.1,
+                    1.5,
+                    [
+                        curve(at(temple, -0.1), at(temple - 0.12, -0.66), at(0.25, -0.68)),
+                        curve(at(0.25, -0.68), at(-temple + 0.1, -0.74), at(-temple, -0.1)),
+                    ]
+                    .concat(),
+                )]
             }
             HairStyle::Swept => {
-                vec![cap(1.13, 1.45, [curve(at(temple, -0.2), at(temple, -0.6), at(0.42, -0.88)), curve(at(0.42, -0.88), at(-0.3, -0.5), at(-temple, -0.2))].concat())]
+                vec![cap(
+                    1.13,
+                    1.45,
+                    [
+                        curve(at(temple, -0.2), at(temple, -0.6), at(0.42, -0.88)),
+                        curve(at(0.42, -0.88), at(-0.3, -0.5), at(-temple, -0.2)),
+                    ]
+                    .concat(),
+                )]
             }
-            HairStyle::Bob => vec![cap(1.12, 1.7, [curve(at(half, 0.3), at(half - 0.1, -0.64), at(0.0, -0.66)), curve(at(0.0, -0.66), at(-half + 0.1, -0.64), at(-half, 0.3))].concat())],
-            HairStyle::Long => vec![cap(1.12, 1.75, [curve(at(half, 0.4), at(half - 0.08, -0.6), at(0.0, -0.95)), curve(at(0.0, -0.95), at(-half + 0.08, -0.6), at(-half, 0.4))].concat())],
+            HairStyle::Bob => vec![cap(
+                1.12,
+                1.7,
+                [
+                    curve(at(half, 0.3), at(half - 0.1, -0.64), at(0.0, -0.66)),
+                    curve(at(0.0, -0.66), at(-half + 0.1, -0.64), at(-half, 0.3)),
+                ]
+                .concat(),
+            )],
+            HairStyle::Long => vec![cap(
+                1.12,
+                1.75,
+                [
+                    curve(at(half, 0.4), at(half - 0.08, -0.6), at(0.0, -0.95)),
+                    curve(at(0.0, -0.95), at(-half + 0.08, -0.6), at(-half, 0.4)),
+                ]
+                .concat(),
+            )],
             HairStyle::Bun | HairStyle::Tails => {
-                vec![cap(1.07, 1.4, [curve(at(temple, -0.15), at(temple - 0.1, -0.8), at(0.0, -0.84)), curve(at(0.0, -0.84), at(-temple + 0.1, -0.8), at(-temple, -0.15))].concat())]
+                vec![cap(
+                    1.07,
+                    1.4,
+                    [
+                        curve(at(temple, -0.15), at(temple - 0.1, -0.8), at(0.0, -0.84)),
+                        curve(at(0.0, -0.84), at(-temple + 0.1, -0.8), at(-temple, -0.15)),
+                    ]
+                    .concat(),
+                )]
             }
             HairStyle::Curls => (0..8)
                 .map(|ball| {
@@ -856,7 +929,9 @@ impl Artist<'_> {
                     ellipse(at(-cos * half * 0.96, -0.34 - 0.58 * sin), 0.2, 0.19)
                 })
                 .collect(),
-            HairStyle::Buzz => vec![cap(1.02, 1.35, curve(at(temple * 0.97, -0.2), at(0.0, -1.12), at(-temple * 0.97, -0.2)))],
+            HairStyle::Buzz => {
+                vec![cap(1.02, 1.35, curve(at(temple * 0.97, -0.2), at(0.0, -1.12), at(-temple * 0.97, -0.2)))]
+            }
             HairStyle::Scarf => {
                 let mut band = arc(1.12, 2.6);
                 band.extend(arc(0.9, 2.6).into_iter().rev().map(|p| at(p.x * 1.02, p.y + 0.06)));
@@ -889,7 +964,11 @@ impl Artist<'_> {
             let x = (strand as f32 - 3.0) * 0.2;
             let line = curve(at(x * 0.4, -0.95), at(x * 1.5, -0.4), at(x * 1.2, cut - 0.12));
             let outline = stroke(&self.flat(&line), |t| 2.2 * (1.0 - t) + 0.6);
-            self.canvas.paint(&Mask::polygon(&outline, SIDE_PX), shade(hair, if strand % 2 == 0 { 0.78 } else { 1.25 }), 0.6);
+            self.canvas.paint(
+                &Mask::polygon(&outline, SIDE_PX),
+                shade(hair, if strand % 2 == 0 { 0.78 } else { 1.25 }),
+                0.6,
+            );
         }
     }
 
@@ -900,12 +979,12 @@ impl Artist<'_> {
             let sleeve = stroke(&[at(side * 0.5, 0.75), at(side * 0.85, 1.7)], |_| 0.5);
             self.fill_flat(&sleeve, shade(self.look.shirt, 0.92));
             for (grow, tone) in [(0.05, 0.7), (0.0, 0.97)] {
-                let palm = stroke(&[at(side * 0.36, 0.1 + sway), at(side * 0.42, 0.66)], |_| 0.56 + grow);
+                let palm = stroke(&[at(side * 0.33, 0.1 + sway), at(side * 0.3, 0.68)], |_| 0.66 + grow);
                 self.fill_flat(&palm, shade(skin, tone));
                 for finger in 0..4 {
-                    let x = side * (0.09 + 0.17 * finger as f32);
-                    let tip = -0.5 + 0.07 * (finger as f32 - 1.4).powi(2) + sway;
-                    self.fill_flat(&stroke(&[at(x, 0.2), at(x * 0.93, tip)], |_| 0.15 + grow), shade(skin, tone));
+                    let x = side * (0.09 + 0.165 * finger as f32);
+                    let tip = -0.6 + 0.06 * (finger as f32 - 1.4).powi(2) + sway;
+                    self.fill_flat(&stroke(&[at(x, 0.2), at(x * 0.96, tip)], |_| 0.17 + grow), shade(skin, tone));
                 }
             }
         }
@@ -931,7 +1010,10 @@ impl Artist<'_> {
             self.fill_flat(&stroke(&[at(side * 0.25, -0.1), at(side * 0.65, -0.13)], |_| 0.07), mix(cover, WHITE, 0.6));
             for finger in 0..3 {
                 let y = 0.45 + 0.14 * finger as f32;
-                self.fill_flat(&stroke(&[at(side * 0.95, y), at(side * 0.66, y - 0.02)], |_| 0.13), shade(self.look.skin, 0.94));
+                self.fill_flat(
+                    &stroke(&[at(side * 0.95, y), at(side * 0.66, y - 0.02)], |_| 0.13),
+                    shade(self.look.skin, 0.94),
+                );
             }
         }
     }

@@ -202,7 +202,8 @@ mod tests {
         }
         for mood in Mood::ALL {
             for modality in Modality::ALL {
-                let part: Vec<_> = clips.iter().filter(|clip| clip.mood == mood && clip.split == Split::Train).collect();
+                let part: Vec<_> =
+                    clips.iter().filter(|clip| clip.mood == mood && clip.split == Split::Train).collect();
                 let n_telling = part.iter().filter(|clip| clip.tells(modality)).count();
                 assert!((18..=26).contains(&n_telling), "{mood:?} {modality:?}: {n_telling} of {}", part.len());
             }
@@ -213,7 +214,8 @@ mod tests {
     fn seeds_differ_in_everything() {
         let (a, b) = (of(70, 7, 1), of(70, 7, 2));
         assert_eq!(a, of(70, 7, 1));
-        let same = a.clips.iter().zip(&b.clips).filter(|(a, b)| (a.mood, a.informative) == (b.mood, b.informative)).count();
+        let same =
+            a.clips.iter().zip(&b.clips).filter(|(a, b)| (a.mood, a.informative) == (b.mood, b.informative)).count();
         assert!(same < 20, "{same} of 70");
     }
 }

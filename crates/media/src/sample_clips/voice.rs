@@ -210,7 +210,13 @@ pub(super) fn speak(
         add(&mut voice, &around, floor);
     }
     // Louder than full scale would be clipped by the encoder, harshly.
-    voice.iter_mut().for_each(|sample| *sample = if sample.abs() < 0.6 { *sample } else { sample.signum() * (0.6 + 0.38 * ((sample.abs() - 0.6) / 0.38).tanh()) });
+    voice.iter_mut().for_each(|sample| {
+        *sample = if sample.abs() < 0.6 {
+            *sample
+        } else {
+            sample.signum() * (0.6 + 0.38 * ((sample.abs() - 0.6) / 0.38).tanh())
+        }
+    });
     (voice, loudness)
 }
 
@@ -367,7 +373,8 @@ fn utter(larynx: &Larynx, mood: Mood, intensity: f32, n_samples: usize, rng: &mu
             phase -= 1.0;
             wobble = manner.rough * rng.random_range(-1.0..1.0);
             weak = !weak;
-            period_gain = (1.0 - if weak { 0.85 * manner.creak } else { 0.0 }) * (1.0 + 4.0 * manner.rough * rng.random_range(-1.0..1.0));
+            period_gain = (1.0 - if weak { 0.85 * manner.creak } else { 0.0 })
+                * (1.0 + 4.0 * manner.rough * rng.random_range(-1.0..1.0));
         }
         let open = 0.6 - 0.15 * manner.creak;
         let pulse = if phase < open { (2.0 * phase / open - 3.0 * (phase / open).powi(2)) * period_gain } else { 0.0 };
@@ -440,7 +447,8 @@ mod tests {
     fn an_inaudible_voice_is_buried() {
         let rng = &mut Pcg64Mcg::seed_from_u64(2);
         let larynx = Larynx::random(1, rng);
-        let (samples, _) = speak(&larynx, Spoken { mood: Mood::Sadness, intensity: 1.0, audible: false }, 16_000, 16, rng);
+        let (samples, _) =
+            speak(&larynx, Spoken { mood: Mood::Sadness, intensity: 1.0, audible: false }, 16_000, 16, rng);
         assert!(root_mean_square(&samples) > 0.08);
     }
 }
