@@ -101,6 +101,8 @@ pub enum Event {
     Finished {
         /// How it ended.
         outcome: Outcome,
+        /// BLAKE3 of the kept weights, if any were kept.
+        checksum: Option<String>,
     },
     /// The job could not go on; nothing follows.
     Failed {

@@ -1,1 +1,33 @@
-//! Training and evaluation of emotion models.
+//! Training and evaluation of emotion models: jobs in, events and run folders out.
+//!
+//! Everything here runs on the caller's thread, obeys a [`Control`] and reports through a callback; the window and the
+//! command line differ only in what they do with the [`Event`]s.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod adam;
+mod augment;
+mod checkpoint;
+mod control;
+mod error;
+mod evaluate;
+mod event;
+mod fit;
+mod inspect;
+mod job;
+mod loader;
+mod plateau;
+mod prepare;
+mod prompts;
+mod run;
+
+pub use control::{Control, Order};
+pub use error::TrainError;
+pub use evaluate::{ClipPrediction, evaluate, write_predictions};
+pub use event::{EpochRecord, Event, Outcome, Report, StopReason};
+pub use fit::fit;
+pub use inspect::inspect;
+pub use job::{Job, JobSetting, Recipe, settings};
+pub use plateau::{Plateau, StopRules};
+pub use prepare::{PreparedClip, prepare};
+pub use prompts::{PromptMap, PromptMapRow};
+pub use run::Run;

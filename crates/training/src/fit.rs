@@ -1,0 +1,562 @@
+//! Training: the stages of a plan, epoch by epoch, each of which can be the last before the power goes.
+
+use std::path::Path;
+use std::time::Instant;
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
+use media::SampleCache;
+use models::umbenet::Umbenet;
+use models::{Bundle, Card, Config, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute};
+use rand::{Rng, RngExt as _};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::adam::Adam;
+use crate::augment::augment;
+use crate::checkpoint::{Checkpoints, Progress, StageEnd};
+use crate::loader::{Loader, rng_at, shuffled};
+use crate::{
+    Control, EpochRecord, Event, Job, Order, Outcome, Plateau, PromptMap, PromptMapRow, Run, StopReason, StopRules,
+    TrainError, evaluate, prepare, write_predictions,
+};
+
+/// Steps between two reports and looks at the loss; reading it waits for the device.
+const STEPS_PER_EVENT: usize = 4;
+
+/// Trains a job into `run_dir`, or goes on where it was interrupted.
+///
+/// With `resume` the folder's own `job.toml` counts and `job` is ignored. The kept model is scored at the end, on the test split
+/// if there is one. A killed process loses at most the epoch that was running.
+pub fn fit(
+    job: &Job,
+    run_dir: &Path,
+    resume: bool,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainError> {
+    let run = Run::at(run_dir);
+    let job = if resume {
+        run.job()?
+    } else {
+        job.check()?;
+        run.create(job)?;
+        job.clone()
+    };
+    let mut log = run.event_log()?;
+    let mut tell = |event: Event| {
+        let written = log.push(&event);
+        on_event(event);
+        written
+    };
+    let result = train(&job, &run, cache, control, &mut tell);
+    let last = match &result {
+        Ok(outcome) => Event::Finished { outcome: *outcome, checksum: run.checksum().ok() },
+        // Stopped before training began is no failure.
+        Err(TrainError::Stopped) => Event::Finished { outcome: Outcome::Aborted, checksum: None },
+        Err(error) => Event::Failed { message: error.to_string() },
+    };
+    let written = tell(last);
+    match result {
+        Err(TrainError::Stopped) => Ok(Outcome::Aborted),
+        Ok(outcome) => written.map(|()| outcome),
+        Err(error) => Err(error),
+    }
+}
+
+/// Passes an event on and writes it to the run; fails when the disk does.
+type Tell<'a> = dyn FnMut(Event) -> Result<(), TrainError> + 'a;
+
+fn train(
+    job: &Job,
+    run: &Run,
+    cache: &SampleCache,
+    control: &Control,
+    tell: &mut Tell<'_>,
+) -> Result<Outcome, TrainError> {
+    let manifest = datasets::load(&job.manifest)?;
+    let device = compute::open(&job.device)?;
+    match &job.config {
+        Config::Umbenet(config) => {
+            Trainer::<Umbenet>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
+        }
+    }
+}
+
+/// What stays the same during a job.
+struct Trainer<'a, M: EmotionModel> {
+    job: &'a Job,
+    config: &'a M::Config,
+    run: &'a Run,
+    cache: &'a SampleCache,
+    control: &'a Control,
+    manifest: &'a Manifest,
+    /// With autodiff.
+    device: Device,
+    stages: Vec<StagePlan>,
+    train: Loader<'a>,
+    val: Loader<'a>,
+    checkpoints: Checkpoints,
+}
+
+/// How a stage ended.
+enum StageOutcome {
+    Finished,
+    /// Asked to stop: keep the best, or leave everything for later.
+    Stopped(Order),
+}
+
+impl<'a, M: EmotionModel> Trainer<'a, M> {
+    #[expect(clippy::too_many_arguments, reason = "they are the fields")]
+    fn new(
+        job: &'a Job,
+        config: &'a M::Config,
+        run: &'a Run,
+        cache: &'a SampleCache,
+        control: &'a Control,
+        manifest: &'a Manifest,
+        device: Device,
+        tell: &mut Tell<'_>,
+    ) -> Result<Self, TrainError> {
+        let inputs = M::reader(config).inputs;
+        let train = prepared_split(manifest, Split::Train, &inputs, cache, control, tell)?;
+        let val = prepared_split(manifest, Split::Val, &inputs, cache, control, tell)?;
+        Ok(Self {
+            job,
+            config,
+            run,
+            cache,
+            control,
+            manifest,
+            device: device.autodiff(),
+            stages: M::stages(config),
+            train: Loader::new(cache, train)?,
+            val: Loader::new(cache, val)?,
+            checkpoints: Checkpoints::of(run)?,
+        })
+    }
+
+    fn run(&self, tell: &mut Tell<'_>) -> Result<Outcome, TrainError> {
+        let labels = &self.manifest.labels;
+        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device);
+        tell(Event::Started {
+            job: Box::new(self.job.clone()),
+            labels: labels.clone(),
+            stages: self.stages.clone(),
+            n_train: self.train.clips().len(),
+            n_val: self.val.clips().len(),
+            n_parameters: fresh.num_params(),
+            device: compute::resolve(&self.job.device).to_string(),
+        })?;
+        let mut finished: Vec<FinishedStage<M>> = Vec::new();
+        let mut stopped = None;
+        for stage in 0..self.stages.len() {
+            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device);
+            if self.checkpoints.stage_end(stage)?.is_none()
+                && let StageOutcome::Stopped(order) = self.run_stage(stage, &mut model, tell)?
+            {
+                if order == Order::Abort {
+                    return Ok(Outcome::Aborted);
+                }
+                stopped = Some(order);
+            }
+            self.checkpoints.load_best(stage, &mut model)?;
+            let prompt_counts = match self.checkpoints.stage_end(stage)? {
+                Some(end) => end.prompt_counts,
+                None => self.count_prompts(&model, self.stages[stage].input.eval_modalities())?,
+            };
+            if stopped.is_none() {
+                self.checkpoints.finish_stage(stage, &StageEnd { prompt_counts: prompt_counts.clone() })?;
+            }
+            finished.push(FinishedStage { model, prompt_counts });
+            if stopped.is_some() {
+                break;
+            }
+        }
+        // The control has done its work: what was asked to be kept is now scored in full.
+        let control = if stopped.is_some() { Control::default() } else { self.control.clone() };
+        let outcome = if stopped.is_some() { Outcome::Kept } else { Outcome::Complete };
+        self.keep(&finished, &control, tell)?;
+        Ok(outcome)
+    }
+
+    /// Trains one stage, from its start or from its newest checkpoint.
+    fn run_stage(&self, stage: usize, model: &mut M, tell: &mut Tell<'_>) -> Result<StageOutcome, TrainError> {
+        let plan = &self.stages[stage];
+        let recipe = &self.job.recipe;
+        let (mut progress, mut adam) = match self.checkpoints.newest()? {
+            Some((progress, dir)) if progress.stage == stage => {
+                let adam = self.checkpoints.load(&dir, model, &self.device.clone().inner())?;
+                (progress, adam)
+            }
+            _ => {
+                let plateau = Plateau::new(
+                    plan.learning_rate,
+                    recipe.plateau_factor,
+                    recipe.plateau_patience,
+                    recipe.plateau_threshold,
+                );
+                let progress = Progress {
+                    stage,
+                    epochs_done: 0,
+                    plateau,
+                    best_epoch: 0,
+                    best_loss: f64::MAX,
+                    stopped: None,
+                    epoch_secs: 0.0,
+                };
+                (progress, Adam::default())
+            }
+        };
+        tell(Event::StageStarted { stage, epochs_done: progress.epochs_done })?;
+        let train = self.clips_for(&self.train, plan.input.eval_modalities(), Split::Train, plan)?;
+        let val = self.clips_for(&self.val, plan.input.eval_modalities(), Split::Val, plan)?;
+        while progress.stopped.is_none() && progress.epochs_done < plan.n_epochs {
+            let epoch = progress.epochs_done;
+            let start = Instant::now();
+            let learning_rate = progress.plateau.learning_rate;
+            let trained = self.train_epoch(&train, &progress, model, &mut adam, tell)?;
+            let Trained::Epoch { loss: train_loss, war: train_war } = trained else {
+                let Trained::Stopped(order) = trained else { unreachable!("there are two outcomes") };
+                if order == Order::StopAndKeep && progress.epochs_done == 0 {
+                    // Nothing is validated yet: what there is, is the best.
+                    self.checkpoints.save_best(stage, model)?;
+                }
+                return Ok(StageOutcome::Stopped(order));
+            };
+            let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
+            let is_best = val_loss < progress.best_loss || epoch == 0;
+            if is_best {
+                self.checkpoints.save_best(stage, model)?;
+                progress.best_epoch = epoch;
+                progress.best_loss = if val_loss.is_finite() { val_loss } else { f64::MAX };
+            }
+            progress.plateau.step(val_loss);
+            progress.epochs_done += 1;
+            progress.epoch_secs = start.elapsed().as_secs_f64();
+            progress.stopped = StopRules::of(recipe).reason(train_war, progress.plateau.learning_rate);
+            self.checkpoints.save(&progress, model, &adam)?;
+            let record = EpochRecord {
+                train_loss,
+                train_war,
+                val_loss,
+                val_war: val_scores.war,
+                val_uar: val_scores.uar,
+                learning_rate,
+                secs: progress.epoch_secs,
+                is_best,
+            };
+            tell(Event::EpochFinished { stage, epoch, record })?;
+        }
+        let reason = progress.stopped.unwrap_or(StopReason::Epochs);
+        tell(Event::StageFinished { stage, reason, best_epoch: progress.best_epoch })?;
+        Ok(StageOutcome::Finished)
+    }
+
+    fn train_epoch(
+        &self,
+        train: &[usize],
+        progress: &Progress,
+        model: &mut M,
+        adam: &mut Adam,
+        tell: &mut Tell<'_>,
+    ) -> Result<Trained, TrainError> {
+        let (stage, epoch) = (progress.stage, progress.epochs_done);
+        let reader = M::reader(self.config);
+        let order = shuffled(train.len(), self.job.seed, stage, epoch);
+        let n_steps = order.len().div_ceil(self.job.recipe.batch_size);
+        let start = Instant::now();
+        let (mut losses, mut n_right, mut unread) = (Vec::with_capacity(n_steps), 0, Vec::new());
+        for (step, chunk) in order.chunks(self.job.recipe.batch_size).enumerate() {
+            if self.control.current() == Order::Pause {
+                tell(Event::Paused)?;
+                self.control.wait_while_paused();
+                tell(Event::Resumed)?;
+            }
+            if self.control.is_stopping() {
+                return Ok(Trained::Stopped(self.control.current()));
+            }
+            let chosen: Vec<usize> = chunk.iter().map(|&place| train[place]).collect();
+            let (samples, on) = self.training_batch(&chosen, stage, epoch)?;
+            let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
+            let truths: Vec<usize> = chosen.iter().map(|&index| self.train.clips()[index].clip.label).collect();
+            let outlook = model.forward(self.config, &batch)?;
+            let loss = M::loss(model, self.config, &outlook, labels(&truths, &self.device));
+            let grads = GradientsParams::from_grads(loss.total.backward(), model);
+            *model = adam.step(&self.job.recipe, progress.plateau.learning_rate, model.clone(), grads);
+            unread.push((loss.total.detach(), outlook.logits.detach(), truths));
+            if unread.len() == STEPS_PER_EVENT || step + 1 == n_steps {
+                let n_unread = unread.len();
+                for (loss, logits, truths) in unread.drain(..) {
+                    let loss = read(loss)?[0];
+                    if !loss.is_finite() {
+                        let stage = self.stages[stage].name.clone();
+                        return Err(TrainError::Diverged { loss, stage, epoch: epoch + 1 });
+                    }
+                    losses.push(loss);
+                    let n_classes = self.manifest.labels.len();
+                    let tops = read(logits)?.chunks(n_classes).map(top).collect::<Vec<_>>();
+                    n_right += tops.iter().zip(&truths).filter(|(top, truth)| top == truth).count();
+                }
+                let step_secs = start.elapsed().as_secs_f64() / (step + 1) as f64;
+                tell(Event::Step {
+                    stage,
+                    epoch,
+                    step: step + 1,
+                    n_steps,
+                    loss: mean(&losses[losses.len() - n_unread..]),
+                    remaining_secs: Some(self.remaining_secs(stage, epoch, n_steps - step - 1, n_steps, step_secs)),
+                })?;
+            }
+        }
+        Ok(Trained::Epoch { loss: mean(&losses), war: n_right as f64 / order.len() as f64 })
+    }
+
+    /// Samples as the stage's training sees them: changed at random, modalities switched on as the plan says.
+    fn training_batch(
+        &self,
+        chosen: &[usize],
+        stage: usize,
+        epoch: usize,
+    ) -> Result<(Vec<Sample>, Vec<Modalities>), TrainError> {
+        let input = self.stages[stage].input;
+        let usable = M::reader(self.config).inputs.modalities();
+        let samples = self.train.samples(chosen)?;
+        Ok(samples
+            .into_par_iter()
+            .zip(chosen)
+            .map(|(sample, &index)| {
+                let mut rng = rng_at(self.job.seed, stage, epoch, index);
+                let on = switched_on(input, sample.present().intersection(usable), &mut rng);
+                let mut sample = Sample::clone(&sample);
+                // What is switched off need not be changed.
+                sample.face = sample.face.filter(|_| on.contains(Modality::Face));
+                if self.job.recipe.augment {
+                    augment(&mut sample, &mut rng);
+                }
+                (sample, on)
+            })
+            .unzip())
+    }
+
+    /// Mean loss and scores over clips of the validation split.
+    fn validate(&self, val: &[usize], model: &M, on: Modalities) -> Result<(f64, emotion::Scores), TrainError> {
+        let model = model.valid();
+        let (mut loss, mut pairs) = (0.0, Vec::with_capacity(val.len()));
+        self.each_batch(&model, &self.val, val, on, |chunk, outlook| {
+            let truths: Vec<usize> = chunk.iter().map(|&index| self.val.clips()[index].clip.label).collect();
+            let device = outlook.logits.device();
+            let total = model.loss(self.config, &outlook, labels(&truths, &device)).total;
+            loss += read(total)?[0] * chunk.len() as f64;
+            let logits = read(outlook.logits)?;
+            pairs.extend(truths.into_iter().zip(logits.chunks(self.manifest.labels.len()).map(top)));
+            Ok(())
+        })?;
+        let scores = Confusion::from_pairs(self.manifest.labels.clone(), pairs).scores();
+        Ok((loss / val.len() as f64, scores))
+    }
+
+    /// How often the training split chooses each prompt when only `on` are switched on.
+    fn count_prompts(&self, model: &M, on: Modalities) -> Result<Vec<usize>, TrainError> {
+        let model = model.valid();
+        let mut counts = vec![0; model.prompt_vectors().len()];
+        let all: Vec<usize> = (0..self.train.clips().len())
+            .filter(|&index| !self.train.clips()[index].present.intersection(on).is_empty())
+            .collect();
+        self.each_batch(&model, &self.train, &all, on, |_, outlook| {
+            for prompt_idx in outlook.selection.iter().flat_map(|selection| selection.chosen.iter().flatten()) {
+                counts[*prompt_idx] += 1;
+            }
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    fn each_batch(
+        &self,
+        model: &M,
+        loader: &Loader<'_>,
+        indices: &[usize],
+        on: Modalities,
+        mut body: impl FnMut(&[usize], Outlook) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let reader = M::reader(self.config);
+        let device = self.device.clone().inner();
+        for chunk in indices.chunks(self.job.recipe.batch_size) {
+            let samples = loader.samples(chunk)?;
+            let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
+            let batch = reader.batch(&samples, &vec![on; chunk.len()], &device)?;
+            body(chunk, model.forward(self.config, &batch)?)?;
+        }
+        Ok(())
+    }
+
+    /// The clips of a split that have something of what a stage uses.
+    fn clips_for(
+        &self,
+        loader: &Loader<'_>,
+        on: Modalities,
+        split: Split,
+        plan: &StagePlan,
+    ) -> Result<Vec<usize>, TrainError> {
+        let on = on.intersection(M::reader(self.config).inputs.modalities());
+        let some: Vec<usize> = (0..loader.clips().len())
+            .filter(|&index| !loader.clips()[index].present.intersection(on).is_empty())
+            .collect();
+        if some.is_empty() {
+            return Err(TrainError::NoClips {
+                split: split.name(),
+                dataset: self.manifest.name.clone(),
+                hint: format!("stage {:?} needs clips with one of {on}; two_stage=false trains without it", plan.name),
+            });
+        }
+        Ok(some)
+    }
+
+    /// Saves the kept model, its prompts, its scores and its predictions.
+    fn keep(&self, finished: &[FinishedStage<M>], control: &Control, tell: &mut Tell<'_>) -> Result<(), TrainError> {
+        let Some(last) = finished.last() else { return Ok(()) };
+        let plan = &self.stages[finished.len() - 1];
+        let prompts = self.prompt_map(finished)?;
+        let card = Card {
+            name: self.job.name.clone(),
+            preset: self.job.preset.clone(),
+            dataset: self.manifest.name.clone(),
+            protocol: self.manifest.protocol.clone(),
+            n_train: self.train.clips().len(),
+            seed: self.job.seed,
+            device: compute::resolve(&self.job.device).to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            test: None,
+        };
+        let trained_on = plan.input.eval_modalities();
+        let mut bundle = Bundle::new(self.job.config.clone(), self.manifest.labels.clone(), trained_on, card);
+        bundle.prompt_origins = prompts
+            .rows
+            .iter()
+            .filter(|row| row.stage == plan.number && row.stage == prompts.rows.last().map_or(0, |row| row.stage))
+            .map(|row| row.modality().map_or("none", Modality::name).to_owned())
+            .collect();
+        let best = self.run.best_dir();
+        models::save_bundle(&best, &bundle, &last.model)?;
+        self.run.save_prompts(&prompts)?;
+        let model = models::load(&best, &self.job.device)?;
+        let split = [Split::Test, Split::Val].into_iter().find(|&split| self.manifest.split(split).next().is_some());
+        let Some(split) = split else { return Ok(()) };
+        let mut failed = Ok(());
+        let scored = evaluate(&*model, self.manifest, split, Modalities::ALL, self.cache, control, &mut |event| {
+            if let (Ok(()), Event::Warning { .. }) = (&failed, &event) {
+                failed = tell(event);
+            }
+        });
+        let (report, predictions) = match scored {
+            Err(TrainError::Stopped) => return Ok(()),
+            scored => scored?,
+        };
+        failed?;
+        write_predictions(&predictions, &self.run.predictions_path())?;
+        self.run.save_report(&report)?;
+        if split == Split::Test {
+            bundle.card.test = Some(report.scores);
+            models::save_description(&best, &bundle)?;
+        }
+        tell(Event::Evaluated { report })
+    }
+
+    /// The keys of all stages with the modalities that choose them.
+    fn prompt_map(&self, finished: &[FinishedStage<M>]) -> Result<PromptMap, TrainError> {
+        let mut rows = Vec::new();
+        for (stage, end) in finished.iter().enumerate() {
+            let plan = &self.stages[stage];
+            let by_modality: Vec<Vec<usize>> = match plan.input {
+                StageInput::Only { modality } => Modality::ALL
+                    .into_iter()
+                    .map(|other| if other == modality { end.prompt_counts.clone() } else { Vec::new() })
+                    .collect(),
+                _ => Modality::ALL
+                    .into_iter()
+                    .map(|modality| self.count_prompts(&end.model, Modalities::only(modality)))
+                    .collect::<Result<_, _>>()?,
+            };
+            let keys = end.model.prompt_vectors();
+            rows.extend(keys.into_iter().enumerate().map(|(prompt_idx, key)| PromptMapRow {
+                stage: plan.number,
+                prompt_idx,
+                key,
+                counts: [0, 1, 2].map(|modality| by_modality[modality].get(prompt_idx).copied().unwrap_or(0)),
+            }));
+        }
+        Ok(PromptMap { rows })
+    }
+
+    /// Estimate for the rest of the job, were every stage to run all its epochs as fast as this one.
+    fn remaining_secs(&self, stage: usize, epoch: usize, steps_left: usize, n_steps: usize, step_secs: f64) -> f64 {
+        let epochs_left = self.stages[stage].n_epochs - epoch - 1;
+        let later: usize = self.stages[stage + 1..].iter().map(|plan| plan.n_epochs).sum();
+        step_secs * (steps_left + n_steps * (epochs_left + later)) as f64
+    }
+}
+
+/// How an epoch of training ended.
+enum Trained {
+    Epoch { loss: f64, war: f64 },
+    Stopped(Order),
+}
+
+fn prepared_split(
+    manifest: &Manifest,
+    split: Split,
+    inputs: &Inputs,
+    cache: &SampleCache,
+    control: &Control,
+    tell: &mut Tell<'_>,
+) -> Result<Vec<crate::PreparedClip>, TrainError> {
+    let mut failed = Ok(());
+    let prepared = prepare(manifest, manifest.split(split), inputs, cache, control, &mut |event| {
+        if failed.is_ok() {
+            failed = tell(event);
+        }
+    })?;
+    failed?;
+    if prepared.is_empty() {
+        return Err(TrainError::NoClips {
+            split: split.name(),
+            dataset: manifest.name.clone(),
+            hint: "import it with splits, or look at the problems that the import lists".into(),
+        });
+    }
+    Ok(prepared)
+}
+
+/// The modalities of a sample that a training step sees.
+fn switched_on(input: StageInput, present: Modalities, rng: &mut impl Rng) -> Modalities {
+    match input {
+        StageInput::Only { modality } => Modalities::only(modality),
+        StageInput::All => Modalities::ALL,
+        StageInput::RandomDrop { keep } => loop {
+            let kept: Modalities = present.iter().filter(|_| rng.random_bool(keep)).collect();
+            if !kept.is_empty() {
+                break kept;
+            }
+        },
+    }
+}
+
+fn labels(truths: &[usize], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = truths.iter().map(|&truth| truth as i64).collect();
+    Tensor::from_data(TensorData::new(values, [truths.len()]), device)
+}
+
+fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, TrainError> {
+    let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
+    Ok(values.into_iter().map(f64::from).collect())
+}
+
+fn top(scores: &[f64]) -> usize {
+    (1..scores.len()).fold(0, |best, idx| if scores[idx] > scores[best] { idx } else { best })
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}

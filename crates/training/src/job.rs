@@ -1,0 +1,257 @@
+//! Everything that reproduces a run, as it stands in `job.toml`.
+
+use std::path::{Path, PathBuf};
+
+use models::{Config, DeviceId, ModelKind, SettingError, apply_setting, settings_of};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// A training job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Name of the run.
+    pub name: String,
+    /// The dataset.
+    pub manifest: PathBuf,
+    /// The preset that the configuration started from.
+    pub preset: String,
+    /// Initial values, order of the data, dropped modalities and augmentation follow from it.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceId,
+    /// How to train.
+    pub recipe: Recipe,
+    /// The model, all settings applied.
+    pub config: Config,
+}
+
+/// How a model is trained, whatever it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Clips per optimizer step (UMBEnet §4.1: 16).
+    pub batch_size: usize,
+    /// The learning rate is multiplied by this on a plateau (UMBEnet §4.1: 0.6).
+    pub plateau_factor: f64,
+    /// Flat epochs in a row that are borne (UMBEnet §4.1: 3).
+    pub plateau_patience: usize,
+    /// A loss counts as lower when it is lower by this share (PyTorch's default).
+    pub plateau_threshold: f64,
+    /// Training stops when the rate falls below this (UMBEnet §4.1: 1e-7).
+    pub stop_learning_rate: f64,
+    /// Training of a stage stops when the training accuracy rises above this. UMBEnet §4.1 says 0.80, for a large pretrained
+    /// encoder; small encoders that learn from nothing need to go on.
+    pub stop_train_accuracy: f64,
+    /// Mirrored faces, jittered positions and loudness, dropped words in training.
+    pub augment: bool,
+    /// Adam's decay of the mean gradient.
+    pub beta_1: f64,
+    /// Adam's decay of the mean squared gradient.
+    pub beta_2: f64,
+    /// Added to Adam's denominator.
+    pub epsilon: f64,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            batch_size: 16,
+            plateau_factor: 0.6,
+            plateau_patience: 3,
+            plateau_threshold: 1e-4,
+            stop_learning_rate: 1e-7,
+            stop_train_accuracy: 0.995,
+            augment: true,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+        }
+    }
+}
+
+/// A setting of a job, with its default and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSetting {
+    /// Key for `--set key=value`.
+    pub key: String,
+    /// Value of the preset.
+    pub value: String,
+    /// One sentence for people, with the paper's value where there is one.
+    pub help: &'static str,
+}
+
+impl Job {
+    /// A job with a preset's values, then `settings` applied in order.
+    pub fn new(
+        name: &str,
+        manifest: &Path,
+        model: ModelKind,
+        preset: &str,
+        settings: &[(String, String)],
+    ) -> Result<Self, TrainError> {
+        let mut job = Self {
+            name: name.to_owned(),
+            manifest: manifest.to_owned(),
+            preset: preset.to_owned(),
+            seed: 0,
+            device: DeviceId::Auto,
+            recipe: Recipe::default(),
+            config: model.preset(preset)?,
+        };
+        for (key, value) in settings {
+            job.set(key, value)?;
+        }
+        job.check()?;
+        Ok(job)
+    }
+
+    /// Changes one setting of the recipe or the model.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), TrainError> {
+        if settings_of(&self.recipe).iter().any(|setting| setting.key == key) {
+            self.recipe = apply_setting(&self.recipe, key, value)?;
+            return Ok(());
+        }
+        match apply_setting(&self.config, key, value) {
+            Ok(config) => self.config = config,
+            Err(SettingError::Unknown { key, known }) => {
+                let recipe = settings_of(&self.recipe).into_iter().map(|setting| setting.key);
+                let known = recipe.chain([known]).collect::<Vec<_>>().join(", ");
+                return Err(SettingError::Unknown { key, known }.into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Gives every stage `n_epochs` at most.
+    pub fn set_epochs(&mut self, n_epochs: usize) -> Result<(), TrainError> {
+        let keys: Vec<String> = settings_of(&self.config).into_iter().map(|setting| setting.key).collect();
+        for key in keys.iter().filter(|key| key.ends_with("_epochs") || *key == "epochs") {
+            self.set(key, &n_epochs.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Checks what types cannot say.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.config.check()?;
+        let unfit = |key: &str, value: String, reason: &str| {
+            Err(SettingError::Value { key: key.into(), value, reason: reason.into() }.into())
+        };
+        if self.recipe.batch_size == 0 {
+            return unfit("batch_size", "0".into(), "a step needs at least one clip");
+        }
+        if !(self.recipe.plateau_factor > 0.0 && self.recipe.plateau_factor < 1.0) {
+            return unfit("plateau_factor", self.recipe.plateau_factor.to_string(), "it must be between 0 and 1");
+        }
+        if self.config.stages().iter().any(|stage| stage.n_epochs == 0) {
+            return unfit("epochs", "0".into(), "a stage needs at least one epoch");
+        }
+        Ok(())
+    }
+
+    /// Which model is trained.
+    pub fn model(&self) -> ModelKind {
+        self.config.kind()
+    }
+}
+
+/// What `--set` and the window's form can change, with the preset's values.
+pub fn settings(model: ModelKind, preset: &str) -> Result<Vec<JobSetting>, TrainError> {
+    let recipe = settings_of(&Recipe::default());
+    let config = settings_of(&model.preset(preset)?);
+    Ok(recipe
+        .into_iter()
+        .chain(config)
+        .map(|setting| JobSetting { help: help(&setting.key), key: setting.key, value: setting.value })
+        .collect())
+}
+
+/// What a setting is, for people.
+fn help(key: &str) -> &'static str {
+    match key {
+        "batch_size" => "Clips per optimizer step. UMBEnet's paper: 16.",
+        "plateau_factor" => "The learning rate is multiplied by this on a plateau. UMBEnet's paper: 0.6.",
+        "plateau_patience" => "Flat epochs in a row before the rate falls. UMBEnet's paper: 3.",
+        "plateau_threshold" => {
+            "How much lower, as a share, a validation loss must be to count. PyTorch's default: 0.0001."
+        }
+        "stop_learning_rate" => "Training stops below this rate. UMBEnet's paper: 1e-7.",
+        "stop_train_accuracy" => {
+            "A stage stops above this training accuracy. UMBEnet's paper: 0.80; from scratch, more."
+        }
+        "augment" => "Mirrored faces, jittered position and loudness, dropped words in training.",
+        "beta_1" => "Adam's decay of the mean gradient. UMBEnet's code: 0.9.",
+        "beta_2" => "Adam's decay of the mean squared gradient. UMBEnet's code: 0.999.",
+        "epsilon" => "Added to Adam's denominator. UMBEnet's code: 1e-8.",
+        "learning_rate" => "Initial learning rate of every stage. UMBEnet's paper: 0.002.",
+        "unimodal_epochs" => "Epochs of each stage-1 run, at most.",
+        "joint_epochs" => "Epochs of stage 2, at most.",
+        "pool_size" => "Prompts in the pool. UMBEnet's paper: 32.",
+        "top_k" => "Prompts that a clip activates. UMBEnet's paper: 5.",
+        "selected_tokens" => "Tokens of a pool prompt. UMBEnet's paper: 32, half of its prompt length of 64.",
+        "inherent_tokens" => "Tokens of the inherent prompt. UMBEnet's paper: 32, half of its prompt length of 64.",
+        "l1" => "Weight of the sparse gate's L1 term. UMBEnet's code: 0.01.",
+        "pull" => "Weight of the term that pulls keys towards features.",
+        "keep_probability" => "How likely stage 2 keeps each modality of a clip.",
+        "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
+        "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
+        "n_frames" => "Frames per clip. UMBEnet's code: 16.",
+        "embed_dim" => "Width of the joint feature. UMBEnet's paper mode: 768.",
+        "fusion_layers" => "Blocks of each fusion transformer. UMBEnet's code: 12.",
+        "fusion_heads" => "Heads of each fusion transformer. UMBEnet's code: 8.",
+        "gate_width" => "Hidden width of the sparse gate.",
+        "face.side_px" => "Side of a face crop in pixels.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
+        "voice.n_frames" => "Log-mel frames of 10 ms per clip.",
+        "voice.n_bins" => "Mel bins.",
+        _ => "A size of the model.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(settings: &[(&str, &str)]) -> Result<Job, TrainError> {
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Job::new("run", Path::new("m.json"), ModelKind::Umbenet, "tiny", &settings)
+    }
+
+    #[test]
+    fn settings_reach_recipe_and_model() {
+        let job = job(&[("batch_size", "4"), ("top_k", "2")]).unwrap();
+        assert_eq!(job.recipe.batch_size, 4);
+        assert!(settings_of(&job.config).iter().any(|setting| setting.key == "top_k" && setting.value == "2"));
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        for setting in [
+            ("nonsense", "1"),
+            ("batch_size", "0"),
+            ("top_k", "99"),
+            ("keep_probability", "0"),
+            ("plateau_factor", "NaN"),
+        ] {
+            assert!(job(&[setting]).is_err(), "{setting:?}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_the_recipe_is_explained() {
+        for setting in settings(ModelKind::Umbenet, "tiny").unwrap().iter().take(settings_of(&Recipe::default()).len())
+        {
+            assert_ne!(setting.help, help(""), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_job_survives_its_file() {
+        let job = job(&[("learning_rate", "0.003")]).unwrap();
+        let text = toml::to_string(&job).unwrap();
+        assert_eq!(toml::from_str::<Job>(&text).unwrap(), job);
+    }
+}
