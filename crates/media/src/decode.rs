@@ -23,6 +23,8 @@ use crate::resample::Resampler;
 
 /// A file with more broken packets in a row than this has ended.
 const MAX_BROKEN_PACKETS: usize = 1000;
+/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
+const MAX_PIXELS: &str = "100000000";
 /// Pixels that are further from square than this are taken for a broken header.
 const MAX_PIXEL_ASPECT: f64 = 4.0;
 
@@ -443,7 +445,10 @@ fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo
     let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
     let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
     decoder.set_packet_time_base(stream.time_base());
-    let decoder = decoder.video()?;
+    let known = codec::decoder::find(decoder.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    let mut options = ffmpeg::Dictionary::new();
+    options.set("max_pixels", MAX_PIXELS);
+    let decoder = decoder.open_as_with(known, options)?.video()?;
     if decoder.width() == 0 || decoder.height() == 0 {
         return Err(ffmpeg::Error::InvalidData);
     }

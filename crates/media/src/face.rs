@@ -12,12 +12,12 @@ use crate::Image;
 /// From rustface 0.1.7 (BSD-2-Clause, see `assets/README.md`).
 const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
 /// Longer side of the picture that is searched: the time goes with its area.
-const SEARCH_SIDE_PX: usize = 320;
+pub(crate) const SEARCH_SIDE_PX: usize = 320;
 /// Smallest face in the searched picture, a sixteenth of its longer side.
 const MIN_FACE_PX: u32 = 20;
 /// SeetaFace's own suggestions are 0.95, 2.8 and 4.5; lower finds more, also where there is nothing.
 const MIN_SCORE: f64 = 2.8;
-/// The detector's box ends at brows and mouth, so a crop shows more than that.
+/// The detector's box ends at forehead and chin; with some room a tilted head stays inside.
 const MARGIN: f32 = 1.3;
 
 /// Finds faces in pictures.
@@ -53,10 +53,15 @@ impl FaceFinder {
         Self { detector }
     }
 
-    /// The faces in `image`, largest first.
+    /// The faces in `image`, largest first; those smaller than a sixteenth of its longer side are overlooked.
     pub fn find(&mut self, image: &Image) -> Vec<Face> {
+        self.find_at(image, SEARCH_SIDE_PX)
+    }
+
+    /// Searches `image` reduced to `side_px` on its longer side.
+    pub(crate) fn find_at(&mut self, image: &Image, side_px: usize) -> Vec<Face> {
         let longer = image.width_px.max(image.height_px);
-        let factor = (SEARCH_SIDE_PX as f32 / longer.max(1) as f32).min(1.0);
+        let factor = (side_px as f32 / longer.max(1) as f32).min(1.0);
         let width = (image.width_px as f32 * factor).round() as usize;
         let height = (image.height_px as f32 * factor).round() as usize;
         // The detector's window must fit.

@@ -6,7 +6,7 @@ use std::path::Path;
 use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice, VoiceInput};
 
 use crate::decode::{Decoded, Mono, Scaler, Source, Tracks};
-use crate::face::{Face, FaceFinder, crop_face};
+use crate::face::{Face, FaceFinder, SEARCH_SIDE_PX, crop_face};
 use crate::fbank::{log_mel, window_and_hop};
 use crate::resample::resample;
 use crate::{ClipInfo, Image, MediaError};
@@ -19,6 +19,8 @@ const MAX_SIDE_PX: usize = 1280;
 const MAX_CROP_SIDE_PX: usize = 256;
 /// Frames that are searched for a face first; the box moves evenly between them.
 const N_SEARCHED: usize = 4;
+/// A face that was searched and not found in fewer frames than this in a row is still taken to be there.
+const MAX_ABSENCE: usize = 4;
 /// A face in one frame only must be this sure; in two frames chance is unlikely.
 const SURE_SCORE: f32 = 6.0;
 
@@ -358,49 +360,75 @@ fn face_frames(
         width_px: area.width_px * scale,
         height_px: area.height_px * scale,
     });
-    let areas: Vec<Option<FaceBox>> = match (request.faces, boxed) {
-        (FaceSource::Cropped, _) => vec![None; images.len()],
-        (FaceSource::Auto, _) if is_crop => vec![None; images.len()],
-        (FaceSource::Auto | FaceSource::Boxes, Some(area)) => vec![Some(area); images.len()],
+    // The part of each image that is the face: outer `None` for an image without one, inner `None` for the whole.
+    let areas: Vec<Option<Option<FaceBox>>> = match (request.faces, boxed) {
+        (FaceSource::Cropped, _) => vec![Some(None); images.len()],
+        (FaceSource::Auto, _) if is_crop => vec![Some(None); images.len()],
+        (FaceSource::Auto | FaceSource::Boxes, Some(area)) => vec![Some(Some(area)); images.len()],
         (FaceSource::Boxes, None) => return remark(notes, "no face box is given"),
-        (FaceSource::Auto | FaceSource::Detect, _) => match found_areas(images) {
-            Some(areas) => areas.into_iter().map(Some).collect(),
-            None => return remark(notes, &format!("no face found in {} frames", images.len())),
-        },
+        (FaceSource::Auto | FaceSource::Detect, _) => {
+            found_areas(images).into_iter().map(|area| area.map(Some)).collect()
+        }
     };
-    let crops: Vec<Vec<u8>> =
-        images.iter().zip(&areas).map(|(image, area)| crop_face(image, area.as_ref(), input.size_px)).collect();
+    let crops: Vec<Vec<u8>> = images
+        .iter()
+        .zip(&areas)
+        .filter_map(|(image, area)| area.as_ref().map(|area| crop_face(image, area.as_ref(), input.size_px)))
+        .collect();
+    let n_images = images.len();
+    let s = if n_images == 1 { "" } else { "s" };
+    if crops.is_empty() {
+        return remark(notes, &format!("no face found in {n_images} frame{s}"));
+    }
+    if crops.len() < n_images {
+        notes.push(format!("no face found in {} of {n_images} frames, which are left out", n_images - crops.len()));
+    }
     Some(frames_from_crops(&crops.iter().map(Vec::as_slice).collect::<Vec<_>>(), input))
 }
 
-/// One face followed through the images: searched in a few of them, moved evenly in between.
-fn found_areas(images: &[Image]) -> Option<Vec<FaceBox>> {
+/// One face followed through the images; `None` where it is not in the picture.
+fn found_areas(images: &[Image]) -> Vec<Option<FaceBox>> {
     let mut finder = FaceFinder::new();
-    let mut found: Vec<(usize, Vec<Face>)> = Vec::new();
-    let mut first_choice: Vec<usize> =
-        spread(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
-    first_choice.dedup();
-    let others = (0..images.len()).filter(|image_idx| !first_choice.contains(image_idx));
-    for (n_searched, image_idx) in first_choice.iter().copied().chain(others).enumerate() {
-        let enough = n_searched >= first_choice.len() && main_face(&found, &images[0]).is_some();
-        if enough {
-            break;
-        }
-        let faces = finder.find(&images[image_idx]);
-        if !faces.is_empty() {
-            found.push((image_idx, faces));
-        }
+    let mut first: Vec<usize> = spread(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
+    first.dedup();
+    let mut search = |image_idxs: &[usize], side_px| -> Vec<(usize, Vec<Face>)> {
+        image_idxs.iter().map(|&image_idx| (image_idx, finder.find_at(&images[image_idx], side_px))).collect()
+    };
+    let mut found = search(&first, SEARCH_SIDE_PX);
+    if found.iter().any(|(_, faces)| faces.is_empty()) {
+        let others: Vec<usize> = (0..images.len()).filter(|image_idx| !first.contains(image_idx)).collect();
+        found.extend(search(&others, SEARCH_SIDE_PX));
+    }
+    if found.iter().all(|(_, faces)| faces.is_empty()) {
+        // A face far away needs more pixels, which take four times as long.
+        found = search(&first, 2 * SEARCH_SIDE_PX);
     }
     found.sort_by_key(|&(image_idx, _)| image_idx);
-    let main = main_face(&found, &images[0])?;
-    let track: Vec<(usize, FaceBox)> = found
+    let Some(main) = main_face(&found, &images[0]) else { return vec![None; images.len()] };
+    let seen: Vec<(usize, Option<FaceBox>)> = found
         .iter()
-        .filter_map(|(image_idx, faces)| {
-            let same = faces.iter().max_by(|a, b| overlap(&a.area, &main).total_cmp(&overlap(&b.area, &main)))?;
-            (overlap(&same.area, &main) > 0.0).then_some((*image_idx, same.area))
+        .map(|(image_idx, faces)| {
+            let same = faces.iter().max_by(|a, b| overlap(&a.area, &main).total_cmp(&overlap(&b.area, &main)));
+            (*image_idx, same.map(|face| face.area).filter(|area| overlap(area, &main) > 0.0))
         })
         .collect();
-    Some((0..images.len()).map(|image_idx| between(&track, image_idx)).collect())
+    followed(&seen, images.len())
+}
+
+/// The box in each of `n_images` from the images that were searched, in rising order. A short absence is a turned head
+/// or a hand before the face, a longer one is another scene.
+fn followed(seen: &[(usize, Option<FaceBox>)], n_images: usize) -> Vec<Option<FaceBox>> {
+    let track: Vec<(usize, FaceBox)> = seen.iter().filter_map(|&(at, area)| Some((at, area?))).collect();
+    let missed = |image_idx: usize| seen.iter().any(|&(at, area)| at == image_idx && area.is_none());
+    (0..n_images)
+        .map(|image_idx| {
+            let next = track.partition_point(|&(at, _)| at < image_idx);
+            let since = next.checked_sub(1).map_or(usize::MAX, |last| image_idx - track[last].0);
+            let until = track.get(next).map_or(usize::MAX, |&(at, _)| at - image_idx);
+            let gone = missed(image_idx) && since.saturating_add(until) > MAX_ABSENCE && since.min(until) > 1;
+            (!gone && !track.is_empty()).then(|| between(&track, image_idx))
+        })
+        .collect()
 }
 
 /// The face that is large, near the middle and there in most images; `None` if no face is sure enough.
@@ -600,6 +628,25 @@ mod tests {
         for (image_idx, x_px) in [(0, 0.0), (2, 0.0), (3, 2.0), (5, 6.0), (6, 8.0), (9, 8.0)] {
             assert_eq!(between(&track, image_idx).x_px, x_px, "image {image_idx}");
         }
+    }
+
+    #[test]
+    fn a_face_that_leaves_is_not_followed() {
+        let area = |x_px| FaceBox { x_px, y_px: 0.0, width_px: 10.0, height_px: 10.0 };
+        let places = |seen: &[(usize, Option<FaceBox>)]| -> Vec<Option<f32>> {
+            followed(seen, 8).into_iter().map(|area| area.map(|area| area.x_px)).collect()
+        };
+        // Searched everywhere: a look away is bridged, the frame after the last sight is kept, then it is gone.
+        let seen = [Some(0.0), None, None, Some(3.0), None, None, None, None];
+        let seen: Vec<_> = seen.into_iter().enumerate().map(|(at, x_px)| (at, x_px.map(area))).collect();
+        let (some, none) = (Some, None);
+        assert_eq!(places(&seen), [some(0.0), some(1.0), some(2.0), some(3.0), some(3.0), none, none, none]);
+        // Searched in two places only.
+        assert_eq!(
+            places(&[(1, Some(area(1.0))), (5, Some(area(5.0)))])[0..4],
+            [some(1.0), some(1.0), some(2.0), some(3.0)]
+        );
+        assert_eq!(places(&[]), [none; 8]);
     }
 
     #[test]
