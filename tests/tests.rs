@@ -1,0 +1,5 @@
+//! All integration tests in one binary: one link instead of many.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cli;
+mod tidy;

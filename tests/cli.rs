@@ -1,0 +1,209 @@
+//! The commands as a script uses them, on real clips.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a sample dataset, its manifest and a run of two epochs a stage, made once for all tests.
+struct World {
+    dir: TempDir,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    world.ok(&["sample", "demo", "--clips", "42", "--classes", "2", "--seed", "3"]);
+    world.ok(&["import", "demo", "--out", "demo/manifest.json"]);
+    world.ok(&["train", "--manifest", "demo/manifest.json", "--out", "run", "--epochs", "2", "--seed", "1"]);
+    world
+});
+
+impl World {
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limbic"));
+        command.args(args).args(["--device", "cpu"]).current_dir(self.dir.path());
+        command.env("LIMBIC_HOME", self.path("home"));
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; its stdout.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "limbic {}:\n{errors}", args.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail with exit code 1; its stderr.
+    #[track_caller]
+    fn fails(&self, args: &[&str], says: &str) {
+        let output = self.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "limbic {}:\n{errors}", args.join(" "));
+        assert!(errors.contains(says), "limbic {} says\n{errors}\ninstead of {says:?}", args.join(" "));
+    }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn checksum(path: &Path) -> String {
+    blake3::hash(&std::fs::read(path).unwrap()).to_string()
+}
+
+#[test]
+fn evaluate_reports_every_subset() {
+    let world = &*WORLD;
+    let report = lines(&world.ok(&["evaluate", "run", "--split", "test", "--modalities", "va", "--json"])).pop().unwrap();
+    let labels = report["labels"].as_array().unwrap().len();
+    assert_eq!(report["confusion"].as_array().unwrap().len(), labels);
+    let n: u64 = report["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(report["n_clips"].as_u64(), Some(n));
+    let subsets = report["per_subset"].as_object().unwrap();
+    for subset in ["v", "a", "t", "va", "vt", "at", "vat"] {
+        let war = subsets[subset]["war"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&war), "{subset} {war}");
+    }
+    assert_eq!(report["war"], subsets["va"]["war"]);
+    assert!(report["uar"].is_number() && report["macro_f1"].is_number());
+}
+
+#[test]
+fn the_run_folder_is_complete() {
+    let world = &*WORLD;
+    for name in [
+        "job.toml", "events.jsonl", "report.json", "predictions.csv", "prompts.json", "best/model.toml",
+        "best/model.safetensors", "best/card.md",
+    ] {
+        assert!(world.path("run").join(name).is_file(), "{name}");
+    }
+    let events = lines(&std::fs::read_to_string(world.path("run/events.jsonl")).unwrap());
+    assert_eq!(events.last().unwrap()["event"], "finished");
+    assert_eq!(events.iter().filter(|event| event["event"] == "epoch_finished").count(), 8, "four runs of two epochs");
+}
+
+#[test]
+fn predict_writes_a_table() {
+    let world = &*WORLD;
+    let clips: Vec<String> = std::fs::read_dir(world.path("demo/clips"))
+        .unwrap()
+        .flatten()
+        .take(2)
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    world.ok(&["predict", "run", &clips[0], &clips[1], "--csv", "predicted.csv"]);
+    let table = std::fs::read_to_string(world.path("predicted.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][..2], ["clip", "label"]);
+    assert_eq!(rows.len(), 3);
+    for row in &rows[1..] {
+        let sum: f64 = row[2..].iter().map(|value| value.parse::<f64>().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-3, "{row:?}");
+        assert!(rows[0][2..].contains(&row[1]), "{row:?}");
+    }
+}
+
+#[test]
+fn live_watches_a_file() {
+    let world = &*WORLD;
+    let clip = std::fs::read_dir(world.path("demo/clips")).unwrap().flatten().next().unwrap().path();
+    let events = lines(&world.ok(&["live", "run", "--file", clip.to_str().unwrap(), "--json"]));
+    let predictions: Vec<&Value> = events.iter().filter(|event| event["event"] == "prediction").collect();
+    assert!(predictions.len() >= 2, "{events:?}");
+    assert_eq!(events.first().unwrap()["event"], "started");
+    assert_eq!(events.last().unwrap()["event"], "ended");
+}
+
+#[test]
+fn an_export_predicts_the_same_elsewhere() {
+    let world = &*WORLD;
+    world.ok(&["export", "run", "--to", "exported"]);
+    for name in ["model.toml", "model.safetensors", "model.bpk", "card.md"] {
+        assert!(world.path("exported").join(name).is_file(), "{name}");
+    }
+    let scores = |model: &str| world.ok(&["evaluate", model, "--manifest", "demo/manifest.json", "--json"]);
+    assert_eq!(scores("run"), scores("exported"));
+    world.fails(&["export", "run", "--to", "exported"], "already holds a model");
+}
+
+#[test]
+fn training_again_with_the_same_seed_gives_the_same_bits() {
+    let world = &*WORLD;
+    world.ok(&["train", "--manifest", "demo/manifest.json", "--out", "again", "--epochs", "2", "--seed", "1"]);
+    let weights = |run: &str| checksum(&world.path(run).join("best/model.safetensors"));
+    assert_eq!(weights("run"), weights("again"));
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bits() {
+    let world = &*WORLD;
+    // Dies in the second epoch of every stage run in turn; what is resumed then dies in the next.
+    let args = ["train", "--manifest", "demo/manifest.json", "--out", "killed", "--epochs", "2", "--seed", "1"];
+    for stage in 0..4 {
+        let resume: &[&str] = if stage == 0 { &[] } else { &["--resume"] };
+        let mut child = world
+            .command(&[&args[..], resume, &["--json"]].concat())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let events = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        let in_second_epoch = events.map_while(Result::ok).any(|line| {
+            let event: Value = serde_json::from_str(&line).unwrap();
+            event["event"] == "step" && event["stage"] == stage && event["epoch"] == 1
+        });
+        assert!(in_second_epoch, "stage {stage} never got there");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    world.ok(&["train", "--resume", "--out", "killed"]);
+    let weights = |run: &str| checksum(&world.path(run).join("best/model.safetensors"));
+    assert_eq!(weights("run"), weights("killed"));
+}
+
+#[test]
+fn mistakes_are_told_apart() {
+    let world = &*WORLD;
+    std::fs::create_dir_all(world.path("empty")).unwrap();
+    world.fails(&["import", "empty", "--out", "x.json"], "empty");
+    world.fails(&["import", "nowhere", "--out", "x.json"], "nowhere");
+    world.fails(&["train", "--manifest", "demo/manifest.json", "--out", "run"], "already holds a run");
+    world.fails(&["train", "--manifest", "nowhere.json", "--out", "new"], "nowhere.json");
+    world.fails(&["train", "--manifest", "demo/manifest.json", "--out", "new2", "--set", "topk=3"], "top_k");
+    world.fails(&["train", "--resume", "--out", "nothing-here"], "no run to resume");
+    world.fails(&["evaluate", "empty"], "no trained model");
+    world.fails(&["predict", "run", "demo/labels.csv"], "labels.csv");
+    assert_eq!(world.run(&["evaluate", "run", "--modalities", "xyz"]).status.code(), Some(2));
+    assert_eq!(world.run(&["evaluate", "run", "--split", "all"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_checkpoint_of_another_model_is_refused() {
+    let world = &*WORLD;
+    world.ok(&["export", "run", "--to", "foreign"]);
+    let description = world.path("foreign/model.toml");
+    let text = std::fs::read_to_string(&description).unwrap();
+    std::fs::write(&description, text.replace("embed_dim = 64", "embed_dim = 128").replace("out = 64", "out = 128")).unwrap();
+    world.fails(&["evaluate", "foreign", "--manifest", "demo/manifest.json"], "do not belong to this model");
+    std::fs::write(&description, "what = 1").unwrap();
+    world.fails(&["evaluate", "foreign", "--manifest", "demo/manifest.json"], "model.toml");
+}
+
+#[test]
+fn devices_always_lists_the_processor() {
+    let first = lines(&WORLD.ok(&["devices", "--json"])).remove(0);
+    assert_eq!(first["device"]["id"], "cpu");
+    assert!(first["probe"]["gflops"].as_f64().unwrap() > 0.0);
+}
