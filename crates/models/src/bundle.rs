@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module as _;
 use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Traine
 const FORMAT: u32 = 1;
 const DESCRIPTION: &str = "model.toml";
 const WEIGHTS: &str = "model.safetensors";
+/// Burn's own format, written by an export for those who build on burn.
+const BURN_WEIGHTS: &str = "model.bpk";
 
 /// The configuration of any model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +122,33 @@ pub fn load(dir: &Path, device: &DeviceId) -> Result<Box<dyn Predict>, ModelErro
             Ok(Box::new(Trained::new(model, config, bundle, device)))
         }
     }
+}
+
+/// Writes the model of `from` (anything that [`load`] takes) to `to`, also in burn's own format; returns the names of the files.
+pub fn copy_bundle(from: &Path, to: &Path) -> Result<Vec<String>, ModelError> {
+    let candidates = [from.join("best"), from.to_owned()];
+    let Some(from) = candidates.iter().find(|candidate| candidate.join(DESCRIPTION).is_file()) else {
+        return Err(ModelError::NoModel { path: from.to_owned() });
+    };
+    if to.join(DESCRIPTION).exists() {
+        let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "the folder already holds a model");
+        return Err(ModelError::Write { path: to.to_owned(), source });
+    }
+    let bundle = load_bundle(from)?;
+    let device = compute::open(&DeviceId::Cpu)?;
+    match &bundle.config {
+        Config::Umbenet(config) => {
+            let mut model = Umbenet::new(config, bundle.labels.len(), config.pool_size, &mut Init::new(0, &device));
+            weights::import(&mut model, &from.join(WEIGHTS), umbenet::RENAMES)?;
+            save_bundle(to, &bundle, &model)?;
+            let path = to.join(BURN_WEIGHTS);
+            let bytes = model.into_record().into_bytes();
+            let failed =
+                |reason: String| ModelError::Write { path: path.clone(), source: std::io::Error::other(reason) };
+            write_atomically(&path, &bytes.map_err(|error| failed(error.to_string()))?)?;
+        }
+    }
+    Ok([DESCRIPTION, WEIGHTS, BURN_WEIGHTS, "card.md"].map(str::to_owned).to_vec())
 }
 
 /// Reads `model.toml` alone.

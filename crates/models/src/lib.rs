@@ -11,6 +11,8 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+#[cfg(test)]
+mod parity;
 mod predict;
 mod settings;
 mod stage;
@@ -18,7 +20,7 @@ pub mod umbenet;
 mod weights;
 
 pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
-pub use bundle::{Bundle, Card, Config, load, load_bundle, save_bundle, save_description};
+pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bundle, save_description};
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
 pub use init::Init;

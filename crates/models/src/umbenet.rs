@@ -5,6 +5,8 @@
 //! decided in the comments where it matters. Left out: the released code's variant, which computes something else.
 
 mod config;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use burn::module::{Module, Param};
