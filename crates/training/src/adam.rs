@@ -125,3 +125,87 @@ impl ModuleMapper for Step<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Int};
+    use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
+    use models::umbenet::{Umbenet, UmbenetConfig};
+    use models::{EmotionModel as _, Outlook};
+
+    use super::*;
+
+    /// A sample whose three modalities all depend on `seed` alone.
+    fn sample(seed: usize) -> Sample {
+        let byte = |i: usize| ((i / 7 + 1) * (seed + 3) * 41 % 253) as u8;
+        let mel = (0..320 * 64).map(|i| f32::from(byte(i)) / 25.0 - 9.0).collect();
+        Sample {
+            face: Some(Frames { size_px: 64, rgb: (0..4 * 64 * 64 * 3).map(byte).collect(), valid: vec![true; 4] }),
+            voice: Some(Voice::LogMel(LogMel { n_bins: 64, values: mel, n_valid: 300 })),
+            text: Some(format!("sentence {seed} of eight")),
+        }
+    }
+
+    #[test]
+    fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
+        let device = Device::flex().autodiff();
+        let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
+        let labels = LabelSet::basic(4);
+        let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device);
+        let (recipe, mut adam) = (Recipe::default(), Adam::default());
+        let samples: Vec<Sample> = (0..8).map(sample).collect();
+        let samples: Vec<&Sample> = samples.iter().collect();
+        let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
+        let reader = Umbenet::reader(&config);
+        let outlook = |model: &Umbenet, on: &[Modalities]| -> Outlook {
+            model.forward(&config, &reader.batch(&samples, on, &device).unwrap()).unwrap()
+        };
+        for step in 0..60 {
+            let on: Vec<Modalities> = (0..8).map(|row| Modalities::subsets()[(row + step) % 7]).collect();
+            let outlook = outlook(&model, &on);
+            let target = Tensor::<1, Int>::from_ints(truths.as_slice(), &device);
+            let loss = model.loss(&config, &outlook, target);
+            let grads = GradientsParams::from_grads(loss.total.backward(), &model);
+            model = adam.step(&recipe, 0.003, model.clone(), grads);
+        }
+        for on in Modalities::subsets() {
+            let logits: Vec<f32> = outlook(&model, &[on; 8]).logits.try_into_vec_as().unwrap();
+            let tops: Vec<i64> =
+                logits.chunks(4).map(|row| (0..4).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64).collect();
+            assert_eq!(tops, truths, "{on}");
+        }
+    }
+
+    #[test]
+    fn moments_survive_their_file() {
+        let device = Device::flex().autodiff();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("adam.safetensors");
+        let linear = burn::nn::LinearConfig::new(3, 2).init(&device);
+        let step = |adam: &mut Adam, model: burn::nn::Linear| {
+            let x = Tensor::<2>::from_floats([[1.0, -2.0, 0.5]], &device);
+            let grads = GradientsParams::from_grads(model.forward(x).square().sum().backward(), &model);
+            adam.step(&Recipe::default(), 0.1, model, grads)
+        };
+        let mut adam = Adam::default();
+        let model = step(&mut adam, linear);
+        adam.save(&path).unwrap();
+        let mut restored = Adam::load(&path, &device.clone().inner()).unwrap();
+        let values = |model: burn::nn::Linear| model.weight.val().try_into_vec_as::<f32>().unwrap();
+        assert_eq!(values(step(&mut adam, model.clone())), values(step(&mut restored, model)));
+    }
+
+    #[test]
+    fn the_first_step_is_as_long_as_the_rate() {
+        let device = Device::flex().autodiff();
+        let model = burn::nn::LinearConfig::new(4, 4).init(&device);
+        let before: Vec<f32> = model.weight.val().try_into_vec_as().unwrap();
+        let x = Tensor::<2>::random([8, 4], Distribution::Uniform(0.5, 1.0), &device);
+        let grads = GradientsParams::from_grads(model.forward(x).sum().backward(), &model);
+        let moved = Adam::default().step(&Recipe::default(), 0.01, model, grads);
+        let after: Vec<f32> = moved.weight.val().try_into_vec_as().unwrap();
+        for (before, after) in before.iter().zip(after) {
+            assert!((before - after - 0.01).abs() < 1e-5, "{before} {after}");
+        }
+    }
+}
