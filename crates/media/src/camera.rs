@@ -205,7 +205,7 @@ mod tests {
         for id in ["/dev/video-that-is-not-there", "lavfi:nonsense=1", "lavfi:movie=/no/such/clip.mp4", "", "a\0b"] {
             match Camera::open(id) {
                 Err(MediaError::Device { device, reason }) => {
-                    assert!(device == id && !reason.is_empty(), "{id}: {reason}")
+                    assert!(device == id && !reason.is_empty(), "{id}: {reason}");
                 }
                 Err(other) => panic!("{id}: {other}"),
                 Ok(_) => panic!("{id} opened"),

@@ -7,13 +7,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cpal::traits::{DeviceTrait as _, HostTrait as _, StreamTrait as _};
-use cpal::{Data, ErrorKind, FromSample as _, I24, SampleFormat, U24};
+use cpal::{BufferSize, Data, ErrorKind, FromSample as _, I24, SampleFormat, SupportedBufferSize, U24};
 
 use crate::MediaError;
 use crate::resample::Resampler;
 
 /// A reader that is further behind than this hears the newest sound, not all of it.
 const MAX_QUEUED_SECS: usize = 10;
+/// How often sound is to arrive.
+const PARTS_PER_SEC: u32 = 25;
 
 /// A microphone that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +68,16 @@ impl Microphone {
         if to_f32(format).is_none() {
             return Err(unusable(format!("its sample format {format} is not known")));
         }
-        let config = supported.config();
+        let mut config = supported.config();
         let n_channels = usize::from(config.channels).max(1);
         let source_rate_hz = config.sample_rate;
         if source_rate_hz == 0 || rate_hz == 0 {
             return Err(unusable("its sampling rate is 0".into()));
         }
         let queue = Arc::new(Mutex::new(Queue::new(source_rate_hz as usize * MAX_QUEUED_SECS)));
-        let (filled, failed) = (Arc::clone(&queue), Arc::clone(&queue));
-        let stream = device
-            .build_input_stream_raw(
+        let build = |config: cpal::StreamConfig| {
+            let (filled, failed) = (Arc::clone(&queue), Arc::clone(&queue));
+            device.build_input_stream_raw(
                 config,
                 format,
                 move |data: &Data, _| lock(&filled).push(data, n_channels),
@@ -86,6 +88,15 @@ impl Microphone {
                 },
                 None,
             )
+        };
+        // Left to themselves, sound servers deliver a second or two at once, which is late for a live prediction.
+        if let SupportedBufferSize::Range { min, max } = *supported.buffer_size()
+            && min <= max
+        {
+            config.buffer_size = BufferSize::Fixed((source_rate_hz / PARTS_PER_SEC).clamp(min, max));
+        }
+        let stream = build(config)
+            .or_else(|_| build(cpal::StreamConfig { buffer_size: BufferSize::Default, ..config }))
             .map_err(|error| unusable(error.to_string()))?;
         stream.play().map_err(|error| unusable(error.to_string()))?;
         Ok(Self { name, queue, resampler: Resampler::new(source_rate_hz, rate_hz), _stream: stream })
@@ -141,8 +152,11 @@ impl Queue {
     }
 }
 
+/// Reads a buffer of one format; `None` for a buffer of another.
+type Convert = fn(&Data) -> Option<Vec<f32>>;
+
 /// How samples of `format` become numbers in -1..1, still interleaved; `None` for formats that are no amplitudes.
-fn to_f32(format: SampleFormat) -> Option<fn(&Data) -> Option<Vec<f32>>> {
+fn to_f32(format: SampleFormat) -> Option<Convert> {
     macro_rules! from {
         ($kind:ty) => {
             Some(|data: &Data| Some(data.as_slice::<$kind>()?.iter().map(|&value| f32::from_sample_(value)).collect()))

@@ -5,9 +5,13 @@
 //! that knows when not to trust a modality beats one that does not.
 //! Everything is drawn and synthesized here; the same seed gives the same clips.
 
+mod artist;
 mod canvas;
 mod caption;
+mod dressing;
+mod expression;
 mod face;
+mod look;
 mod plan;
 mod voice;
 
@@ -23,7 +27,8 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::encode::{Recording, write_mp4, write_whole};
 use crate::{Image, MediaError};
-use face::{Look, Shown};
+use face::Shown;
+use look::Look;
 use plan::{ClipPlan, Plan};
 use voice::{Larynx, Spoken};
 
@@ -199,8 +204,8 @@ fn make(clip: &ClipPlan, speaker: &Speaker) -> Made {
     let (seen, heard) = [Modality::Face, Modality::Voice]
         .map(|modality| if clip.tells(modality) { clip.mood } else { Mood::random(&mut rng) })
         .into();
-    let strength = rng.random_range(0.65..1.0);
-    let mut intensity = || (strength + rng.random_range(-0.08..0.08_f32)).clamp(0.6, 1.0);
+    let strength = rng.random_range(0.75..1.0);
+    let mut intensity = || (strength + rng.random_range(-0.06..0.06_f32)).clamp(0.7, 1.0);
     let spoken = Spoken { mood: heard, intensity: intensity(), audible: clip.tells(Modality::Voice) };
     let shown = Shown { mood: seen, intensity: intensity(), readable: clip.tells(Modality::Face) };
     let (samples, loudness) = voice::speak(&speaker.larynx, spoken, n_samples, n_frames, &mut stream(clip, 2));
@@ -210,4 +215,84 @@ fn make(clip: &ClipPlan, speaker: &Speaker) -> Made {
 
 fn caption(clip: &ClipPlan) -> String {
     caption::write(clip.mood, clip.tells(Modality::Text), &mut stream(clip, 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use emotion::Modalities;
+
+    use super::*;
+
+    fn made(seed: u64, n_clips: usize) -> (Vec<Made>, String) {
+        let plan = plan::plan(&SampleSet { n_clips: 7, n_classes: 7, seed });
+        let cast = cast(&plan, seed);
+        let clips = plan.clips.iter().take(n_clips).map(|clip| make(clip, &cast[clip.speaker_idx])).collect();
+        (clips, labels_csv(&plan))
+    }
+
+    #[test]
+    fn a_seed_decides_every_pixel_sample_and_word() {
+        let (clips, csv) = made(3, 2);
+        assert_eq!((&clips, &csv), (&made(3, 2).0, &made(3, 2).1));
+        let (others, other_csv) = made(4, 2);
+        assert_ne!(csv, other_csv);
+        for (clip, other) in clips.iter().zip(&others) {
+            assert!(clip.frames[0] != other.frames[0] && clip.samples[..1000] != other.samples[..1000]);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_modality_does_not_depend_on_the_label() {
+        let mut plan = plan::plan(&SampleSet { n_clips: 1, n_classes: 7, seed: 5 });
+        let cast = cast(&plan, 5);
+        let clip = &mut plan.clips[0];
+        let mut of = |mood, informative| {
+            (clip.mood, clip.informative) = (mood, informative);
+            (make(clip, &cast[0]), caption(clip).ends_with('…'))
+        };
+        let (anger, is_mumble) = of(Mood::Anger, Modalities::NONE);
+        assert!(anger == of(Mood::Surprise, Modalities::NONE).0 && is_mumble);
+        let (all, is_mumble) = of(Mood::Anger, Modalities::ALL);
+        assert!(all != of(Mood::Surprise, Modalities::ALL).0 && !is_mumble);
+    }
+
+    #[test]
+    fn a_set_is_written_and_replaced_but_other_files_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("sample");
+        let go = || true;
+        let seen = Mutex::new(Vec::new());
+        for n_clips in [4, 3] {
+            let set = SampleSet { n_clips, n_classes: 2, seed: 1 };
+            create(&dir, &set, &go, &|done, all| seen.lock().unwrap().push((done, all))).unwrap();
+        }
+        assert_eq!(seen.into_inner().unwrap().iter().filter(|(done, all)| done == all).count(), 2);
+        let csv = fs::read_to_string(dir.join(LABELS)).unwrap();
+        let mut lines = csv.lines();
+        assert_eq!(lines.next(), Some("path,label,split,speaker,text"));
+        let paths: Vec<&str> = lines.map(|line| line.split(',').next().unwrap()).collect();
+        assert_eq!(paths, ["clips/clip_0001.mp4", "clips/clip_0002.mp4", "clips/clip_0003.mp4"]);
+        assert_eq!(fs::read_dir(dir.join(CLIPS)).unwrap().count(), 3);
+        for path in paths {
+            let info = crate::probe(&dir.join(path)).unwrap();
+            let video = info.video.unwrap();
+            assert_eq!((video.width_px, video.height_px, video.rate_hz), (128, 128, 16.0));
+            assert!(info.audio.is_some() && (1.8..2.4).contains(&info.duration_secs), "{info:?}");
+        }
+
+        fs::write(folder.path().join(LABELS), "path,label\n").unwrap();
+        let error = create(folder.path(), &SampleSet::default(), &go, &|_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("other files"), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join(LABELS)).unwrap(), "path,label\n");
+    }
+
+    #[test]
+    fn stopping_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = create(folder.path(), &SampleSet::default(), &|| false, &|_, _| {}).unwrap_err();
+        assert!(matches!(error, MediaError::Stopped(_)), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

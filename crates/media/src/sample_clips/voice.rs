@@ -29,10 +29,10 @@ impl Larynx {
     pub fn random(speaker_idx: usize, rng: &mut Pcg64Mcg) -> Self {
         let high = speaker_idx % 2 == 1;
         Self {
-            pitch_hz: if high { rng.random_range(165.0..205.0) } else { rng.random_range(100.0..128.0) },
+            pitch_hz: if high { rng.random_range(162.0..190.0) } else { rng.random_range(106.0..128.0) },
             tract: if high { rng.random_range(1.06..1.18) } else { rng.random_range(0.92..1.03) },
             brightness: rng.random_range(-0.5..0.5),
-            gain: rng.random_range(0.85..1.15),
+            gain: rng.random_range(0.9..1.1),
         }
     }
 }
@@ -65,8 +65,8 @@ impl Manner {
     fn of(mood: Mood) -> Self {
         let plain = Self {
             pitch: 1.0,
-            accent: 0.02,
-            syllables_per_sec: 4.0,
+            accent: 0.0,
+            syllables_per_sec: 3.9,
             level: 0.1,
             edge: 0.5,
             breath: 0.03,
@@ -102,26 +102,26 @@ impl Manner {
                 ..plain
             },
             Mood::Fear => Self {
-                pitch: 1.6,
+                pitch: 1.65,
                 accent: 0.05,
                 syllables_per_sec: 5.4,
                 level: 0.06,
-                edge: 0.3,
-                breath: 0.4,
+                edge: 0.28,
+                breath: 0.5,
                 rough: 0.015,
-                vibrato: 0.075,
+                vibrato: 0.085,
                 tract: 1.04,
                 gap: 0.25,
                 ..plain
             },
             Mood::Happiness => Self {
-                pitch: 1.4,
-                accent: 0.3,
-                syllables_per_sec: 4.8,
-                level: 0.16,
-                edge: 0.7,
-                tract: 1.1,
-                gap: 0.2,
+                pitch: 1.45,
+                accent: 0.42,
+                syllables_per_sec: 5.2,
+                level: 0.18,
+                edge: 0.75,
+                tract: 1.13,
+                gap: 0.22,
                 ..plain
             },
             Mood::Neutral => plain,
@@ -169,7 +169,7 @@ fn melody(mood: Mood, t: f32) -> f32 {
         Mood::Anger => 1.12 - 0.3 * t,
         Mood::Disgust => 1.08 - 0.2 * t,
         Mood::Fear => 0.97 + 0.08 * t,
-        Mood::Happiness => 1.0 + 0.2 * (TAU * 1.4 * t - 0.6).sin() + 0.1 * t,
+        Mood::Happiness => 1.0 + 0.24 * (TAU * 1.4 * t - 0.6).sin() + 0.12 * t,
         Mood::Neutral => 1.02 - 0.04 * t,
         Mood::Sadness => 1.12 - 0.3 * t,
         Mood::Surprise if t < 0.42 => 0.95,
@@ -181,7 +181,7 @@ fn melody(mood: Mood, t: f32) -> f32 {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spoken {
     pub mood: Mood,
-    /// 0.6..1 of the full manner.
+    /// 0.7..1 of the full manner.
     pub intensity: f32,
     /// Whether the voice can be heard over what is around it.
     pub audible: bool,
@@ -199,7 +199,7 @@ pub(super) fn speak(
     let mut voice = utter(larynx, spoken.mood, spoken.intensity, n_samples, rng);
     let loudness = loudness(&voice, n_frames);
     if spoken.audible {
-        let hiss = rng.random_range(0.0006..0.0025);
+        let hiss = rng.random_range(0.0006..0.0018);
         add(&mut voice, &room(n_samples, 0.5, rng), hiss);
     } else {
         let rms = root_mean_square(&voice).max(1e-4);
