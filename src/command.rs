@@ -1,0 +1,162 @@
+//! All that a page can ask for. Pages change nothing themselves: they draw the state and return these.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use emotion::{FaceSource, Modalities};
+use models::{DeviceId, ModelKind};
+
+use crate::figure::{FigureKind, Format};
+use crate::state::{DialogFor, JobId, PageName};
+use crate::theme::Appearance;
+
+/// A wish of the user.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "commands are few and short-lived")]
+pub enum Command {
+    /// Show another page.
+    GoTo(PageName),
+    /// Make the sample project and open it.
+    CreateSample,
+    /// Make a project of a folder, or open the one in it.
+    OpenProject(PathBuf),
+    /// Take a project off the list of recent ones; its folder stays.
+    Forget(PathBuf),
+    /// Let the user choose a folder or a file.
+    Choose(DialogFor),
+    /// Show the import form for a folder.
+    ShowImport(PathBuf),
+    /// Import a folder of clips as a dataset.
+    Import(Import),
+    /// Show another dataset.
+    SelectDataset(String),
+    /// Move a dataset to the bin.
+    DeleteDataset(String),
+    /// Stop a job at its next step.
+    CancelJob(JobId),
+    /// Train a model.
+    Train(Training),
+    /// Go on with an interrupted run.
+    ResumeRun(String),
+    /// Let the running training wait.
+    Pause,
+    /// Let the waiting training go on.
+    Continue,
+    /// End the training and keep its best epoch.
+    StopAndKeep,
+    /// End the training; it can be resumed.
+    Abort,
+    /// Show another run in Insight, Live and Train.
+    SelectRun(String),
+    /// Select runs in the table.
+    SelectRuns(Vec<String>),
+    /// Move runs to the bin.
+    DeleteRuns(Vec<String>),
+    /// Put back what was deleted.
+    Restore {
+        /// Where it lies now.
+        place: PathBuf,
+        /// Where it was.
+        dir: PathBuf,
+    },
+    /// Score the model of a run again.
+    Evaluate(String),
+    /// Write the model of a run as a bundle that can be used elsewhere.
+    ExportModel(String),
+    /// Compute the map of features of a run's test clips.
+    MapFeatures(String),
+    /// Compute the map of a run's prompt pool.
+    MapPrompts(String),
+    /// Write a figure to the exports folder.
+    ExportFigure {
+        /// What it shows.
+        figure: FigureKind,
+        /// How.
+        format: Format,
+    },
+    /// Look for cameras and microphones; asks the system, so only ever after a click.
+    ListCaptureDevices,
+    /// Start the live view.
+    StartLive(LiveSource),
+    /// End the live view and close the devices.
+    StopLive,
+    /// Switch modalities of the live view.
+    SwitchLive(Modalities),
+    /// Tell the live view what is being said.
+    SetLiveText(String),
+    /// How much predictions are smoothed, 0 (not at all) to below 1.
+    SetSmoothing(f32),
+    /// Begin or end writing live predictions to a CSV file.
+    Record(bool),
+    /// Fill the screen with the live view, or leave that.
+    Present(bool),
+    /// List and probe devices again.
+    ProbeDevices,
+    /// Use another device from now on.
+    UseDevice(DeviceId),
+    /// Light or dark.
+    SetAppearance(Appearance),
+    /// Size of everything.
+    SetZoom(f32),
+    /// Count the size of the cache.
+    MeasureCache,
+    /// Empty the cache.
+    ClearCache,
+    /// Show a folder or file in the system's file manager.
+    Reveal(PathBuf),
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Close a notice.
+    Dismiss(u64),
+}
+
+/// What a dataset is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// Folder of clips, or of an annotation file with its clips.
+    pub root: PathBuf,
+    /// Name that it gets.
+    pub name: String,
+    /// Where its faces come from.
+    pub faces: FaceSource,
+    /// Seed of splits where none are given.
+    pub seed: u64,
+}
+
+/// What a training run is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// Name of the run.
+    pub name: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// The model.
+    pub model: ModelKind,
+    /// Its preset.
+    pub preset: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The device.
+    pub device: DeviceId,
+    /// Settings that differ from the preset, as on the command line.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What the live view looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LiveSource {
+    /// A camera and a microphone, by their ids; `None` for one that stays closed.
+    Devices {
+        /// The camera.
+        camera: Option<String>,
+        /// The microphone.
+        microphone: Option<String>,
+    },
+    /// A file, played in real time.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is said in it, where that is known.
+        text: Option<String>,
+    },
+}

@@ -1,0 +1,144 @@
+//! Curves and maps of points.
+
+use egui::{Color32, Ui, vec2};
+use egui_plot::{HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
+
+use crate::state::Map;
+use crate::theme::palette;
+
+/// A line of a plot.
+pub struct Curve {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its colour.
+    pub color: Color32,
+    /// Whether it is dashed.
+    pub dashed: bool,
+    /// Its points.
+    pub points: Vec<[f64; 2]>,
+}
+
+/// How a plot of curves is framed.
+pub struct Axes<'a> {
+    /// What lies along the horizontal axis.
+    pub x: &'a str,
+    /// What lies along the vertical axis.
+    pub y: &'a str,
+    /// Whether the vertical axis goes from 0 to 1 and is read in per cent.
+    pub shares: bool,
+    /// Positions that are marked with a vertical line.
+    pub marks: &'a [f64],
+}
+
+/// Draws curves `height` points high in the width there is.
+pub fn curves(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>, height: f32) {
+    let colors = palette(ui);
+    let Axes { x, y, shares, marks } = *axes;
+    let mut plot = base(id)
+        .height(height)
+        .x_axis_label(x)
+        .y_axis_label(y)
+        .include_x(0.0)
+        .include_x(1.0)
+        .y_axis_min_width(40.0)
+        .label_formatter(move |position| match position {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                let value = if shares { format!("{:.1} %", position.y * 100.0) } else { format!("{:.4}", position.y) };
+                Some(format!("{plot_name}\n{x} {:.1}: {value}", position.x))
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        });
+    if shares {
+        plot = plot.include_y(0.0).include_y(1.0).y_axis_formatter(|mark, _| format!("{:.0} %", mark.value * 100.0));
+    }
+    ui.name_inputs(format!("Plot of {y}"), |ui| {
+        plot.show(ui, |plot| {
+            for &mark in marks {
+                plot.vline(VLine::new("", mark).color(colors.control_line).width(1.0).allow_hover(false));
+            }
+            for curve in curves {
+                let style = if curve.dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
+                let line =
+                    Line::new(curve.name.clone(), curve.points.clone()).color(curve.color).width(2.0).style(style);
+                plot.line(line);
+                if curve.points.len() == 1 {
+                    // A line of one point cannot be seen.
+                    plot.points(Points::new(curve.name.clone(), curve.points.clone()).color(curve.color).radius(3.0));
+                }
+            }
+        });
+    });
+}
+
+/// Draws a map of points in the colours of their groups.
+pub fn map(ui: &mut Ui, id: &str, map: &Map, group_color: impl Fn(usize) -> Color32, size: egui::Vec2) {
+    let plot = base(id)
+        .width(size.x)
+        .height(size.y)
+        .data_aspect(1.0)
+        .show_axes([false, false])
+        .show_grid([false, false])
+        .set_margin_fraction(vec2(0.06, 0.06))
+        .label_formatter(|position| match position {
+            HoverPosition::NearDataPoint { plot_name, index, .. } => {
+                let group = map.groups.iter().position(|group| group == plot_name)?;
+                let point_idx = (0..map.points.len()).filter(|&idx| map.group[idx] == group).nth(*index)?;
+                Some(
+                    map.names
+                        .get(point_idx)
+                        .map_or_else(|| (*plot_name).to_owned(), |name| format!("{name}\n{plot_name}")),
+                )
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        });
+    ui.name_inputs(map.title.clone(), |ui| {
+        plot.show(ui, |plot| {
+            for (group, name) in map.groups.iter().enumerate() {
+                let points: PlotPoints<'_> =
+                    (0..map.points.len()).filter(|&idx| map.group[idx] == group).map(|idx| map.points[idx]).collect();
+                let shape = MarkerShape::all().nth(group % 4).unwrap_or(MarkerShape::Circle);
+                plot.points(Points::new(name.clone(), points).color(group_color(group)).radius(4.0).shape(shape));
+            }
+        });
+    });
+}
+
+/// Draws the probabilities of the last seconds, one line per class.
+pub fn timeline(ui: &mut Ui, id: &str, curves: &[Curve], until_secs: f64, height: f32) {
+    let span_secs = 30.0;
+    let plot = base(id)
+        .height(height)
+        .show_axes([true, false])
+        .show_grid([false, true])
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .include_y(0.0)
+        .include_y(1.0)
+        .include_x(until_secs - span_secs)
+        .include_x(until_secs)
+        .x_axis_formatter(|mark, _| format!("{:.0} s", mark.value))
+        .label_formatter(|position| match position {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                Some(format!("{plot_name} {:.0} % at {:.1} s", position.y * 100.0, position.x))
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        });
+    ui.name_inputs("Timeline of probabilities", |ui| {
+        plot.show(ui, |plot| {
+            plot.set_plot_bounds_x(until_secs - span_secs..=until_secs);
+            for curve in curves {
+                plot.line(Line::new(curve.name.clone(), curve.points.clone()).color(curve.color).width(2.0));
+            }
+        });
+    });
+}
+
+fn base<'a>(id: &str) -> Plot<'a> {
+    Plot::new(id.to_owned())
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .show_background(false)
+        .show_crosshair(false)
+        .set_margin_fraction(vec2(0.02, 0.06))
+}
