@@ -71,7 +71,9 @@ impl Importer for Folders {
                 face: None,
             });
         }
-        if rows.is_empty() {
+        // Without class folders below them, splits are all that such folders say.
+        let only_splits = rows.iter().all(|row| row.split.is_none() && row.label.parse::<Split>().is_ok());
+        if only_splits {
             return Err(DatasetError::NoLabels { n_files: media.len(), path: root.to_owned() });
         }
         assemble(self.name(), root, root, rows, options, warn)
