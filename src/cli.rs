@@ -1,0 +1,742 @@
+//! The command line: one function a command, on the engine that the window uses.
+//!
+//! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage, 130 interrupted.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use crossbeam_channel::RecvTimeoutError;
+use emotion::{FaceSource, Manifest, Modalities, Prediction, Split};
+use media::{Request, SampleCache, sample_clips};
+use models::{DeviceId, ModelKind, Predict};
+use serde::Serialize;
+use training::{Control, Event, Job, Outcome, Report, Run};
+
+use crate::project::Places;
+use crate::wording;
+
+const INTERRUPTED: u8 = 130;
+
+/// A studio for multimodal emotion models.
+///
+/// Without a command the window opens. The commands do the same work in scripts and on servers:
+///
+///   limbic sample demo
+///   limbic import demo --out demo/manifest.json
+///   limbic train --manifest demo/manifest.json --model umbenet --preset tiny --out demo-run
+///   limbic evaluate demo-run
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Print one JSON event a line on stdout; everything else goes to stderr.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Where to compute: auto, cpu, gpu:N or cuda:N; `limbic devices` lists them.
+    #[arg(long, global = true, default_value = "auto", value_name = "DEVICE")]
+    device: DeviceId,
+
+    /// Where prepared clips are kept between runs; default: the user's cache folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a labelled dataset of cartoon faces, synthetic voices and captions from nothing.
+    Sample(SampleArgs),
+    /// Read a dataset's annotations and look into every clip.
+    Import(ImportArgs),
+    /// Decode the clips of a dataset into the cache.
+    Prepare(PrepareArgs),
+    /// Train a model; the run folder gets everything that reproduces it.
+    Train(TrainArgs),
+    /// Score a trained model with every subset of modalities.
+    Evaluate(EvaluateArgs),
+    /// Say which emotion each clip shows.
+    Predict(PredictArgs),
+    /// Watch a file, or camera and microphone, and predict as it goes.
+    Live(LiveArgs),
+    /// Write a trained model for use elsewhere: safetensors, burn's format, description and card.
+    Export(ExportArgs),
+    /// List the devices that can compute, and try each.
+    Devices,
+}
+
+#[derive(Args)]
+struct SampleArgs {
+    /// Folder to make; it must be empty or hold an earlier sample.
+    dir: PathBuf,
+    /// Number of clips.
+    #[arg(long, default_value_t = 350)]
+    clips: usize,
+    /// Number of emotions, 2 to 7.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(2..=7))]
+    classes: u8,
+    /// The same seed makes the same clips.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Args)]
+struct ImportArgs {
+    /// Folder with a labels.csv, or with one folder per class; or the list itself.
+    root: PathBuf,
+    /// The manifest to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Where faces come from: auto, detect, cropped or boxes.
+    #[arg(long, default_value = "auto")]
+    faces: FaceSource,
+    /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…
+    #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
+    columns: Vec<(String, String)>,
+    /// Read it as this layout instead of recognizing it.
+    #[arg(long)]
+    importer: Option<String>,
+    /// Seed of the splits, where the dataset brings none.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Args)]
+struct ModelArgs {
+    /// The model.
+    #[arg(long, default_value = "umbenet")]
+    model: ModelKind,
+    /// Its preset.
+    #[arg(long, default_value = "tiny")]
+    preset: String,
+}
+
+#[derive(Args)]
+struct PrepareArgs {
+    /// The dataset.
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    /// The dataset; not needed with --resume.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "list_settings"])]
+    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The run folder.
+    #[arg(long, value_name = "RUN", required_unless_present = "list_settings")]
+    out: Option<PathBuf>,
+    /// Epochs of every stage, at most.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Initial values, order of the clips, dropped modalities and augmentation follow from it.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Change a setting; --list-settings shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
+    /// Go on where an interrupted run stopped; the run's own settings count.
+    #[arg(long)]
+    resume: bool,
+    /// List what --set can change.
+    #[arg(long)]
+    list_settings: bool,
+}
+
+#[derive(Args)]
+struct EvaluateArgs {
+    /// A run folder or an exported model.
+    run: PathBuf,
+    /// The dataset; default: the run's own.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// train, val or test.
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// What is switched on for the main scores: v (face), a (voice), t (text).
+    #[arg(long, default_value = "vat")]
+    modalities: Modalities,
+    /// Write the predictions as a table.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct PredictArgs {
+    /// A run folder or an exported model.
+    run: PathBuf,
+    /// Media files; a .txt beside a clip is its text.
+    #[arg(required = true)]
+    clips: Vec<PathBuf>,
+    /// Write a table: clip, label, one column per emotion.
+    #[arg(long, value_name = "OUT")]
+    csv: Option<PathBuf>,
+    /// What is switched on: v (face), a (voice), t (text).
+    #[arg(long, default_value = "vat")]
+    modalities: Modalities,
+    /// Where faces come from: auto, detect or cropped.
+    #[arg(long, default_value = "auto")]
+    faces: FaceSource,
+    /// What is said in the clips, where no .txt stands beside them.
+    #[arg(long)]
+    text: Option<String>,
+}
+
+#[derive(Args)]
+struct LiveArgs {
+    /// A run folder or an exported model.
+    run: PathBuf,
+    /// Watch a file instead of devices.
+    #[arg(long, value_name = "CLIP", conflicts_with_all = ["camera", "microphone"])]
+    file: Option<PathBuf>,
+    /// The camera, as the system names it; FORMAT:SPEC opens any FFmpeg input device. Default: the first.
+    #[arg(long)]
+    camera: Option<String>,
+    /// The microphone, as the system names it. Default: the system's.
+    #[arg(long)]
+    microphone: Option<String>,
+    /// Play the file by the clock instead of as fast as it goes.
+    #[arg(long)]
+    real_time: bool,
+    /// Stop after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// What is switched on: v (face), a (voice), t (text).
+    #[arg(long, default_value = "vat")]
+    modalities: Modalities,
+    /// What is said.
+    #[arg(long, default_value = "")]
+    text: String,
+    /// Smoothing over time, 0 (off) to 1.
+    #[arg(long, default_value_t = 0.0)]
+    smoothing: f32,
+    /// Write the predictions as a table.
+    #[arg(long, value_name = "OUT")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// A run folder.
+    run: PathBuf,
+    /// Folder to make.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+/// What every command may need.
+struct Shell {
+    json: bool,
+    device: DeviceId,
+    cache_dir: Option<PathBuf>,
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("LIMBIC_LOG").unwrap_or_else(|_| "limbic=info,error".into()),
+        )
+        .init();
+    let shell = Shell { json: cli.json, device: cli.device, cache_dir: cli.cache };
+    let result = match cli.command {
+        None => crate::app::run(crate::app::Options::default()),
+        Some(Command::Sample(args)) => sample(&shell, &args),
+        Some(Command::Import(args)) => import(&shell, args),
+        Some(Command::Prepare(args)) => prepare(&shell, &args),
+        Some(Command::Train(args)) => train(&shell, args),
+        Some(Command::Evaluate(args)) => evaluate(&shell, &args),
+        Some(Command::Predict(args)) => predict(&shell, &args),
+        Some(Command::Live(args)) => live(&shell, args),
+        Some(Command::Export(args)) => export(&shell, &args),
+        Some(Command::Devices) => devices(&shell),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            shell.fail(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Somebody asked a command to stop.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
+
+impl Shell {
+    /// An event on stdout, with `--json` only.
+    fn event(&self, event: &impl Serialize) {
+        if self.json {
+            let line = serde_json::to_string(event).expect("events have string keys and no failing parts");
+            self.out(&line);
+        }
+    }
+
+    /// A line of the result.
+    fn out(&self, line: &str) {
+        let mut stdout = std::io::stdout().lock();
+        if writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_err() {
+            // Nobody reads any more, as in `limbic … | head -1`.
+            std::process::exit(0);
+        }
+    }
+
+    /// A line for the person who waits.
+    fn note(&self, line: &str) {
+        writeln!(std::io::stderr(), "{line}").ok();
+    }
+
+    /// What went wrong, and its causes.
+    fn fail(&self, error: &anyhow::Error) {
+        self.event(&serde_json::json!({ "event": "failed", "message": format!("{error:#}") }));
+        self.note(&format!("error: {error:#}"));
+    }
+
+    fn cache(&self) -> anyhow::Result<SampleCache> {
+        let dir = match &self.cache_dir {
+            Some(dir) => dir.clone(),
+            None => Places::of_user()?.sample_cache(),
+        };
+        Ok(SampleCache::open(&dir)?)
+    }
+
+    /// Progress that a terminal overwrites and a log gets a line of now and then.
+    fn progress(&self, what: &str) -> Progress<'_> {
+        Progress { shell: self, what: what.to_owned(), start: Instant::now(), last: Mutex::new(None) }
+    }
+}
+
+/// Counts towards a total, on stderr.
+struct Progress<'a> {
+    shell: &'a Shell,
+    what: String,
+    start: Instant,
+    last: Mutex<Option<Instant>>,
+}
+
+/// Between two lines of progress.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+impl Progress<'_> {
+    fn at(&self, done: usize, total: usize) {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if done < total && last.is_some_and(|last| last.elapsed() < PROGRESS_EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let secs = self.start.elapsed().as_secs_f64();
+        let remaining = (done > 0).then(|| secs / done as f64 * (total - done) as f64);
+        let what = &self.what;
+        self.shell.event(&serde_json::json!({
+            "event": "progress", "what": what, "done": done, "total": total, "remaining_secs": remaining,
+        }));
+        let left = match remaining {
+            Some(secs) if done < total => format!(", {}", wording::remaining(secs)),
+            _ => String::new(),
+        };
+        self.shell.note(&format!("{what}: {done} of {total}{left}"));
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn sample(shell: &Shell, args: &SampleArgs) -> anyhow::Result<()> {
+    let set = sample_clips::SampleSet { n_clips: args.clips, n_classes: usize::from(args.classes), seed: args.seed };
+    let progress = shell.progress("clips");
+    sample_clips::create(&args.dir, &set, &|| true, &|done, total| progress.at(done, total))?;
+    let dir = args.dir.display();
+    shell.event(&serde_json::json!({ "event": "sample", "dir": args.dir, "clips": args.clips }));
+    shell.note(&format!(
+        "{} clips and labels.csv are in {dir}; next: limbic import {dir} --out {dir}/manifest.json",
+        args.clips
+    ));
+    Ok(())
+}
+
+fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
+    let mut options =
+        datasets::Options { faces: args.faces, importer: args.importer, seed: args.seed, ..Default::default() };
+    for (role, header) in args.columns {
+        let columns = &mut options.columns;
+        let place = match role.as_str() {
+            "path" => &mut columns.path,
+            "label" => &mut columns.label,
+            "split" => &mut columns.split,
+            "speaker" => &mut columns.speaker,
+            "text" => &mut columns.text,
+            _ => bail!("unknown role {role:?}: use path, label, split, speaker or text"),
+        };
+        *place = Some(header);
+    }
+    let mut manifest = datasets::import(&args.root, &options)?;
+    let progress = shell.progress("clips looked at");
+    training::inspect(&mut manifest, &|| true, &|done, total| progress.at(done, total));
+    for problem in &manifest.problems {
+        shell.event(&Event::Warning { path: problem.path.clone(), reason: problem.reason.clone() });
+        shell.note(&format!("skipped or doubtful: {}: {}", problem.path.display(), problem.reason));
+    }
+    if manifest.clips.is_empty() {
+        bail!("none of the clips can be used: {}", args.root.display());
+    }
+    if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    }
+    datasets::save(&manifest, &args.out)?;
+    summarize(shell, &manifest, &args.out);
+    Ok(())
+}
+
+fn summarize(shell: &Shell, manifest: &Manifest, path: &Path) {
+    let counts = |split| manifest.class_counts(split);
+    shell.event(&serde_json::json!({
+        "event": "imported", "manifest": path, "importer": manifest.importer, "protocol": manifest.protocol,
+        "labels": manifest.labels, "clips": manifest.clips.len(), "problems": manifest.problems.len(),
+        "splits": { "train": counts(Split::Train), "val": counts(Split::Val), "test": counts(Split::Test) },
+    }));
+    if shell.json {
+        return;
+    }
+    shell.out(&format!("{} clips, {} problems; {}", manifest.clips.len(), manifest.problems.len(), manifest.protocol));
+    shell.out(&format!("{:<16}{:>7}{:>7}{:>7}", "", "train", "val", "test"));
+    let [train, val, test] = Split::ALL.map(counts);
+    for (label_idx, label) in manifest.labels.names().iter().enumerate() {
+        shell.out(&format!("{label:<16}{:>7}{:>7}{:>7}", train[label_idx], val[label_idx], test[label_idx]));
+    }
+}
+
+fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
+    let manifest = datasets::load(&args.manifest)?;
+    let inputs = args.model.model.preset(&args.model.preset)?.inputs();
+    let cache = shell.cache()?;
+    let control = interruptible()?;
+    let prepared = training::prepare(&manifest, &manifest.clips, &inputs, &cache, &control, &mut |event| {
+        show(shell, &event);
+    });
+    let prepared = stopped_or(prepared)?;
+    let n_clips = manifest.clips.len();
+    if prepared.is_empty() {
+        bail!("none of the {n_clips} clips can be used: {}", args.manifest.display());
+    }
+    shell.event(&serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips }));
+    shell.note(&format!("{} of {n_clips} clips are prepared", prepared.len()));
+    Ok(())
+}
+
+fn train(shell: &Shell, args: TrainArgs) -> anyhow::Result<()> {
+    if args.list_settings {
+        for setting in training::settings(args.model.model, &args.model.preset)? {
+            shell.out(&format!("{:<24}{:<12}{}", setting.key, setting.value, setting.help));
+        }
+        return Ok(());
+    }
+    let out = args.out.context("--out is needed")?;
+    let job = if args.resume {
+        Run::at(&out).job()?
+    } else {
+        let manifest = args.manifest.context("--manifest is needed")?;
+        let manifest = std::path::absolute(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
+        let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        let mut job = Job::new(&name, &manifest, args.model.model, &args.model.preset, &args.settings)?;
+        job.seed = args.seed;
+        job.device = shell.device;
+        if let Some(n_epochs) = args.epochs {
+            job.set_epochs(n_epochs)?;
+            job.check()?;
+        }
+        job
+    };
+    let cache = shell.cache()?;
+    let control = interruptible()?;
+    let outcome = training::fit(&job, &out, args.resume, &cache, &control, &mut |event| show(shell, &event))?;
+    match outcome {
+        Outcome::Complete => Ok(()),
+        Outcome::Kept => Ok(()),
+        Outcome::Aborted => {
+            shell.note(&format!("stopped; to go on: limbic train --resume --out {}", out.display()));
+            Err(Interrupted.into())
+        }
+    }
+}
+
+/// An event of a job as JSON or as a line for people.
+fn show(shell: &Shell, event: &Event) {
+    shell.event(event);
+    let left = |secs: &Option<f64>| secs.map_or_else(String::new, |secs| format!(", {}", wording::remaining(secs)));
+    match event {
+        Event::Preparing { done, total, remaining_secs } => {
+            shell.note(&format!("prepared {done} of {total} clips{}", left(remaining_secs)));
+        }
+        Event::Warning { path, reason } => shell.note(&format!("warning: {}: {reason}", path.display())),
+        Event::Started { labels, n_train, n_val, n_parameters, device, .. } => shell.note(&format!(
+            "training on {n_train} clips, validating on {n_val}, {} classes, {n_parameters} parameters, on {device}",
+            labels.len()
+        )),
+        Event::StageStarted { stage, epochs_done } => {
+            shell.note(&format!("stage run {}, {epochs_done} epochs done", stage + 1));
+        }
+        Event::Step { .. } => {}
+        Event::EpochFinished { stage, epoch, record } => shell.note(&format!(
+            "run {} epoch {:>3}  loss {:.3}  train {:.3}  val loss {:.3}  val WAR {:.3}  rate {:.1e}  {:.1} s{}",
+            stage + 1,
+            epoch + 1,
+            record.train_loss,
+            record.train_war,
+            record.val_loss,
+            record.val_war,
+            record.learning_rate,
+            record.secs,
+            if record.is_best { "  best" } else { "" }
+        )),
+        Event::StageFinished { stage, reason, best_epoch } => {
+            shell.note(&format!("stage run {} is over ({reason:?}), epoch {} is kept", stage + 1, best_epoch + 1));
+        }
+        Event::Paused => shell.note("paused"),
+        Event::Resumed => shell.note("goes on"),
+        Event::Evaluated { report } => print_report(shell, report),
+        Event::Finished { checksum, .. } => {
+            if let Some(checksum) = checksum {
+                shell.note(&format!("weights {checksum}"));
+            }
+        }
+        // The command fails with the same message.
+        Event::Failed { .. } => {}
+    }
+}
+
+fn print_report(shell: &Shell, report: &Report) {
+    if shell.json {
+        return;
+    }
+    let training::Report { split, n_clips, scores, .. } = report;
+    shell.out(&format!(
+        "{} clips of the {} split: WAR {:.3}  UAR {:.3}  macro F1 {:.3}",
+        n_clips,
+        split.name(),
+        scores.war,
+        scores.uar,
+        scores.macro_f1
+    ));
+    for subset in Modalities::subsets() {
+        if let Some(scores) = report.per_subset.get(&subset) {
+            let name = subset.to_string();
+            shell.out(&format!(
+                "  {name:<5} WAR {:.3}  UAR {:.3}  macro F1 {:.3}",
+                scores.war, scores.uar, scores.macro_f1
+            ));
+        }
+    }
+}
+
+fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
+    let model = models::load(&args.run, &shell.device)?;
+    let manifest_path = match &args.manifest {
+        Some(path) => path.clone(),
+        None => {
+            Run::at(&args.run).job().context("an exported model knows no dataset: name one with --manifest")?.manifest
+        }
+    };
+    let manifest = datasets::load(&manifest_path)?;
+    let cache = shell.cache()?;
+    let control = interruptible()?;
+    let scored = training::evaluate(&*model, &manifest, args.split, args.modalities, &cache, &control, &mut |event| {
+        if let Event::Warning { path, reason } = event {
+            shell.note(&format!("warning: {}: {reason}", path.display()));
+        }
+    });
+    let (report, predictions) = stopped_or(scored)?;
+    if let Some(path) = &args.csv {
+        training::write_predictions(&predictions, path)?;
+    }
+    if shell.json {
+        shell.event(&report);
+    } else {
+        print_report(shell, &report);
+    }
+    Ok(())
+}
+
+fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
+    let model = models::load(&args.run, &shell.device)?;
+    let (mut rows, mut n_failed) = (Vec::new(), 0);
+    for clip in &args.clips {
+        match predict_clip(&*model, clip, args) {
+            Ok((prediction, notes)) => {
+                for note in notes {
+                    shell.note(&format!("warning: {}: {note}", clip.display()));
+                }
+                shell.event(&serde_json::json!({ "event": "prediction", "clip": clip, "label": prediction.top_label(), "prediction": prediction }));
+                if !shell.json {
+                    let best = prediction.probabilities[prediction.top()];
+                    shell.out(&format!(
+                        "{}\t{}\t{best:.3}\t{}",
+                        clip.display(),
+                        prediction.top_label(),
+                        prediction.used
+                    ));
+                }
+                rows.push((clip, prediction));
+            }
+            Err(error) => {
+                n_failed += 1;
+                shell.event(&serde_json::json!({ "event": "warning", "path": clip, "reason": format!("{error:#}") }));
+                shell.note(&format!("error: {error:#}"));
+            }
+        }
+    }
+    if let Some(path) = &args.csv {
+        write_table(path, model.labels().names(), &rows)?;
+    }
+    match n_failed {
+        0 => Ok(()),
+        n => bail!("{n} of {} clips could not be used", args.clips.len()),
+    }
+}
+
+fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow::Result<(Prediction, Vec<String>)> {
+    let beside = std::fs::read(clip.with_extension("txt")).ok();
+    let beside = beside.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let text = beside.as_deref().filter(|text| !text.is_empty()).or(args.text.as_deref());
+    let request = Request { path: clip, text, faces: args.faces, face: None, inputs: model.inputs() };
+    let prepared = media::prepare(&request)?;
+    let mut predictions =
+        model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;
+    Ok((predictions.remove(0), prepared.notes))
+}
+
+/// `clip,label` and one probability per emotion.
+fn write_table(path: &Path, labels: &[String], rows: &[(&PathBuf, Prediction)]) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["clip", "label"].into_iter().chain(labels.iter().map(String::as_str)))?;
+    for (clip, prediction) in rows {
+        let fixed = [clip.display().to_string(), prediction.top_label().to_owned()];
+        let probabilities = prediction.probabilities.iter().map(|probability| format!("{probability:.6}"));
+        writer.write_record(fixed.into_iter().chain(probabilities))?;
+    }
+    crate::project::write_whole(path, &writer.into_inner()?)
+}
+
+fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
+    let model = models::load(&args.run, &shell.device)?;
+    let labels = model.labels().clone();
+    let source = match args.file {
+        Some(path) => live::Source::File(path),
+        None => live::Source::Devices {
+            camera: args.camera.or_else(|| media::cameras().into_iter().next().map(|camera| camera.id)),
+            microphone: Some(args.microphone.unwrap_or_default()),
+        },
+    };
+    let mut settings = live::Settings::new(source, model.inputs());
+    settings.real_time = args.real_time;
+    settings.smoothing = args.smoothing;
+    settings.text = args.text;
+    let mut recorder = args.csv.as_deref().map(|path| live::Recorder::create(path, &labels)).transpose()?;
+    let control = interruptible()?;
+    let start = Instant::now();
+    let session = live::Session::start(model, settings, || {})?;
+    session.switch(args.modalities);
+    // Long enough to be idle, short enough that an interrupt feels immediate.
+    const WAIT: Duration = Duration::from_millis(100);
+    let (mut n_predictions, mut end) = (0, "the session ended".to_owned());
+    loop {
+        let late = args.seconds.is_some_and(|secs| start.elapsed().as_secs_f64() > secs);
+        if late || control.is_stopping() {
+            break;
+        }
+        let event = match session.events().recv_timeout(WAIT) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        shell.event(&event);
+        if let Some(recorder) = &mut recorder {
+            recorder.record(&event)?;
+        }
+        match event {
+            live::Event::Prediction { at_secs, prediction, smoothed, latency_ms } => {
+                n_predictions += 1;
+                if !shell.json {
+                    let best = smoothed.iter().copied().fold(0.0_f32, f32::max);
+                    let top = smoothed.iter().position(|&value| value == best).unwrap_or(0);
+                    let (name, used) = (labels.name(top), prediction.used.to_string());
+                    shell.out(&format!("{at_secs:8.2} s  {name:<16}{best:.3}  {used:<3}  {latency_ms:.0} ms"));
+                }
+            }
+            live::Event::Notice { what, .. } => shell.note(&what.to_string()),
+            live::Event::Ended { reason } => {
+                shell.note(&reason);
+                end = reason;
+                break;
+            }
+            _ => {}
+        }
+    }
+    session.stop();
+    if n_predictions == 0 && !control.is_stopping() {
+        bail!("nothing was predicted: {end}");
+    }
+    Ok(())
+}
+
+fn export(shell: &Shell, args: &ExportArgs) -> anyhow::Result<()> {
+    let files = models::copy_bundle(&args.run, &args.to)?;
+    shell.event(&serde_json::json!({ "event": "exported", "dir": args.to, "files": files }));
+    shell.note(&format!("{} is whole: {}", args.to.display(), files.join(", ")));
+    Ok(())
+}
+
+fn devices(shell: &Shell) -> anyhow::Result<()> {
+    for info in models::compute::devices() {
+        let probed = models::compute::probe(&info.id);
+        let result = match &probed {
+            Ok(report) => format!("works, {:.1} GFLOP/s, first use {:.1} s", report.gflops, report.first_secs),
+            Err(error) => format!("fails: {error}"),
+        };
+        shell.event(&serde_json::json!({
+            "event": "device", "device": info, "probe": probed.as_ref().ok(), "error": probed.as_ref().err().map(ToString::to_string),
+        }));
+        if !shell.json {
+            shell.out(&format!("{:<8}{} ({}, {}): {result}", info.id.to_string(), info.name, info.kind, info.backend));
+        }
+    }
+    Ok(())
+}
+
+/// A control that Ctrl-C stops; what was saved stays. A second one ends the process at once.
+fn interruptible() -> anyhow::Result<Control> {
+    let control = Control::default();
+    let handle = control.clone();
+    ctrlc::set_handler(move || {
+        if handle.is_stopping() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        handle.order(training::Order::Abort);
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(control)
+}
+
+fn stopped_or<T>(result: Result<T, training::TrainError>) -> anyhow::Result<T> {
+    match result {
+        Err(training::TrainError::Stopped) => Err(Interrupted.into()),
+        result => Ok(result?),
+    }
+}
