@@ -24,6 +24,8 @@ const N_EVENTS: usize = 256;
 const DEFAULT_RATE_HZ: u32 = 16_000;
 /// Seconds of sound per level event.
 const LEVEL_SECS: f64 = 0.1;
+/// Files give sound in pieces of any length; a prediction is to hear all up to its time and nothing later.
+const PIECE_SECS: f64 = 0.02;
 /// How often a microphone is asked for what it has.
 const LISTEN_EVERY: Duration = Duration::from_millis(30);
 /// Pictures that are late by more than this are not worked on: the next one is more up to date.
@@ -382,6 +384,7 @@ impl Level {
 fn play(shared: &Shared, player: Player) {
     let mut senses = Senses::new(shared);
     let begin_secs = shared.now_secs();
+    let wait = |secs: f64| !shared.settings.real_time || shared.wait_until(begin_secs + secs);
     let mut reason = "the clip is over".to_owned();
     for chunk in player {
         let chunk = match chunk {
@@ -391,16 +394,20 @@ fn play(shared: &Shared, player: Player) {
                 break;
             }
         };
-        let begins_secs = chunk.pts_secs();
-        if shared.settings.real_time && !shared.wait_until(begin_secs + begins_secs) {
-            break;
-        }
-        let late_secs = shared.now_secs() - begin_secs - begins_secs;
         let goes_on = match chunk {
-            Chunk::Video { .. } if shared.settings.real_time && late_secs > LATE_SECS => true,
-            Chunk::Video { pts_secs, image } => senses.see(pts_secs, image),
+            Chunk::Video { pts_secs, image } => {
+                let late_secs = shared.now_secs() - begin_secs - pts_secs;
+                let is_late = shared.settings.real_time && late_secs > LATE_SECS;
+                wait(pts_secs) && (is_late || senses.see(pts_secs, image))
+            }
             Chunk::Audio { pts_secs, samples } => {
-                senses.hear(pts_secs + samples.len() as f64 / f64::from(shared.rate_hz), &samples)
+                let rate_hz = f64::from(shared.rate_hz);
+                let mut end_secs = pts_secs;
+                samples.chunks((PIECE_SECS * rate_hz) as usize + 1).all(|piece| {
+                    let goes_on = wait(end_secs);
+                    end_secs += piece.len() as f64 / rate_hz;
+                    goes_on && senses.hear(end_secs, piece)
+                })
             }
         };
         if !goes_on {

@@ -371,10 +371,29 @@ fn predictions_are_recorded_as_they_come() {
 
 #[test]
 fn events_round_trip_as_json() {
-    let folder = tempfile::tempdir().unwrap();
-    for event in run(mirror(), file(&wav(folder.path(), &[(0.6, 0.5), (1.5, 0.0)]))) {
+    let labels = LabelSet::basic(2);
+    let prediction = Prediction {
+        labels: labels.clone(),
+        probabilities: vec![0.25, 0.75],
+        used: Modalities::ALL,
+        features: Vec::new(),
+        unfused: Vec::new(),
+        prompts: Vec::new(),
+    };
+    let modalities = Modalities::only(Modality::Voice);
+    for (event, name) in [
+        (
+            Event::Started { labels, modalities, trained_on: Modalities::ALL, window_secs: 2.0, duration_secs: None },
+            "started",
+        ),
+        (Event::Prediction { at_secs: 0.5, prediction, smoothed: vec![0.5, 0.5], latency_ms: 3.5 }, "prediction"),
+        (Event::Level { at_secs: 0.5, rms: 0.125 }, "level"),
+        (Event::Notice { at_secs: 1.0, what: Notice::Silence }, "notice"),
+        (Event::Notice { at_secs: 1.0, what: Notice::CameraGone("unplugged".into()) }, "notice"),
+        (Event::Ended { reason: "the clip is over".into() }, "ended"),
+    ] {
         let json = serde_json::to_string(&event).unwrap();
-        assert!(json.starts_with("{\"event\":\""), "{json}");
+        assert!(json.starts_with(&format!("{{\"event\":\"{name}\"")), "{json}");
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
     }
 }
