@@ -302,6 +302,9 @@ impl App {
                     self.obey(Command::MeasureCache);
                 }
             }
+            Command::CreateSample if self.state.training.is_some() => {
+                self.state.notify(Notice::new(Level::Info, "Stop the training before you make another project"));
+            }
             Command::CreateSample => {
                 self.go_to_library = true;
                 self.start(Job::CreateSample { dir: jobs::sample_dir(&self.places.projects) });
@@ -658,8 +661,13 @@ impl eframe::App for App {
             self.form = None;
         }
         let found = self.finder.ui(&ctx, shell.state);
-        let commands = shell.commands;
-        for command in commands.into_iter().chain(found) {
+        let mut commands = shell.commands;
+        commands.extend(found);
+        if !commands.is_empty() {
+            // What they changed is not drawn yet.
+            ctx.request_repaint();
+        }
+        for command in commands {
             self.obey(command);
         }
         let (workers, next_job) = (&self.workers, &mut self.next_job);

@@ -133,7 +133,15 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_errand_back() {
         let (hold, held) = bounded::<()>(0);
-        let worker = Worker::spawn("test", 1, move |_: u32| drop(held.recv()), |_| ()).expect("threads can be started");
+        let worker = Worker::spawn(
+            "test",
+            1,
+            move |_: u32| {
+                held.recv().ok();
+            },
+            |_| (),
+        )
+        .expect("threads can be started");
         // One is being worked on or waits, the queue holds one more, so the third at the latest comes back.
         let refused = (0..3).filter(|&errand| worker.send(errand).is_err()).count();
         assert!(refused >= 1);

@@ -40,7 +40,11 @@ struct Form {
     changed: BTreeMap<String, String>,
     /// The settings of model and preset, read once.
     settings: Option<(ModelKind, String, Vec<training::JobSetting>)>,
+    /// The plan that follows from all that, or what is wrong with it, made when something changes.
+    plan: Option<(BTreeMap<String, String>, Plan)>,
 }
+
+type Plan = Result<Vec<StagePlan>, String>;
 
 impl Default for Form {
     fn default() -> Self {
@@ -52,6 +56,7 @@ impl Default for Form {
             seed: 0,
             changed: BTreeMap::new(),
             settings: None,
+            plan: None,
         }
     }
 }
@@ -156,11 +161,18 @@ impl Train {
 }
 
 impl Form {
-    fn plan(&self) -> Result<Vec<StagePlan>, String> {
+    fn plan(&mut self) -> Plan {
+        if let Some((changed, plan)) = &self.plan
+            && *changed == self.changed
+        {
+            return plan.clone();
+        }
         let changed: Vec<(String, String)> =
             self.changed.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         let job = training::Job::new("", Path::new(""), self.model, &self.preset, &changed);
-        job.map(|job| job.config.stages()).map_err(|error| error.to_string())
+        let plan = job.map(|job| job.config.stages()).map_err(|error| error.to_string());
+        self.plan = Some((self.changed.clone(), plan.clone()));
+        plan
     }
 
     fn ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
@@ -214,6 +226,7 @@ impl Form {
                             if ui.selectable_label(selected, format!("{} · {preset}", model.title())).clicked() {
                                 (self.model, self.preset) = (model, (*preset).to_owned());
                                 self.changed.clear();
+                                self.plan = None;
                             }
                         }
                     }

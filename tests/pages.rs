@@ -1,0 +1,392 @@
+//! Every page, opened empty, full and failing; and ways through them by mouse and keyboard.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use emotion::{Clip, LabelSet, Manifest, Modalities, Prediction, Problem, Scores, Split};
+use limbic::app::App;
+use limbic::command::{Command, LiveSource};
+use limbic::project::{Places, Project};
+use limbic::run::{ClipResult, Run};
+use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName};
+use models::{DeviceId, DeviceInfo, ModelKind};
+use training::{EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
+
+/// A window in a folder of its own.
+struct Window {
+    harness: Harness<'static, App>,
+    home: tempfile::TempDir,
+}
+
+impl Window {
+    fn open() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places::under(home.path());
+        let harness = Harness::builder()
+            .with_size(egui::vec2(1280.0, 800.0))
+            .with_max_steps(30)
+            .build_eframe(move |cc| App::new(&cc.egui_ctx, places).unwrap());
+        Self { harness, home }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.harness.state_mut().state.apply(event);
+    }
+
+    fn show(&mut self, page: PageName) {
+        self.harness.state_mut().obey(Command::GoTo(page));
+        self.harness.run();
+    }
+
+    /// Steps until `done`, for what a worker does meanwhile.
+    #[track_caller]
+    fn wait_until(&mut self, done: impl Fn(&App) -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !done(self.harness.state()) {
+            assert!(Instant::now() < until, "it did not happen in time");
+            self.harness.step();
+            std::thread::yield_now();
+        }
+        self.harness.run();
+    }
+
+    #[track_caller]
+    fn sees(&self, words: &str) {
+        assert!(self.harness.query_all_by_label_contains(words).next().is_some(), "there is no {words:?} to be seen");
+    }
+}
+
+fn labels() -> LabelSet {
+    LabelSet::basic(3)
+}
+
+fn dataset(dir: &Path) -> Dataset {
+    let mut manifest = Manifest::new("faces", "csv", dir, labels());
+    manifest.protocol = "speaker-independent".into();
+    for idx in 0..40 {
+        manifest.clips.push(Clip {
+            id: format!("clip{idx:02}"),
+            path: format!("clip{idx:02}.mp4").into(),
+            label: idx % 3,
+            split: Split::ALL[idx % 3],
+            speaker: Some(format!("s{}", idx % 5)),
+            text: Some("what a day".into()),
+            face: None,
+            duration_secs: Some(2.5),
+            present: Some(Modalities::ALL),
+        });
+    }
+    manifest.problems.push(Problem { path: "broken.mp4".into(), reason: "the file is cut off: skipped".into() });
+    Dataset { name: "faces".into(), dir: dir.to_owned(), manifest: Arc::new(manifest) }
+}
+
+fn report() -> Report {
+    let scores = Scores { war: 0.9, uar: 0.88, macro_f1: 0.87 };
+    Report {
+        split: Split::Test,
+        modalities: Modalities::ALL,
+        n_clips: 13,
+        scores,
+        labels: labels(),
+        confusion: vec![vec![4, 0, 0], vec![1, 4, 0], vec![0, 0, 4]],
+        per_subset: Modalities::subsets().into_iter().map(|subset| (subset, scores)).collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn record(val_war: f64) -> EpochRecord {
+    EpochRecord {
+        train_loss: 1.0,
+        train_war: 0.5,
+        val_loss: 1.1,
+        val_war,
+        val_uar: val_war,
+        learning_rate: 0.002,
+        secs: 1.5,
+        is_best: true,
+    }
+}
+
+/// What a run tells from its start to the end of its first stage.
+fn first_stage(name: &str, manifest: &Path) -> Vec<Told> {
+    let job = Job::new(name, manifest, ModelKind::Umbenet, "tiny", &[]).unwrap();
+    let stages = job.config.stages();
+    vec![
+        Told::Started {
+            job: Box::new(job),
+            labels: labels(),
+            stages,
+            n_train: 14,
+            n_val: 13,
+            n_parameters: 123_456,
+            device: "2 threads".into(),
+        },
+        Told::StageStarted { stage: 0, epochs_done: 0 },
+        Told::Step { stage: 0, epoch: 0, step: 1, n_steps: 2, loss: 1.2, remaining_secs: Some(90.0) },
+        Told::EpochFinished { stage: 0, epoch: 0, record: record(0.4) },
+        Told::EpochFinished { stage: 0, epoch: 1, record: record(0.6) },
+        Told::StageFinished { stage: 0, reason: StopReason::TrainAccuracy, best_epoch: 1 },
+    ]
+}
+
+fn finished_run(project: &Project, name: &str, manifest: &Path) -> Run {
+    let mut run = Run::new(&project.run_dir(name));
+    let end = [Told::Evaluated { report: report() }, Told::Finished { outcome: Outcome::Complete, checksum: None }];
+    for event in first_stage(name, manifest).into_iter().chain(end) {
+        run.record.apply(event);
+    }
+    run.predictions = (0..13)
+        .map(|idx| ClipResult {
+            clip: format!("clip{:02}", idx * 3 + 2),
+            predicted: if idx == 12 { 0 } else { idx % 3 },
+            truth: if idx == 12 { 1 } else { idx % 3 },
+            split: Split::Test,
+            probabilities: vec![0.2, 0.3, 0.5],
+        })
+        .collect();
+    run
+}
+
+fn map(title: &str) -> Map {
+    Map {
+        points: (0..9).map(|idx| [f64::from(idx), f64::from(idx % 4)]).collect(),
+        group: (0..9).map(|idx| idx % 3).collect(),
+        groups: labels().names().to_vec(),
+        names: (0..9).map(|idx| format!("clip{idx}")).collect(),
+        title: title.into(),
+    }
+}
+
+/// A window with a dataset, two trained runs, one interrupted run, devices and figures.
+fn full() -> Window {
+    let mut window = Window::open();
+    let project = Project::create(&window.home.path().join("study")).unwrap();
+    let dataset = dataset(&project.dataset_dir("faces"));
+    let manifest = dataset.dir.join("manifest.json");
+    let mut interrupted = Run::new(&project.run_dir("cut-short"));
+    first_stage("cut-short", &manifest).into_iter().for_each(|event| interrupted.record.apply(event));
+    let runs =
+        vec![interrupted, finished_run(&project, "faces-1", &manifest), finished_run(&project, "faces-2", &manifest)];
+    window.tell(Event::Opened { project, datasets: vec![dataset], runs });
+    window.harness.state_mut().obey(Command::SelectRun("faces-1".into()));
+    for maps in [vec![map("Before"), map("After")]] {
+        let maps = Computed::Ready(Arc::new(maps));
+        window.tell(Event::Features { run: "faces-1".into(), maps: maps.clone() });
+        window.tell(Event::Prompts { run: "faces-1".into(), maps });
+    }
+    let info = |id, name: &str| DeviceInfo { id, name: name.into(), backend: "wgpu".into(), kind: "software".into() };
+    window.tell(Event::Devices(vec![info(DeviceId::Cpu, "2 threads"), info(DeviceId::Gpu(0), "llvmpipe")]));
+    window.tell(Event::Probed { device_idx: 0, outcome: Ok("works, 40 GFLOPS".into()) });
+    window
+}
+
+#[test]
+fn every_page_opens_empty_and_offers_a_next_step() {
+    let mut window = Window::open();
+    for (page, offer) in [
+        (PageName::Home, "Create the sample project"),
+        (PageName::Library, "Import clips…"),
+        (PageName::Train, "Create the sample project"),
+        (PageName::Runs, "Train a model"),
+        (PageName::Insight, "Train a model"),
+        (PageName::Live, "Train a model"),
+        (PageName::Settings, "Look again"),
+    ] {
+        window.show(page);
+        assert!(window.harness.query_all_by_label(offer).next().is_some(), "{page:?} does not offer {offer:?}");
+    }
+}
+
+#[test]
+fn every_page_opens_full() {
+    let mut window = full();
+    for (page, words) in [
+        (PageName::Home, "40 clips in 1 dataset"),
+        (PageName::Library, "Clip clip00"),
+        (PageName::Train, "Start training"),
+        (PageName::Runs, "Run cut-short"),
+        (PageName::Insight, "Export SVG…"),
+        (PageName::Live, "Find camera and microphone"),
+        (PageName::Settings, "gpu:0: llvmpipe"),
+    ] {
+        window.show(page);
+        window.sees(words);
+    }
+}
+
+#[test]
+fn every_page_opens_while_things_fail() {
+    let mut window = full();
+    window.tell(Event::Probed { device_idx: 1, outcome: Err("the driver is missing".into()) });
+    window.tell(Event::Notice(Notice {
+        details: Some("caused by: no space left on device".into()),
+        ..Notice::new(Level::Error, "The figure could not be exported")
+    }));
+    let failed = Computed::Failed("the dataset that it was trained on cannot be opened".into());
+    window.tell(Event::Features { run: "faces-1".into(), maps: failed.clone() });
+    window.tell(Event::LiveFailed("no model: /nowhere".into()));
+    let mut run = Run::new(Path::new("/p/runs/bad"));
+    run.record.apply(Told::Failed { message: "the loss became NaN".into() });
+    window.tell(Event::TrainingEnded { run });
+    window.harness.state_mut().obey(Command::SelectRuns(vec!["bad".into()]));
+    for page in PageName::ALL {
+        window.show(page);
+        window.sees("The figure could not be exported");
+    }
+    window.show(PageName::Settings);
+    window.sees("the driver is missing");
+    window.show(PageName::Runs);
+    window.sees("the loss became NaN");
+}
+
+#[test]
+fn a_running_training_is_steered_from_its_page_and_seen_everywhere() {
+    let mut window = full();
+    let project = window.harness.state().state.project.clone().unwrap();
+    window.tell(Event::JobStarted { id: 900, title: "Training “faces-3”".into() });
+    window.tell(Event::TrainingStarted { run: Run::new(&project.run_dir("faces-3")), id: 900 });
+    for event in first_stage("faces-3", &project.dataset_dir("faces").join("manifest.json")) {
+        window.tell(Event::Training { run: "faces-3".into(), event });
+    }
+    window.show(PageName::Train);
+    for control in ["Pause", "Stop and keep best", "Abort"] {
+        assert!(window.harness.query_all_by_label(control).next().is_some(), "there is no {control}");
+    }
+    window.show(PageName::Library);
+    window.sees("Training “faces-3”");
+    window.sees("Pause training");
+}
+
+#[test]
+fn the_palette_goes_anywhere_by_keyboard() {
+    let mut window = full();
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.harness.run();
+    for letter in ["i", "n", "s", "i", "g", "h", "t"] {
+        window.harness.event(egui::Event::Text(letter.into()));
+        window.harness.run();
+    }
+    window.harness.key_press(Key::Enter);
+    window.harness.run();
+    assert_eq!(window.harness.state().state.page, PageName::Insight);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.harness.run();
+    window.harness.key_press(Key::Escape);
+    window.harness.run();
+    window.harness.key_press(Key::Num7);
+    window.harness.run();
+    assert_eq!(window.harness.state().state.page, PageName::Settings);
+}
+
+#[test]
+fn every_tab_of_insight_has_its_figure() {
+    let mut window = full();
+    window.show(PageName::Insight);
+    for (tab, words) in [
+        ("Confusion", "predicted sadness: 4 clips"),
+        ("Prompt pool", "Before"),
+        ("Features", "After"),
+        ("Robustness", "VAT"),
+        ("Training curves", "Losses"),
+    ] {
+        window.harness.get_by_label(tab).click();
+        window.harness.run();
+        window.sees(words);
+    }
+}
+
+#[test]
+fn a_cell_of_the_confusion_matrix_lists_its_clips() {
+    let mut window = full();
+    window.show(PageName::Insight);
+    window.harness.get_by_label("Confusion").click();
+    window.harness.run();
+    let names = labels();
+    let cell = format!("true {}, predicted {}: 1 clip", names.name(1), names.name(0));
+    window.harness.get_by_label(&cell).click();
+    window.harness.run();
+    window.sees("Play clip38");
+}
+
+#[test]
+fn a_clip_of_the_library_tells_about_itself() {
+    let mut window = full();
+    window.show(PageName::Library);
+    window.harness.get_by_label_contains("Clip clip04").click();
+    window.harness.run();
+    window.sees("“what a day”");
+    window.sees("Play in live");
+}
+
+#[test]
+fn two_runs_are_compared() {
+    let mut window = full();
+    window.show(PageName::Runs);
+    window.harness.state_mut().obey(Command::SelectRuns(vec!["faces-1".into(), "faces-2".into()]));
+    window.harness.run();
+    window.sees("What differs");
+    window.sees("Delete 2 runs");
+}
+
+#[test]
+fn live_shows_what_the_model_says_and_what_is_missing() {
+    let mut window = full();
+    let source = LiveSource::Devices { camera: Some("c".into()), microphone: Some("m".into()) };
+    window.tell(Event::LiveStarting { source, run: "faces-1".into() });
+    window.tell(Event::LiveStarted { labels: labels(), usable: Modalities::ALL, trained_on: Modalities::ALL });
+    let prediction = Prediction {
+        labels: labels(),
+        probabilities: vec![0.1, 0.8, 0.1],
+        used: "va".parse().unwrap(),
+        features: Vec::new(),
+        unfused: Vec::new(),
+        prompts: Vec::new(),
+    };
+    let smoothed = prediction.probabilities.clone();
+    window.tell(Event::LivePrediction { at_secs: 1.0, prediction, smoothed, latency_ms: 12.0 });
+    window.tell(Event::LiveNotice(live::Notice::NoFace));
+    window.show(PageName::Live);
+    for words in
+        ["No face to be seen", "Face", "Voice", "Text", "Stop", "12 ms a prediction", "CAM: The camera is open"]
+    {
+        window.sees(words);
+    }
+    window.harness.get_by_label("Voice").click();
+    window.harness.run();
+    assert_eq!(window.harness.state().state.live.on.to_string(), "VT");
+}
+
+#[test]
+fn a_deleted_run_comes_back_with_undo() {
+    let mut window = Window::open();
+    let project = Project::create(&window.home.path().join("study")).unwrap();
+    let job = Job::new("a", Path::new("m.json"), ModelKind::Umbenet, "tiny", &[]).unwrap();
+    training::Run::at(&project.run_dir("a")).create(&job).unwrap();
+    window.harness.state_mut().obey(Command::OpenProject(project.dir.clone()));
+    window.wait_until(|app| app.state.runs.len() == 1);
+    window.harness.state_mut().obey(Command::SelectRuns(vec!["a".into()]));
+    window.show(PageName::Runs);
+    window.harness.get_by_label("Delete “a”").click();
+    window.wait_until(|app| app.state.runs.is_empty());
+    assert!(!project.run_dir("a").exists());
+    window.wait_until(|app| !app.state.notices.is_empty());
+    window.harness.get_by_label("Undo").click();
+    window.wait_until(|app| app.state.runs.len() == 1);
+    assert!(project.run_dir("a").exists());
+}
+
+#[test]
+fn an_empty_folder_is_refused_with_a_reason() {
+    let mut window = Window::open();
+    let folder = window.home.path().join("nothing");
+    std::fs::create_dir(&folder).unwrap();
+    window.harness.state_mut().obey(Command::ShowImport(folder));
+    window.harness.run();
+    window.harness.get_by_label("Import").click();
+    window.wait_until(|app| app.state.notices.iter().any(|notice| notice.level == Level::Error));
+    window.sees("could not be imported");
+}
