@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn spellings_meet_in_one_noun() {
-        for (spelling, noun) in [("Happy", "happiness"), ("joy", "happiness"), ("ANG", "anger"), ("surprised", "surprise")] {
+        for (spelling, noun) in
+            [("Happy", "happiness"), ("joy", "happiness"), ("ANG", "anger"), ("surprised", "surprise")]
+        {
             assert_eq!(canonical_emotion(spelling), Some(noun));
         }
         assert_eq!(canonical_emotion("train"), None);

@@ -36,9 +36,7 @@ impl Confusion {
 
     /// Recall of each class; `None` for a class without clips.
     pub fn recalls(&self) -> Vec<Option<f64>> {
-        (0..self.counts.len())
-            .map(|class| ratio(self.counts[class][class], self.counts[class].iter().sum()))
-            .collect()
+        (0..self.counts.len()).map(|class| ratio(self.counts[class][class], self.counts[class].iter().sum())).collect()
     }
 
     /// Precision of each class; `None` for a class that was never predicted.

@@ -119,7 +119,7 @@ pub fn load(dir: &Path, device: &DeviceId) -> Result<Box<dyn Predict>, ModelErro
         Config::Umbenet(config) => {
             let mut model = Umbenet::new(&config, bundle.labels.len(), config.pool_size, &mut Init::new(0, &device));
             weights::import(&mut model, &dir.join(WEIGHTS), umbenet::RENAMES)?;
-            Ok(Box::new(Trained::new(model, config, bundle, device)))
+            Ok(Box::new(Trained::new(&model, config, bundle, device)))
         }
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
 
 use crate::layers::prompt_pool::Selection;
-use crate::{Batch, Bundle, Card, ModelError, ModelKind, Reader, StageInput, StagePlan};
+use crate::{Batch, Bundle, Card, Config, ModelError, ModelKind, Reader, StageInput, StagePlan};
 
 /// What a forward pass yields.
 #[derive(Debug, Clone)]
@@ -60,6 +60,9 @@ pub trait EmotionModel: Module + Sync {
         device: &Device,
     ) -> Self;
 
+    /// The configuration that describes the model of stage `stage`, should that one be kept.
+    fn config_at(config: &Self::Config, stage: usize) -> Config;
+
     /// Runs the model on a batch.
     fn forward(&self, config: &Self::Config, batch: &Batch) -> Result<Outlook, ModelError>;
 
@@ -112,7 +115,7 @@ pub struct Trained<M: EmotionModel> {
 
 impl<M: EmotionModel> Trained<M> {
     /// Joins a model with its description; both from the same training or file.
-    pub fn new(model: M, config: M::Config, bundle: Bundle, device: Device) -> Self {
+    pub fn new(model: &M, config: M::Config, bundle: Bundle, device: Device) -> Self {
         // Prediction keeps no graph.
         Self { model: model.valid(), reader: M::reader(&config), config, bundle, device: device.inner() }
     }

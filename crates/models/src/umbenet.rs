@@ -23,7 +23,7 @@ use crate::encoders::clip::{ImageTower, TextTower};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::prompt_pool::{PoolSize, PromptPool};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
-use crate::{Batch, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan};
+use crate::{Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan};
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
 const POSITIONS: usize = 16;
@@ -285,6 +285,15 @@ impl EmotionModel for Umbenet {
         device: &Device,
     ) -> Self {
         transfer::start_stage(config, labels, stage, seed, finished, device)
+    }
+
+    fn config_at(config: &UmbenetConfig, stage: usize) -> Config {
+        let mut config = config.clone();
+        if let Some(modality) = stage_modality(stage).filter(|_| config.two_stage) {
+            config.pool_size = pool_rows(config.pool_size)[modality.index()];
+            config.two_stage = false;
+        }
+        Config::Umbenet(config)
     }
 
     fn forward(&self, config: &UmbenetConfig, batch: &Batch) -> Result<Outlook, ModelError> {

@@ -62,7 +62,7 @@ impl Checkpoints {
             .map_err(|source| TrainError::Write { path: unfinished.clone(), source })?;
         models::export(model, &unfinished.join("model.safetensors"), &[])?;
         adam.save(&unfinished.join("adam.safetensors"))?;
-        write_json(&unfinished.join("progress.json"), progress)?;
+        write_toml(&unfinished.join("progress.toml"), progress)?;
         let done = self.dir.join(&name);
         std::fs::remove_dir_all(&done).ok();
         std::fs::rename(&unfinished, &done).map_err(|source| TrainError::Write { path: done.clone(), source })?;
@@ -77,7 +77,7 @@ impl Checkpoints {
     /// The newest whole state.
     pub fn newest(&self) -> Result<Option<(Progress, PathBuf)>, TrainError> {
         let Some((_, dir)) = self.states().into_iter().max() else { return Ok(None) };
-        Ok(Some((read_json(&dir.join("progress.json"))?, dir)))
+        Ok(Some((read_toml(&dir.join("progress.toml"))?, dir)))
     }
 
     /// Reads a state's tensors into a model of the same configuration.
@@ -98,13 +98,13 @@ impl Checkpoints {
 
     /// Marks a stage as finished.
     pub fn finish_stage(&self, stage: usize, end: &StageEnd) -> Result<(), TrainError> {
-        write_json(&self.end_path(stage), end)
+        write_toml(&self.end_path(stage), end)
     }
 
     /// The end of a stage, if it is finished.
     pub fn stage_end(&self, stage: usize) -> Result<Option<StageEnd>, TrainError> {
         let path = self.end_path(stage);
-        if path.is_file() { read_json(&path).map(Some) } else { Ok(None) }
+        if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) }
     }
 
     fn best_path(&self, stage: usize) -> PathBuf {
@@ -112,7 +112,7 @@ impl Checkpoints {
     }
 
     fn end_path(&self, stage: usize) -> PathBuf {
-        self.dir.join(format!("stage{stage}-end.json"))
+        self.dir.join(format!("stage{stage}-end.toml"))
     }
 
     /// Whole states as ((stage, epochs), folder).
@@ -129,13 +129,38 @@ impl Checkpoints {
     }
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
-    let text = serde_json::to_string_pretty(value)
+/// TOML, not JSON: numbers must come back to the last bit.
+fn write_toml(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+    let text = toml::to_string(value)
         .map_err(|error| TrainError::Damaged { reason: error.to_string(), path: path.to_owned() })?;
     write_atomically(path, text.as_bytes())
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
-    serde_json::from_str(&read(path)?)
-        .map_err(|error| TrainError::Damaged { reason: error.to_string(), path: path.to_owned() })
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
+    toml::from_str(&read(path)?)
+        .map_err(|error| TrainError::Damaged { reason: error.message().to_owned(), path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_to_the_last_bit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("progress.toml");
+        for best_loss in [0.013_359, 0.1 + 0.2, f64::MAX, 5e-324] {
+            let progress = Progress {
+                stage: 1,
+                epochs_done: 2,
+                plateau: Plateau::new(0.002 * 0.6 * 0.6, 0.6, 3, 1e-4),
+                best_epoch: 0,
+                best_loss,
+                stopped: None,
+                epoch_secs: 1.0 / 3.0,
+            };
+            write_toml(&path, &progress).unwrap();
+            assert_eq!(read_toml::<Progress>(&path).unwrap(), progress);
+        }
+    }
 }

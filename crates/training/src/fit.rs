@@ -216,14 +216,15 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let epoch = progress.epochs_done;
             let start = Instant::now();
             let learning_rate = progress.plateau.learning_rate;
-            let trained = self.train_epoch(&train, &progress, model, &mut adam, tell)?;
-            let Trained::Epoch { loss: train_loss, war: train_war } = trained else {
-                let Trained::Stopped(order) = trained else { unreachable!("there are two outcomes") };
-                if order == Order::StopAndKeep && progress.epochs_done == 0 {
-                    // Nothing is validated yet: what there is, is the best.
-                    self.checkpoints.save_best(stage, model)?;
+            let (train_loss, train_war) = match self.train_epoch(&train, &progress, model, &mut adam, tell)? {
+                Trained::Epoch { loss, war } => (loss, war),
+                Trained::Stopped(order) => {
+                    if order == Order::StopAndKeep && progress.epochs_done == 0 {
+                        // Nothing is validated yet: what there is, is the best.
+                        self.checkpoints.save_best(stage, model)?;
+                    }
+                    return Ok(StageOutcome::Stopped(order));
                 }
-                return Ok(StageOutcome::Stopped(order));
             };
             let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
             let is_best = val_loss < progress.best_loss || epoch == 0;
@@ -431,7 +432,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             test: None,
         };
         let trained_on = plan.input.eval_modalities();
-        let mut bundle = Bundle::new(self.job.config.clone(), self.manifest.labels.clone(), trained_on, card);
+        let config = M::config_at(self.config, finished.len() - 1);
+        let mut bundle = Bundle::new(config, self.manifest.labels.clone(), trained_on, card);
         bundle.prompt_origins = prompts
             .rows
             .iter()

@@ -168,10 +168,10 @@ impl UmbenetConfig {
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
         let complain = |text: String| Err(ModelError::Config(text));
-        if self.top_k == 0 || self.pool_size < 3 {
-            return complain("pool_size must be at least 3 and top_k at least 1".into());
+        if self.top_k == 0 || self.top_k > self.pool_size {
+            return complain(format!("top_k is {}: it must be 1 to pool_size, {}", self.top_k, self.pool_size));
         }
-        if self.top_k > self.pool_size / 3 {
+        if self.two_stage && self.top_k > self.pool_size / 3 {
             return complain(format!(
                 "top_k {} is more than a third of pool_size {}: each stage-1 pool has a third of the prompts",
                 self.top_k, self.pool_size
