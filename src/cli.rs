@@ -18,7 +18,7 @@ use models::{DeviceId, ModelKind, Predict};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
-use crate::project::Places;
+use crate::project::{Places, Project};
 use crate::wording;
 
 const INTERRUPTED: u8 = 130;
@@ -52,6 +52,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Open the window on a project, making it where there is none.
+    Open(OpenArgs),
     /// Make a labelled dataset of cartoon faces, synthetic voices and captions from nothing.
     Sample(SampleArgs),
     /// Read a dataset's annotations and look into every clip.
@@ -70,6 +72,12 @@ enum Command {
     Export(ExportArgs),
     /// List the devices that can compute, and try each.
     Devices,
+}
+
+#[derive(Args)]
+struct OpenArgs {
+    /// Folder of the project.
+    project: PathBuf,
 }
 
 #[derive(Args)]
@@ -254,6 +262,7 @@ pub fn main() -> ExitCode {
     let shell = Shell { json: cli.json, device: cli.device, cache_dir: cli.cache };
     let result = match cli.command {
         None => crate::app::run(crate::app::Options::default()),
+        Some(Command::Open(args)) => open(args),
         Some(Command::Sample(args)) => sample(&shell, &args),
         Some(Command::Import(args)) => import(&shell, args),
         Some(Command::Prepare(args)) => prepare(&shell, &args),
@@ -357,6 +366,11 @@ impl Progress<'_> {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn open(args: OpenArgs) -> anyhow::Result<()> {
+    let project = Project::create(&args.project)?;
+    crate::app::run(crate::app::Options { project: Some(project.dir) })
 }
 
 fn sample(shell: &Shell, args: &SampleArgs) -> anyhow::Result<()> {
