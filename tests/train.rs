@@ -1,0 +1,85 @@
+//! Jobs steered while they run, on real clips.
+
+use std::path::Path;
+
+use emotion::Modalities;
+use media::SampleCache;
+use media::sample_clips::{SampleSet, create};
+use models::{DeviceId, ModelKind};
+use tempfile::TempDir;
+use training::{Control, Event, Job, Order, Outcome, Run, fit};
+
+/// A small dataset, its cache and a job of one epoch a stage.
+fn world() -> (TempDir, SampleCache, Job) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("demo");
+    create(&root, &SampleSet { n_clips: 28, n_classes: 2, seed: 4 }, &|| true, &|_, _| {}).unwrap();
+    let mut manifest = datasets::import(&root, &datasets::Options::default()).unwrap();
+    training::inspect(&mut manifest, &|| true, &|_, _| {});
+    let path = root.join("manifest.json");
+    datasets::save(&manifest, &path).unwrap();
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let mut job = Job::new("run", &path, ModelKind::Umbenet, "tiny", &[]).unwrap();
+    job.device = DeviceId::Cpu;
+    job.set_epochs(1).unwrap();
+    (dir, cache, job)
+}
+
+/// Trains, giving `order` when `when` first says so.
+fn fit_until(
+    job: &Job,
+    run: &Path,
+    resume: bool,
+    cache: &SampleCache,
+    order: Order,
+    when: impl Fn(&Event) -> bool,
+) -> (Outcome, Vec<Event>) {
+    let control = Control::default();
+    let mut events = Vec::new();
+    let outcome = fit(job, run, resume, cache, &control, &mut |event| {
+        if when(&event) {
+            control.order(order);
+        }
+        events.push(event);
+    });
+    (outcome.unwrap(), events)
+}
+
+#[test]
+fn what_is_stopped_and_kept_can_be_used_and_what_is_aborted_resumed() {
+    let (dir, cache, job) = world();
+    let run = dir.path().join("kept");
+    let in_stage =
+        |stage: usize| move |event: &Event| matches!(event, Event::EpochFinished { stage: at, .. } if *at == stage);
+
+    // The first epoch of the voice prompts is over: they are kept, as a model of their own.
+    let (outcome, events) = fit_until(&job, &run, false, &cache, Order::StopAndKeep, |event| {
+        matches!(event, Event::StageStarted { stage: 1, .. })
+    });
+    assert_eq!(outcome, Outcome::Kept);
+    assert!(matches!(events.last(), Some(Event::Finished { outcome: Outcome::Kept, checksum: Some(_) })));
+    let model = models::load(&run, &DeviceId::Cpu).unwrap();
+    assert_eq!(model.trained_on(), "a".parse::<Modalities>().unwrap());
+    assert_eq!(model.prompts().len(), 6, "a third of the pool");
+
+    let run = dir.path().join("aborted");
+    let (outcome, _) = fit_until(&job, &run, false, &cache, Order::Abort, in_stage(1));
+    assert_eq!(outcome, Outcome::Aborted);
+    let (outcome, events) = fit_until(&job, &run, true, &cache, Order::Run, |_| false);
+    assert_eq!(outcome, Outcome::Complete);
+    let stages: Vec<usize> = events
+        .iter()
+        .filter_map(|event| if let Event::EpochFinished { stage, .. } = event { Some(*stage) } else { None })
+        .collect();
+    assert_eq!(stages, [2, 3], "what was finished before is not done again");
+    assert_eq!(Run::at(&run).prompts().unwrap().rows.len(), 18 + 18);
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_job_with_advice() {
+    let (dir, cache, mut job) = world();
+    job.set("learning_rate", "1e30").unwrap();
+    job.set_epochs(3).unwrap();
+    let error = fit(&job, &dir.path().join("run"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("smaller learning_rate"), "{error}");
+}
