@@ -540,7 +540,7 @@ fn print_report(shell: &Shell, report: &Report) {
     if shell.json {
         return;
     }
-    let training::Report { split, n_clips, scores, .. } = report;
+    let Report { split, n_clips, scores, .. } = report;
     shell.out(&format!(
         "{} clips of the {} split: WAR {:.3}  UAR {:.3}  macro F1 {:.3}",
         n_clips,

@@ -746,6 +746,7 @@ fn probe_devices(desk: &Desk) {
             return;
         }
         let outcome = match compute::probe(&device.id) {
+            Ok(report) if report.gflops < 10.0 => Ok(format!("works, {:.1} GFLOPS", report.gflops)),
             Ok(report) => Ok(format!("works, {:.0} GFLOPS", report.gflops)),
             Err(error) => Err(error.to_string()),
         };

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Training allocates and frees megabytes at every operation; the system's allocator returns them to the kernel each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     limbic::cli::main()
 }

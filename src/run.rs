@@ -287,6 +287,18 @@ impl Record {
         Some((best.val_war, best.val_uar))
     }
 
+    /// Where one stage ends and the next begins, on an axis of all epochs counted from 1.
+    pub fn stage_ends(&self) -> Vec<f64> {
+        let lengths: Vec<usize> = self.progress.iter().map(|stage| stage.epochs.len()).filter(|&n| n > 0).collect();
+        let mut at = 0.5;
+        let mut ends = Vec::new();
+        for length in lengths.iter().take(lengths.len().saturating_sub(1)) {
+            at += *length as f64;
+            ends.push(at);
+        }
+        ends
+    }
+
     /// One line about what the job is doing, and how far it is.
     pub fn doing(&self) -> (String, Option<f32>) {
         if let Some((done, total)) = self.preparing {

@@ -160,6 +160,16 @@ pub struct Device {
     pub probe: Option<Result<String, String>>,
 }
 
+impl Device {
+    /// How people call it.
+    pub fn name(&self) -> String {
+        match self.info.id {
+            models::DeviceId::Cpu => format!("Processor, {}", self.info.name),
+            _ => self.info.name.clone(),
+        }
+    }
+}
+
 /// Points of a map with what they stand for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Map {

@@ -253,6 +253,7 @@ fn set_style(style: &mut egui::Style, palette: &Palette) {
     spacing.text_edit_width = 240.0;
     spacing.scroll = egui::style::ScrollStyle {
         bar_width: 8.0,
+        floating_allocated_width: 6.0,
         dormant_handle_opacity: 0.4,
         ..egui::style::ScrollStyle::floating()
     };
@@ -344,6 +345,12 @@ pub fn card(ui: &Ui) -> egui::Frame {
         .stroke(Stroke::new(1.0, palette.line))
         .corner_radius(CORNER)
         .inner_margin(Margin::same(PANEL_PADDING))
+}
+
+/// A window over everything else, which must be closed first.
+pub fn modal(ctx: &egui::Context, id: &'static str) -> egui::Modal {
+    let frame = egui::Frame::popup(&ctx.global_style()).inner_margin(Margin::same(PANEL_PADDING + 4));
+    egui::Modal::new(egui::Id::unique(id)).frame(frame)
 }
 
 /// The frame of a side panel.

@@ -1,6 +1,6 @@
 //! What surrounds every page: the bar at the top, the rail, the status bar, the hint while something is dragged in.
 
-use egui::{Align, Align2, Layout, Modal, Panel, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align, Align2, Layout, Panel, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::toasts::Toasts;
 use crate::command::Command;
@@ -128,9 +128,9 @@ fn chips_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     let id = &shell.settings.device;
     let (word, says, color) = match state.device(id) {
         Some(device) => match &device.probe {
-            Some(Ok(speed)) => (id.to_uppercase(), format!("{}: {speed}", device.info.name), colors.good),
+            Some(Ok(speed)) => (id.to_uppercase(), format!("{}: {speed}", device.name()), colors.good),
             Some(Err(reason)) => (id.to_uppercase(), reason.clone(), colors.danger),
-            None => (id.to_uppercase(), format!("{} is being tried", device.info.name), colors.warning),
+            None => (id.to_uppercase(), format!("{} is being tried", device.name()), colors.warning),
         },
         None if id == "auto" => {
             ("AUTO".to_owned(), "Computes on the fastest device that works".to_owned(), colors.good)
@@ -281,7 +281,7 @@ pub fn drop_hint_ui(ctx: &egui::Context) {
 
 /// The list of shortcuts; whether it stays open.
 pub fn shortcuts_ui(ctx: &egui::Context) -> bool {
-    let modal = Modal::new(egui::Id::unique("shortcuts")).show(ctx, |ui| {
+    let modal = theme::modal(ctx, "shortcuts").show(ctx, |ui| {
         ui.set_width(420.0);
         ui.label(theme::title("Shortcuts"));
         ui.add_space(theme::GAP);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Modal, Ui};
+use egui::Ui;
 use emotion::FaceSource;
 
 use crate::command::{Command, Import, LiveSource};
@@ -38,7 +38,7 @@ impl Form {
 
     /// Draws the form; whether it is done.
     pub fn ui(&mut self, ctx: &egui::Context, shell: &mut Shell<'_>) -> bool {
-        let modal = Modal::new(egui::Id::unique("form")).show(ctx, |ui| {
+        let modal = theme::modal(ctx, "form").show(ctx, |ui| {
             ui.set_width(500.0);
             let (title, verb) = match self.what {
                 DialogFor::ImportFolder => ("Import clips", "Import"),

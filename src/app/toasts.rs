@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use egui::{Align, Align2, Layout, Modal, Popup, PopupCloseBehavior, Response, ScrollArea, Ui, vec2};
+use egui::{Align, Align2, Layout, Popup, PopupCloseBehavior, Response, ScrollArea, Ui, vec2};
 
 use crate::command::Command;
 use crate::pages::Shell;
@@ -120,7 +120,7 @@ impl Toasts {
             return;
         };
         let all = format!("{}\n\n{}", notice.text, notice.details.clone().unwrap_or_default());
-        let modal = Modal::new(egui::Id::unique("details")).show(ctx, |ui| {
+        let modal = theme::modal(ctx, "details").show(ctx, |ui| {
             ui.set_width(520.0);
             ui.label(theme::title("Details"));
             ui.add_space(theme::GAP);

@@ -1,6 +1,6 @@
 //! Home: what can be done now.
 
-use egui::{Align, Layout, ScrollArea, Ui};
+use egui::{Align, Layout, ScrollArea, Ui, vec2};
 use emotion::Split;
 
 use super::{Page, Shell};
@@ -9,6 +9,7 @@ use crate::state::{DialogFor, PageName};
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if, icon_button, row};
 use crate::widgets::icon::Icon;
+use crate::widgets::tile::card;
 use crate::wording::{ago, count, percent};
 
 /// Home.
@@ -84,20 +85,17 @@ fn welcome_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = theme::GAP_LARGE;
         for (icon, title, sentence, verb, weight, command) in doors {
-            theme::card(ui).show(ui, |ui| {
-                ui.set_width(card_width - 2.0 * f32::from(theme::PANEL_PADDING) - 2.0);
-                ui.set_height(190.0);
-                ui.vertical(|ui| {
-                    icon.show(ui, 28.0, palette(ui).accent);
-                    ui.add_space(theme::GAP_SMALL);
-                    ui.label(theme::semibold(title).size(16.0));
-                    ui.label(egui::RichText::new(sentence).size(13.0).color(palette(ui).weak));
-                });
-                ui.with_layout(Layout::bottom_up(Align::LEFT), |ui| {
-                    if button_if(ui, None, verb, weight, busy).clicked() {
-                        shell.ask(command);
-                    }
-                });
+            let frame = theme::card(ui);
+            let content = |ui: &mut Ui| {
+                icon.show(ui, 28.0, palette(ui).accent);
+                ui.add_space(theme::GAP_SMALL);
+                ui.label(theme::semibold(title).size(16.0));
+                ui.label(egui::RichText::new(sentence).size(13.0).color(palette(ui).weak));
+            };
+            card(ui, frame, vec2(card_width, 214.0), content, |ui| {
+                if button_if(ui, None, verb, weight, busy).clicked() {
+                    shell.ask(command);
+                }
             });
         }
     });
@@ -196,29 +194,25 @@ struct Step {
 
 fn step_ui(ui: &mut Ui, shell: &mut Shell<'_>, step: Step, is_next: bool, width: f32) {
     let colors = palette(ui);
-    let mut card = theme::card(ui);
+    let mut frame = theme::card(ui);
     if is_next {
-        card = card.stroke(egui::Stroke::new(1.5, colors.accent));
+        frame = frame.stroke(egui::Stroke::new(1.5, colors.accent));
     }
-    card.show(ui, |ui| {
-        ui.set_width(width - 2.0 * f32::from(theme::PANEL_PADDING) - 2.0);
-        ui.set_height(128.0);
-        ui.vertical(|ui| {
-            ui.horizontal(|ui| {
-                step.icon.show(ui, 20.0, if is_next { colors.accent } else { colors.weak });
-                ui.label(theme::semibold(step.title).size(16.0));
-                if step.done {
-                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| Icon::Check.show(ui, 18.0, colors.good));
-                }
-            });
-            ui.label(egui::RichText::new(step.sentence).size(13.0).color(colors.weak));
-        });
-        ui.with_layout(Layout::bottom_up(Align::LEFT), |ui| {
-            let weight = if is_next { Weight::Primary } else { Weight::Plain };
-            if button_if(ui, None, step.verb, weight, step.blocked).clicked() {
-                shell.ask(step.command);
+    let content = |ui: &mut Ui| {
+        ui.horizontal(|ui| {
+            step.icon.show(ui, 20.0, if is_next { colors.accent } else { colors.weak });
+            ui.label(theme::semibold(step.title).size(16.0));
+            if step.done {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| Icon::Check.show(ui, 18.0, colors.good));
             }
         });
+        ui.label(egui::RichText::new(&step.sentence).size(13.0).color(colors.weak));
+    };
+    card(ui, frame, vec2(width, 158.0), content, |ui| {
+        let weight = if is_next { Weight::Primary } else { Weight::Plain };
+        if button_if(ui, None, step.verb, weight, step.blocked).clicked() {
+            shell.ask(step.command);
+        }
     });
 }
 
@@ -288,7 +282,7 @@ fn recent_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         ui.horizontal(|ui| {
             let width = ui.available_width() - theme::CONTROL - theme::GAP;
-            ui.allocate_ui(egui::vec2(width, 36.0), |ui| {
+            ui.allocate_ui(vec2(width, 36.0), |ui| {
                 let clicked = row(ui, false, &format!("Open project {name}"), 36.0, |ui| {
                     Icon::Folder.show(ui, 18.0, palette(ui).weak);
                     ui.label(&name);

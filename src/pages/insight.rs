@@ -198,13 +198,7 @@ impl Insight {
             add("training", 0, &|record| record.train_loss);
             add("validation", 1, &|record| record.val_loss);
         }
-        let mut marks = Vec::new();
-        let mut at = 0.5;
-        for stage in &run.record.progress {
-            at += stage.epochs.len() as f64;
-            marks.push(at);
-        }
-        marks.pop();
+        let marks = run.record.stage_ends();
         ui.horizontal(|ui| {
             for curve in &series {
                 legend(ui, curve.color, &curve.name);

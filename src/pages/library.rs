@@ -234,6 +234,7 @@ fn datasets_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
 
 fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
     let manifest = &dataset.manifest;
+    ui.spacing_mut().item_spacing.y = 6.0;
     ui.label(theme::group_title("About this dataset"));
     let split_colors = [theme::series_color(0), theme::series_color(1), theme::series_color(2)];
     let speakers: std::collections::BTreeSet<&String> =
@@ -244,9 +245,11 @@ fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
     if !speakers.is_empty() {
         pair(ui, "Speakers", &speakers.len().to_string());
     }
-    pair(ui, "Splits", &manifest.protocol);
     pair(ui, "Read as", &manifest.importer);
     pair(ui, "Folder", &manifest.root.display().to_string());
+    if !manifest.protocol.is_empty() {
+        ui.add(egui::Label::new(caption(format!("Splits: {}", manifest.protocol))).wrap());
+    }
 
     ui.add_space(theme::GAP);
     ui.label(theme::group_title("Classes"));
@@ -262,8 +265,9 @@ fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
     let largest = totals.iter().copied().max().unwrap_or(0);
     let colors = label_colors(&manifest.labels);
     for (label_idx, name) in manifest.labels.names().iter().enumerate() {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = 18.0;
+        let width = ui.available_width();
+        ui.allocate_ui_with_layout(vec2(width, 18.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_width(width);
             dot(ui, colors[label_idx]);
             ui.label(egui::RichText::new(name).size(13.0));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(caption(totals[label_idx].to_string())));
@@ -311,6 +315,7 @@ fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
 /// What is known about a clip; whether it should be closed.
 fn clip_ui(ui: &mut Ui, shell: &mut Shell<'_>, manifest: &Manifest, clip: &Clip) -> bool {
     let mut close = false;
+    ui.spacing_mut().item_spacing.y = 6.0;
     ui.horizontal(|ui| {
         ui.add(egui::Label::new(theme::group_title(&clip.id)).truncate());
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

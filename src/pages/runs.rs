@@ -385,25 +385,14 @@ fn curves_ui(ui: &mut Ui, runs: &[&Run], height: f32) {
             points: validation_curve(run),
         })
         .collect();
-    let marks = if let [run] = runs { stage_ends(run) } else { Vec::new() };
+    let marks = if let [run] = runs { run.record.stage_ends() } else { Vec::new() };
     curves(ui, "validation", &series, &Axes { x: "Epoch", y: "Validation WAR", shares: true, marks: &marks }, height);
 }
 
 /// Validation recall over the epochs of all stages, one after the other.
-pub(super) fn validation_curve(run: &Run) -> Vec<[f64; 2]> {
+fn validation_curve(run: &Run) -> Vec<[f64; 2]> {
     let epochs = run.record.progress.iter().flat_map(|stage| &stage.epochs);
     epochs.enumerate().map(|(epoch, record)| [(epoch + 1) as f64, record.val_war]).collect()
-}
-
-fn stage_ends(run: &Run) -> Vec<f64> {
-    let mut at = 0.5;
-    let mut ends = Vec::new();
-    for stage in &run.record.progress {
-        at += stage.epochs.len() as f64;
-        ends.push(at);
-    }
-    ends.pop();
-    ends
 }
 
 /// Settings that are not the same in all of `runs`, with the value of each.

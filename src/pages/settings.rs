@@ -58,12 +58,12 @@ fn devices_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         for device in &state.devices {
             let id = device.info.id.to_string();
             let works = !matches!(device.probe, Some(Err(_)));
-            let label = format!("{id}: {}", device.info.name);
+            let label = format!("{id}: {}", device.name());
             let clicked = ui
                 .add_enabled_ui(works, |ui| {
                     row(ui, current == id, &label, 44.0, |ui| {
                         Icon::Device.show(ui, 18.0, palette(ui).weak);
-                        ui.label(&device.info.name);
+                        ui.label(device.name());
                         ui.label(caption(format!("{id}, {} through {}", device.info.kind, device.info.backend)));
                         check_ui(ui, current == id);
                         ui.with_layout(Layout::right_to_left(Align::Center), |ui| match &device.probe {
@@ -106,30 +106,22 @@ fn check_ui(ui: &mut Ui, chosen: bool) {
 
 fn appearance_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     group(ui, "Appearance", |ui| {
-        ui.horizontal(|ui| {
+        egui::Grid::new("appearance").num_columns(2).spacing([32.0, 8.0]).show(ui, |ui| {
             ui.label("Theme");
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let mut appearance = shell.settings.appearance;
-                let options = Appearance::ALL.map(|appearance| (appearance, appearance.name()));
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    if choice(ui, &mut appearance, &options) {
-                        shell.ask(Command::SetAppearance(appearance));
-                    }
-                });
-            });
-        });
-        ui.horizontal(|ui| {
+            let mut appearance = shell.settings.appearance;
+            let options = Appearance::ALL.map(|appearance| (appearance, appearance.name()));
+            if choice(ui, &mut appearance, &options) {
+                shell.ask(Command::SetAppearance(appearance));
+            }
+            ui.end_row();
             ui.label("Size of everything");
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let mut zoom = shell.settings.zoom;
-                let options =
-                    [(0.8, "80 %"), (0.9, "90 %"), (1.0, "100 %"), (1.15, "115 %"), (1.3, "130 %"), (1.5, "150 %")];
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    if choice(ui, &mut zoom, &options) {
-                        shell.ask(Command::SetZoom(zoom));
-                    }
-                });
-            });
+            let mut zoom = shell.settings.zoom;
+            let options =
+                [(0.8, "80 %"), (0.9, "90 %"), (1.0, "100 %"), (1.15, "115 %"), (1.3, "130 %"), (1.5, "150 %")];
+            if choice(ui, &mut zoom, &options) {
+                shell.ask(Command::SetZoom(zoom));
+            }
+            ui.end_row();
         });
     });
 }

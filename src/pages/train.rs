@@ -329,7 +329,7 @@ pub(super) fn device_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     let current = &shell.settings.device;
     let shown = state.device(current).map_or_else(
         || if current == "auto" { "Automatic".to_owned() } else { current.clone() },
-        |device| device.info.name.clone(),
+        crate::state::Device::name,
     );
     let combo =
         egui::ComboBox::from_id_salt("device").selected_text(shown).width(ui.available_width()).show_ui(ui, |ui| {
@@ -344,7 +344,7 @@ pub(super) fn device_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
             for device in &state.devices {
                 let id = device.info.id.to_string();
                 let works = !matches!(device.probe, Some(Err(_)));
-                let label = format!("{} ({})", device.info.name, device.info.backend);
+                let label = format!("{} ({})", device.name(), device.info.backend);
                 ui.add_enabled_ui(works, |ui| {
                     let response = ui.selectable_label(*current == id, label);
                     let response = match &device.probe {
@@ -442,6 +442,7 @@ fn controls_ui(ui: &mut Ui, shell: &mut Shell<'_>, record: &Record) {
 
 fn numbers_ui(ui: &mut Ui, shell: &mut Shell<'_>, run: &Run, stage: usize) {
     let record = &run.record;
+    ui.spacing_mut().item_spacing.y = 6.0;
     let (doing, share) = record.doing();
     if shell.state.is_training(&run.name) {
         ui.label(theme::group_title(if record.paused { "Paused" } else { "Now" }));

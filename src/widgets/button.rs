@@ -62,7 +62,7 @@ pub fn button(ui: &mut Ui, icon: Option<Icon>, label: &str, weight: Weight) -> R
 
 /// A button that may be switched off; `why_not` is said when the pointer rests on it.
 pub fn button_if(ui: &mut Ui, icon: Option<Icon>, label: &str, weight: Weight, why_not: Option<&str>) -> Response {
-    let response = ui.add_enabled_ui(why_not.is_none(), |ui| button(ui, icon, label, weight)).inner;
+    let response = ui.add_enabled(why_not.is_none(), |ui: &mut Ui| button(ui, icon, label, weight));
     match why_not {
         Some(reason) => response.on_disabled_hover_text(reason),
         None => response,

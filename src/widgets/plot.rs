@@ -4,7 +4,7 @@ use egui::{Color32, Ui, vec2};
 use egui_plot::{HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
 
 use crate::state::Map;
-use crate::theme::palette;
+use crate::theme::{self, palette};
 
 /// A line of a plot.
 pub struct Curve {
@@ -32,14 +32,22 @@ pub struct Axes<'a> {
 
 /// Draws curves `height` points high in the width there is.
 pub fn curves(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>, height: f32) {
+    ui.scope(|ui| {
+        ui.style_mut().text_styles.insert(egui::TextStyle::Body, theme::font(theme::TEXT_SMALL));
+        curves_in_small_type(ui, id, curves, axes, height);
+    });
+}
+
+fn curves_in_small_type(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>, height: f32) {
     let colors = palette(ui);
     let Axes { x, y, shares, marks } = *axes;
-    let mut plot = base(id)
+    let mut plot = base(ui, id)
         .height(height)
         .x_axis_label(x)
         .y_axis_label(y)
         .include_x(0.0)
         .include_x(1.0)
+        .include_y(0.0)
         .y_axis_min_width(40.0)
         .label_formatter(move |position| match position {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
@@ -49,7 +57,7 @@ pub fn curves(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>, height: 
             HoverPosition::Elsewhere { .. } => None,
         });
     if shares {
-        plot = plot.include_y(0.0).include_y(1.0).y_axis_formatter(|mark, _| format!("{:.0} %", mark.value * 100.0));
+        plot = plot.include_y(1.0).y_axis_formatter(|mark, _| format!("{:.0} %", mark.value * 100.0));
     }
     ui.name_inputs(format!("Plot of {y}"), |ui| {
         plot.show(ui, |plot| {
@@ -72,7 +80,7 @@ pub fn curves(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>, height: 
 
 /// Draws a map of points in the colours of their groups.
 pub fn map(ui: &mut Ui, id: &str, map: &Map, group_color: impl Fn(usize) -> Color32, size: egui::Vec2) {
-    let plot = base(id)
+    let plot = base(ui, id)
         .width(size.x)
         .height(size.y)
         .data_aspect(1.0)
@@ -106,7 +114,7 @@ pub fn map(ui: &mut Ui, id: &str, map: &Map, group_color: impl Fn(usize) -> Colo
 /// Draws the probabilities of the last seconds, one line per class.
 pub fn timeline(ui: &mut Ui, id: &str, curves: &[Curve], until_secs: f64, height: f32) {
     let span_secs = 30.0;
-    let plot = base(id)
+    let plot = base(ui, id)
         .height(height)
         .show_axes([true, false])
         .show_grid([false, true])
@@ -134,8 +142,10 @@ pub fn timeline(ui: &mut Ui, id: &str, curves: &[Curve], until_secs: f64, height
     });
 }
 
-fn base<'a>(id: &str) -> Plot<'a> {
+fn base<'a>(ui: &Ui, id: &str) -> Plot<'a> {
     Plot::new(id.to_owned())
+        .grid_color(palette(ui).line)
+        .cursor_color(palette(ui).control_line)
         .allow_scroll(false)
         .allow_boxed_zoom(false)
         .show_background(false)

@@ -1,6 +1,6 @@
 //! Cards, empty states and small groups of words.
 
-use egui::{Align, Color32, Layout, Sense, Ui, vec2};
+use egui::{Align, Color32, Layout, Sense, Ui, UiBuilder, Vec2, vec2};
 
 use super::button::{Weight, button};
 use super::icon::Icon;
@@ -25,6 +25,16 @@ pub fn empty(ui: &mut Ui, icon: Icon, sentence: &str, verb: Option<(Icon, &str)>
     clicked
 }
 
+/// A card of a fixed size with `content` at its top and `action` at its bottom.
+pub fn card(ui: &mut Ui, frame: egui::Frame, size: Vec2, content: impl FnOnce(&mut Ui), action: impl FnOnce(&mut Ui)) {
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let inner = rect.shrink(f32::from(theme::PANEL_PADDING) + 1.0);
+    ui.painter().add(frame.paint(inner));
+    let child = |layout| UiBuilder::new().max_rect(inner).layout(layout);
+    content(&mut ui.new_child(child(Layout::top_down(Align::LEFT))));
+    action(&mut ui.new_child(child(Layout::bottom_up(Align::LEFT))));
+}
+
 /// A number with what it counts.
 pub fn stat(ui: &mut Ui, value: &str, what: &str) {
     ui.vertical(|ui| {
@@ -36,8 +46,9 @@ pub fn stat(ui: &mut Ui, value: &str, what: &str) {
 
 /// A pair of a caption at the left and a value at the right.
 pub fn pair(ui: &mut Ui, what: &str, value: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 20.0;
+    let width = ui.available_width();
+    ui.allocate_ui_with_layout(vec2(width, 18.0), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(width);
         ui.label(caption(what));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(egui::Label::new(egui::RichText::new(value).size(13.0)).truncate()).on_hover_text(value);
@@ -53,7 +64,9 @@ pub fn dot(ui: &mut Ui, color: Color32) {
 
 /// A dot and a name.
 pub fn legend(ui: &mut Ui, color: Color32, name: &str) {
-    ui.horizontal(|ui| {
+    let width = ui.painter().layout_no_wrap(name.to_owned(), theme::font(13.0), color).size().x;
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(vec2(width + 16.0, 18.0), layout, |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         dot(ui, color);
         ui.label(egui::RichText::new(name).size(13.0));
