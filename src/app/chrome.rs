@@ -69,7 +69,7 @@ fn logo_ui(ui: &mut Ui) {
 
 fn project_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     let name = shell.state.project.as_ref().map_or("No project", |project| project.name.as_str());
-    let title = egui::RichText::new(format!("{name}  ▾"));
+    let title = (name, egui::RichText::new("▼").size(8.0));
     egui::containers::menu::MenuButton::from_button(egui::Button::new(title).frame_when_inactive(false)).ui(ui, |ui| {
         ui.set_min_width(220.0);
         let mut item = |ui: &mut Ui, name: &str, command: Command| {
