@@ -529,12 +529,7 @@ impl App {
 
     fn start_live(&mut self, source: LiveSource) {
         self.close_live();
-        let run = self
-            .state
-            .current_run()
-            .filter(|run| run.has_model())
-            .or_else(|| self.state.runs.iter().filter(|run| run.has_model()).max_by_key(|run| run.started_secs));
-        let Some(run) = run else {
+        let Some(run) = self.state.live_run() else {
             self.state.notify(Notice::new(Level::Info, "Train a model first, then it can be used live"));
             return;
         };

@@ -1,6 +1,6 @@
 //! The command palette: everything that can be done, found by typing a part of its name.
 
-use egui::{Align2, Key, Modal, ScrollArea, Ui, vec2};
+use egui::{Align2, Key, ScrollArea, Ui, vec2};
 
 use crate::command::Command;
 use crate::state::{DialogFor, PageName, State};
@@ -62,7 +62,7 @@ impl Finder {
             .anchor(Align2::CENTER_TOP, vec2(0.0, 72.0))
             .order(egui::Order::Foreground)
             .interactable(true);
-        let modal = Modal::new(egui::Id::unique("finder")).area(area).show(ctx, |ui| {
+        let modal = theme::modal(ctx, "finder").area(area).show(ctx, |ui| {
             ui.set_width(520.0);
             if let Some(clicked) = self.list_ui(ui, &found, up || down) {
                 commands.clone_from(&found[clicked].commands);

@@ -688,6 +688,12 @@ impl State {
         self.runs.iter().find(|run| run.name == name)
     }
 
+    /// The run whose model the live view uses: the one that is shown, else the newest that has one.
+    pub fn live_run(&self) -> Option<&Run> {
+        let shown = self.current_run().filter(|run| run.has_model());
+        shown.or_else(|| self.runs.iter().filter(|run| run.has_model()).max_by_key(|run| run.started_secs))
+    }
+
     /// The run that trains right now.
     pub fn training_run(&self) -> Option<&Run> {
         self.training.as_ref().and_then(|(name, _)| self.run_named(name))

@@ -255,9 +255,12 @@ impl Insight {
     fn confusion_side_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, run: &Run) {
         let Some(report) = &run.record.report else { return };
         ui.label(theme::group_title("Cells show"));
-        for normalisation in Normalisation::ALL {
-            ui.radio_value(&mut self.normalisation, normalisation, normalisation.title());
-        }
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for normalisation in Normalisation::ALL {
+                ui.radio_value(&mut self.normalisation, normalisation, normalisation.title());
+            }
+        });
         ui.add_space(theme::GAP);
         let Some((truth, predicted)) = self.cell else {
             ui.add(egui::Label::new(caption("Click a cell to see its clips.")).wrap());
@@ -265,8 +268,9 @@ impl Insight {
             ui.label(theme::group_title("Recall"));
             let colors = theme::label_colors(&report.labels);
             for (label_idx, recall) in report.confusion().recalls().into_iter().enumerate() {
-                ui.horizontal(|ui| {
-                    ui.spacing_mut().interact_size.y = 18.0;
+                let width = ui.available_width();
+                ui.allocate_ui_with_layout(vec2(width, 18.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(width);
                     dot(ui, colors[label_idx]);
                     ui.label(egui::RichText::new(report.labels.name(label_idx)).size(13.0));
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -353,6 +357,12 @@ fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>
                     }
                 });
             }
+            // The pools of both stages have one layout, so both maps show the same part of the plane.
+            let reach: Vec<[f64; 2]> = if matches!(ask, Command::MapPrompts(_)) {
+                maps.iter().flat_map(|map| map.points.iter().copied()).collect()
+            } else {
+                Vec::new()
+            };
             let n_maps = maps.len().max(1) as f32;
             let room = ui.available_size();
             let width = (room.x - (n_maps - 1.0) * theme::GAP_LARGE) / n_maps;
@@ -364,7 +374,7 @@ fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>
                         ui.label(theme::group_title(&one.title));
                         let size = vec2(width, (room.y - 40.0).max(160.0));
                         let id = format!("map {idx}");
-                        map(ui, &id, one, |group| colors.get(group).copied().unwrap_or(Color32::GRAY), size);
+                        map(ui, &id, one, &reach, |group| colors.get(group).copied().unwrap_or(Color32::GRAY), size);
                     });
                 }
             });

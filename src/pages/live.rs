@@ -87,7 +87,7 @@ impl Live {
         let state = shell.state;
         let live = &state.live;
         ui.label(theme::group_title("Model"));
-        let current = state.current_run().filter(|run| run.has_model());
+        let current = state.live_run();
         let shown = if live.is_open() {
             live.run.clone()
         } else {
@@ -120,9 +120,6 @@ impl Live {
         if let (LivePhase::Ended(_), Some(source)) = (&state.live.phase, &state.live.source) {
             if button_if(ui, Some(Icon::Refresh), "Play again", Weight::Primary, blocked).clicked() {
                 shell.ask(Command::StartLive(source.clone()));
-            }
-            if let Some(labels) = &state.live.labels {
-                emotions(ui, labels, &state.live.smoothed, 22.0, false);
             }
             ui.add_space(theme::GAP);
         }
@@ -278,16 +275,12 @@ impl Live {
         ui.add_space(theme::GAP_SMALL);
         ui.label(caption("Smoothing"));
         let mut smoothing = live.smoothing;
-        ui.spacing_mut().slider_width = ui.available_width() - 60.0;
+        ui.spacing_mut().slider_width = ui.available_width() - 72.0;
         let slider = egui::Slider::new(&mut smoothing, 0.0..=0.95).show_value(true).fixed_decimals(2);
         if ui.add(slider).accessible_name("Smoothing").changed() {
             shell.ask(Command::SetSmoothing(smoothing));
         }
         ui.add_space(theme::GAP_SMALL);
-        if let Some(labels) = &live.labels {
-            ui.label(theme::group_title("Now"));
-            emotions(ui, labels, &live.smoothed, 22.0, false);
-        }
         if live.latency_ms > 0.0 {
             ui.label(caption(format!("{:.0} ms a prediction", live.latency_ms)));
         }
@@ -371,7 +364,7 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
             let strip = Rect::from_min_size(behind.min, vec2(6.0, behind.height()));
             ui.painter().rect_filled(strip, 3.0, label_colors(labels)[top]);
             ui.painter().galley(at, galley, theme::ON_PICTURE);
-            if live.presenting || area.width() > 620.0 {
+            if live.presenting || area.width() > 480.0 && area.height() > 260.0 {
                 let width = 260.0;
                 let height = labels.len() as f32 * 26.0 + 20.0;
                 let room = Rect::from_min_size(
@@ -381,7 +374,7 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
                 ui.painter().rect_filled(room, 10.0, theme::PICTURE_SHADE);
                 let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.shrink(10.0)));
                 child.spacing_mut().item_spacing.y = 4.0;
-                emotions(&mut child, labels, &live.smoothed, 22.0, true);
+                emotions(&mut child, labels, &live.smoothed, 22.0);
             }
         }
     }

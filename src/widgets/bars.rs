@@ -42,16 +42,12 @@ pub fn meter(ui: &mut Ui, rms: f32, color: Color32, width: f32) {
     }
 }
 
-/// One bar per class with its name and probability, over a picture or on a page.
+/// One bar per class with its name and probability, over a picture.
 ///
 /// `probabilities` has one value per label; the greatest is set off.
-pub fn emotions(ui: &mut Ui, labels: &LabelSet, probabilities: &[f32], row_height: f32, on_picture: bool) {
-    let colors = palette(ui);
-    let (text, weak, track) = if on_picture {
-        (theme::ON_PICTURE, theme::ON_PICTURE.gamma_multiply(0.75), theme::ON_PICTURE.gamma_multiply(0.16))
-    } else {
-        (colors.text, colors.weak, colors.hovered)
-    };
+pub fn emotions(ui: &mut Ui, labels: &LabelSet, probabilities: &[f32], row_height: f32) {
+    let text = theme::ON_PICTURE;
+    let (weak, track) = (text.gamma_multiply(0.75), text.gamma_multiply(0.16));
     let top = probabilities.iter().copied().fold(f32::MIN, f32::max);
     let label_colors = theme::label_colors(labels);
     for (label_idx, name) in labels.names().iter().enumerate() {

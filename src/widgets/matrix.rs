@@ -32,8 +32,10 @@ pub fn confusion(
     let (name_width, head) = (104.0, 40.0);
     let room = ui.available_size();
     let cell = ((room.x - name_width) / n as f32).min((room.y - head - 28.0) / n as f32).clamp(28.0, 92.0);
-    let (area, _) =
-        ui.allocate_exact_size(vec2(name_width + cell * n as f32, head + cell * n as f32 + 24.0), Sense::hover());
+    let size = vec2(name_width + cell * n as f32, head + cell * n as f32 + 24.0);
+    ui.add_space(((room.y - size.y) / 3.0).max(0.0));
+    let (row, _) = ui.allocate_exact_size(vec2(size.x.max(room.x), size.y), Sense::hover());
+    let area = Rect::from_center_size(row.center(), size);
     let origin = pos2(area.left() + name_width, area.top() + head);
     let column_sums: Vec<usize> = (0..n).map(|column| confusion.counts.iter().map(|row| row[column]).sum()).collect();
     let largest = confusion.counts.iter().flatten().copied().max().unwrap_or(0).max(1);

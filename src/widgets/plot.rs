@@ -1,7 +1,7 @@
 //! Curves and maps of points.
 
 use egui::{Color32, Ui, vec2};
-use egui_plot::{HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
+use egui_plot::{GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
 
 use crate::state::Map;
 use crate::theme::{self, palette};
@@ -57,7 +57,13 @@ fn curves_in_small_type(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>
             HoverPosition::Elsewhere { .. } => None,
         });
     if shares {
-        plot = plot.include_y(1.0).y_axis_formatter(|mark, _| format!("{:.0} %", mark.value * 100.0));
+        // Every mark counts the same, so that no number fades.
+        let marks = |_| (0..=5).map(|step| GridMark { value: f64::from(step) / 5.0, step_size: 1.0 }).collect();
+        plot =
+            plot.include_y(1.0).y_grid_spacer(marks).y_axis_formatter(|mark, _| format!("{:.0} %", mark.value * 100.0));
+    }
+    if curves.iter().all(|curve| curve.points.is_empty()) {
+        plot = plot.include_y(1.0);
     }
     ui.name_inputs(format!("Plot of {y}"), |ui| {
         plot.show(ui, |plot| {
@@ -78,8 +84,15 @@ fn curves_in_small_type(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>
     });
 }
 
-/// Draws a map of points in the colours of their groups.
-pub fn map(ui: &mut Ui, id: &str, map: &Map, group_color: impl Fn(usize) -> Color32, size: egui::Vec2) {
+/// Draws a map of points in the colours of their groups, so that all of `reach` would fit.
+pub fn map(
+    ui: &mut Ui,
+    id: &str,
+    map: &Map,
+    reach: &[[f64; 2]],
+    group_color: impl Fn(usize) -> Color32,
+    size: egui::Vec2,
+) {
     let plot = base(ui, id)
         .width(size.x)
         .height(size.y)
@@ -99,15 +112,18 @@ pub fn map(ui: &mut Ui, id: &str, map: &Map, group_color: impl Fn(usize) -> Colo
             }
             HoverPosition::Elsewhere { .. } => None,
         });
+    let plot = reach.iter().fold(plot, |plot, &[x, y]| plot.include_x(x).include_y(y));
+    let frame = egui::Stroke::new(1.0, palette(ui).line);
     ui.name_inputs(map.title.clone(), |ui| {
-        plot.show(ui, |plot| {
+        let shown = plot.show(ui, |plot| {
             for (group, name) in map.groups.iter().enumerate() {
                 let points: PlotPoints<'_> =
                     (0..map.points.len()).filter(|&idx| map.group[idx] == group).map(|idx| map.points[idx]).collect();
                 let shape = MarkerShape::all().nth(group % 4).unwrap_or(MarkerShape::Circle);
-                plot.points(Points::new(name.clone(), points).color(group_color(group)).radius(4.0).shape(shape));
+                plot.points(Points::new(name.clone(), points).color(group_color(group)).radius(4.5).shape(shape));
             }
         });
+        ui.painter().rect_stroke(shown.response.rect, theme::CORNER, frame, egui::StrokeKind::Inside);
     });
 }
 
