@@ -210,7 +210,7 @@ fn every_page_opens_full() {
         (PageName::Train, "Start training"),
         (PageName::Runs, "Run cut-short"),
         (PageName::Insight, "Export SVG…"),
-        (PageName::Live, "Find camera and microphone"),
+        (PageName::Live, "Find devices"),
         (PageName::Settings, "gpu:0: llvmpipe"),
     ] {
         window.show(page);

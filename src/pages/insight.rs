@@ -212,7 +212,7 @@ impl Insight {
     fn side_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, run: &Run) {
         if let Some(report) = &run.record.report {
             ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 24.0;
+                ui.spacing_mut().item_spacing.x = 16.0;
                 stat(ui, &percent(report.scores.war), "WAR");
                 stat(ui, &percent(report.scores.uar), "UAR");
             });
@@ -224,10 +224,10 @@ impl Insight {
                 ui.label(theme::group_title("Show"));
                 choice(ui, &mut self.recalls, &[(false, "Losses"), (true, "Recalls")]);
                 ui.add_space(theme::GAP);
-                ui.label(theme::group_title("Stages"));
+                ui.label(theme::group_title("Epochs of each stage"));
                 for (plan, stage) in run.record.stages.iter().zip(&run.record.progress) {
                     let kept = stage.finished.map_or(String::new(), |(_, best)| format!(", kept {}", best + 1));
-                    pair(ui, &plan.name, &format!("{}{kept}", count(stage.epochs.len(), "epoch")));
+                    pair(ui, &plan.name, &format!("{}{kept}", stage.epochs.len()));
                 }
             }
             Tab::Confusion => self.confusion_side_ui(ui, shell, run),

@@ -172,7 +172,7 @@ impl Live {
                 ))
                 .wrap(),
             );
-            if button(ui, Some(Icon::Camera), "Find camera and microphone", Weight::Plain).clicked() {
+            if button(ui, Some(Icon::Camera), "Find devices", Weight::Plain).clicked() {
                 shell.ask(Command::ListCaptureDevices);
             }
             return;

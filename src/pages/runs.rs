@@ -44,15 +44,15 @@ enum Column {
 
 /// Columns with their title, share of the width, and whether they hold numbers.
 const COLUMNS: [(Column, &str, f32, bool); 9] = [
-    (Column::Name, "Run", 0.20, false),
+    (Column::Name, "Run", 0.19, false),
     (Column::Status, "Status", 0.12, false),
     (Column::Model, "Model", 0.13, false),
-    (Column::Dataset, "Dataset", 0.13, false),
+    (Column::Dataset, "Dataset", 0.12, false),
     (Column::Seed, "Seed", 0.06, true),
     (Column::Val, "Val WAR", 0.09, true),
     (Column::War, "Test WAR", 0.09, true),
     (Column::Uar, "Test UAR", 0.09, true),
-    (Column::Date, "Date", 0.09, true),
+    (Column::Date, "Date", 0.11, true),
 ];
 
 const ROW: f32 = 34.0;

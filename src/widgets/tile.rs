@@ -39,7 +39,7 @@ pub fn card(ui: &mut Ui, frame: egui::Frame, size: Vec2, content: impl FnOnce(&m
 pub fn stat(ui: &mut Ui, value: &str, what: &str) {
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.label(theme::number(value));
+        ui.add(egui::Label::new(theme::number(value)).extend());
         ui.label(caption(what));
     });
 }
