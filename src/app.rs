@@ -221,7 +221,7 @@ impl App {
     /// Goes on after a path was chosen in a dialog.
     fn chosen(&mut self, what: DialogFor, path: PathBuf) {
         match what {
-            DialogFor::ImportFolder => self.form = Some(Form::import(path)),
+            DialogFor::ImportFolder => self.form = Some(Form::import(&path)),
             DialogFor::ProjectFolder => {
                 self.form = None;
                 self.obey(Command::OpenProject(path));
@@ -325,7 +325,7 @@ impl App {
                 self.form = Some(Form::new(what));
                 self.start(Job::Choose(what));
             }
-            Command::ShowImport(path) => self.form = Some(Form::import(path)),
+            Command::ShowImport(path) => self.form = Some(Form::import(&path)),
             Command::Import(import) => self.import(import),
             Command::SelectDataset(name) => self.state.dataset = Some(name),
             Command::DeleteDataset(name) => {

@@ -12,7 +12,6 @@ use crate::theme::Appearance;
 
 /// A wish of the user.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "commands are few and short-lived")]
 pub enum Command {
     /// Show another page.
     GoTo(PageName),

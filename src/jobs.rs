@@ -29,6 +29,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(80);
 const SAMPLE: SampleSet = SampleSet { n_clips: 350, n_classes: 7, seed: 0 };
 
 /// What comes out of a worker: events for the state, and things that only the window can use.
+#[expect(clippy::large_enum_variant, reason = "messages are moved once, and most are events")]
 pub enum Message {
     /// For the state.
     Event(Event),
@@ -380,7 +381,7 @@ impl Job {
             Self::Discard { project, dirs } => discard(&project, &dirs, desk),
             Self::Restore { place, dir } => restore(&place, &dir, desk),
             Self::Train { job, dir, resume, cache } => train(&job, &dir, resume, &cache, desk),
-            Self::Evaluate { run, device, cache } => evaluate(*run, &device, &cache, desk),
+            Self::Evaluate { run, device, cache } => evaluate(&run, &device, &cache, desk),
             Self::MapFeatures { run, device, cache } => {
                 let name = run.name.clone();
                 let maps = map_features(&run, &device, &cache, desk);
@@ -595,8 +596,8 @@ fn manifest_of(run: &Run) -> anyhow::Result<Manifest> {
     datasets::load(&job.manifest).context("the dataset that it was trained on cannot be opened")
 }
 
-fn evaluate(run: Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
-    let manifest = manifest_of(&run)?;
+fn evaluate(run: &Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
+    let manifest = manifest_of(run)?;
     let predictor = models::load(&run.dir, device)?;
     let cache = SampleCache::open(cache)?;
     let mut on_event = |event| {

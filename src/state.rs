@@ -367,7 +367,6 @@ pub struct State {
 
 /// Something that a worker has to tell.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "events are moved once, from a worker to the window")]
 pub enum Event {
     /// A project was opened.
     Opened {

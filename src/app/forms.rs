@@ -32,7 +32,7 @@ impl Form {
     }
 
     /// The import form with its folder filled in.
-    pub fn import(path: PathBuf) -> Self {
+    pub fn import(path: &Path) -> Self {
         Self { path: path.display().to_string(), ..Self::new(DialogFor::ImportFolder) }
     }
 

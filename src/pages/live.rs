@@ -190,8 +190,11 @@ impl Live {
                 |device| device.name.clone(),
             );
             ui.label(caption(what));
-            let combo =
-                egui::ComboBox::from_id_salt(what).selected_text(shown).width(ui.available_width()).show_ui(ui, |ui| {
+            let combo = egui::ComboBox::from_id_salt(what)
+                .selected_text(shown)
+                .truncate()
+                .width(ui.available_width())
+                .show_ui(ui, |ui| {
                     ui.selectable_value(chosen, None, "off");
                     for device in devices {
                         ui.selectable_value(chosen, Some(device.id.clone()), &device.name);
@@ -325,7 +328,9 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
                 Rect::from_center_size(room.center_top() - vec2(0.0, 28.0), vec2(36.0, 36.0)),
                 theme::DARK.warning,
             );
-            ui.put(room, egui::Label::new(words).wrap().selectable(true).halign(Align::Center));
+            let layout = Layout::top_down(Align::Center);
+            let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room).layout(layout));
+            child.add(egui::Label::new(words).wrap().selectable(true));
             return;
         }
         LivePhase::Starting => {
@@ -339,7 +344,7 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
         let scale = (area.width() / width).min(area.height() / height);
         let picture = Rect::from_center_size(area.center(), vec2(width, height) * scale);
         let texture = shell.textures.live(ui.ctx(), frame.at_secs, &frame.image);
-        egui::Image::new(&*texture).corner_radius(rounding).paint_at(ui, picture);
+        egui::Image::new(texture).corner_radius(rounding).paint_at(ui, picture);
         if let Some(face) = &frame.face {
             let face = Rect::from_min_size(
                 picture.min + vec2(face.x_px, face.y_px) * scale,
@@ -352,30 +357,30 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
     } else {
         Icon::Voice.paint(ui.painter(), centred(area, 48.0), theme::ON_PICTURE.gamma_multiply(0.5));
     }
-    if let Some(labels) = &live.labels {
-        if live.smoothed.len() == labels.len() {
-            let top = (0..labels.len()).max_by(|&a, &b| live.smoothed[a].total_cmp(&live.smoothed[b])).unwrap_or(0);
-            let name = capital(labels.name(top));
-            let size = if live.presenting { theme::TEXT_LIVE * 1.5 } else { theme::TEXT_LIVE.min(area.height() / 6.0) };
-            let galley = ui.painter().layout_no_wrap(name, theme::semibold_font(size), theme::ON_PICTURE);
-            let at = pos2(area.left() + 24.0, area.bottom() - 20.0 - galley.size().y);
-            let behind = Rect::from_min_size(at, galley.size()).expand2(vec2(14.0, 6.0));
-            ui.painter().rect_filled(behind, 10.0, theme::PICTURE_SHADE);
-            let strip = Rect::from_min_size(behind.min, vec2(6.0, behind.height()));
-            ui.painter().rect_filled(strip, 3.0, label_colors(labels)[top]);
-            ui.painter().galley(at, galley, theme::ON_PICTURE);
-            if live.presenting || area.width() > 480.0 && area.height() > 260.0 {
-                let width = 260.0;
-                let height = labels.len() as f32 * 26.0 + 20.0;
-                let room = Rect::from_min_size(
-                    pos2(area.right() - width - 16.0, area.bottom() - height - 16.0),
-                    vec2(width, height),
-                );
-                ui.painter().rect_filled(room, 10.0, theme::PICTURE_SHADE);
-                let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.shrink(10.0)));
-                child.spacing_mut().item_spacing.y = 4.0;
-                emotions(&mut child, labels, &live.smoothed, 22.0);
-            }
+    if let Some(labels) = &live.labels
+        && live.smoothed.len() == labels.len()
+    {
+        let top = (0..labels.len()).max_by(|&a, &b| live.smoothed[a].total_cmp(&live.smoothed[b])).unwrap_or(0);
+        let name = capital(labels.name(top));
+        let size = if live.presenting { theme::TEXT_LIVE * 1.5 } else { theme::TEXT_LIVE.min(area.height() / 6.0) };
+        let galley = ui.painter().layout_no_wrap(name, theme::semibold_font(size), theme::ON_PICTURE);
+        let at = pos2(area.left() + 24.0, area.bottom() - 20.0 - galley.size().y);
+        let behind = Rect::from_min_size(at, galley.size()).expand2(vec2(14.0, 6.0));
+        ui.painter().rect_filled(behind, 10.0, theme::PICTURE_SHADE);
+        let strip = Rect::from_min_size(behind.min, vec2(6.0, behind.height()));
+        ui.painter().rect_filled(strip, 3.0, label_colors(labels)[top]);
+        ui.painter().galley(at, galley, theme::ON_PICTURE);
+        if live.presenting || area.width() > 480.0 && area.height() > 260.0 {
+            let width = 260.0;
+            let height = labels.len() as f32 * 26.0 + 20.0;
+            let room = Rect::from_min_size(
+                pos2(area.right() - width - 16.0, area.bottom() - height - 16.0),
+                vec2(width, height),
+            );
+            ui.painter().rect_filled(room, 10.0, theme::PICTURE_SHADE);
+            let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.shrink(10.0)));
+            child.spacing_mut().item_spacing.y = 4.0;
+            emotions(&mut child, labels, &live.smoothed, 22.0);
         }
     }
     if let Some(notice) = live.notices.first() {

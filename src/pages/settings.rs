@@ -183,7 +183,7 @@ fn privacy_ui(ui: &mut Ui) {
 }
 
 fn shortcuts_ui(ui: &mut Ui) {
-    group(ui, "Shortcuts", |ui| shortcut_list_ui(ui));
+    group(ui, "Shortcuts", shortcut_list_ui);
 }
 
 /// The list of shortcuts.

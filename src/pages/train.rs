@@ -64,10 +64,10 @@ impl Default for Form {
 impl Page for Train {
     fn ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>) {
         let state = shell.state;
-        if let Some((name, _)) = &state.training {
-            if self.watched.as_ref() != Some(name) {
-                (self.watched, self.stage) = (Some(name.clone()), None);
-            }
+        if let Some((name, _)) = &state.training
+            && self.watched.as_ref() != Some(name)
+        {
+            (self.watched, self.stage) = (Some(name.clone()), None);
         }
         let watched = self.watched.as_ref().and_then(|name| state.run_named(name));
         match watched {
@@ -331,8 +331,11 @@ pub(super) fn device_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         || if current == "auto" { "Automatic".to_owned() } else { current.clone() },
         crate::state::Device::name,
     );
-    let combo =
-        egui::ComboBox::from_id_salt("device").selected_text(shown).width(ui.available_width()).show_ui(ui, |ui| {
+    let combo = egui::ComboBox::from_id_salt("device")
+        .selected_text(shown)
+        .truncate()
+        .width(ui.available_width())
+        .show_ui(ui, |ui| {
             if ui
                 .selectable_label(current == "auto", "Automatic")
                 .on_hover_text("The fastest device that works")
@@ -352,7 +355,7 @@ pub(super) fn device_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
                         _ => response,
                     };
                     if response.clicked() {
-                        shell.ask(Command::UseDevice(device.info.id.clone()));
+                        shell.ask(Command::UseDevice(device.info.id));
                     }
                 });
             }
