@@ -205,7 +205,7 @@ pub const NOT_ACTIVATED: &str = "not activated";
 /// The colour of a group of prompts, named as its modality.
 pub fn prompt_color(group: &str) -> Color {
     let modality = Modality::ALL.into_iter().find(|modality| modality.name() == group);
-    modality.map_or(Color::hex(0x8A8F98), figures::modality_color)
+    modality.map_or(crate::theme::NOT_ACTIVATED, figures::modality_color)
 }
 
 fn losses(run: &Run) -> Vec<Series> {

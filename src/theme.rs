@@ -125,14 +125,19 @@ pub fn palette(ui: &Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
 }
 
+/// The colour of prompts that no modality activates, in figures.
+pub const NOT_ACTIVATED: figures::Color = figures::Color::hex(0x8A8F98);
 /// What stands on a filled button.
 pub const ON_ACCENT: Color32 = Color32::WHITE;
 /// Text over a picture.
 pub const ON_PICTURE: Color32 = Color32::WHITE;
+/// Behind a picture.
+pub const PICTURE_GROUND: Color32 = Color32::from_rgb(0x0B, 0x0D, 0x10);
 /// Behind text over a picture.
 pub const PICTURE_SHADE: Color32 = Color32::from_rgba_premultiplied(6, 8, 10, 190);
 
-fn color32(color: figures::Color) -> Color32 {
+/// A colour of a figure, on screen.
+pub fn color32(color: figures::Color) -> Color32 {
     Color32::from_rgb(color.r, color.g, color.b)
 }
 
@@ -155,7 +160,9 @@ pub fn series_color(series_idx: usize) -> Color32 {
 pub fn matrix_color(palette: &Palette, share: f64) -> (Color32, Color32) {
     let full = Color32::from_rgb(0x1F, 0x58, 0xD6);
     let fill = palette.raised.lerp_to_gamma(full, share.clamp(0.0, 1.0) as f32);
-    let text = if contrast(fill, Color32::WHITE) >= contrast(fill, LIGHT.text) { Color32::WHITE } else { LIGHT.text };
+    // Only pure black and white leave no fill between them on which neither is readable.
+    let text =
+        if contrast(fill, Color32::WHITE) >= contrast(fill, Color32::BLACK) { Color32::WHITE } else { Color32::BLACK };
     (fill, text)
 }
 

@@ -173,11 +173,9 @@ fn full() -> Window {
         vec![interrupted, finished_run(&project, "faces-1", &manifest), finished_run(&project, "faces-2", &manifest)];
     window.tell(Event::Opened { project, datasets: vec![dataset], runs });
     window.harness.state_mut().obey(Command::SelectRun("faces-1".into()));
-    for maps in [vec![map("Before"), map("After")]] {
-        let maps = Computed::Ready(Arc::new(maps));
-        window.tell(Event::Features { run: "faces-1".into(), maps: maps.clone() });
-        window.tell(Event::Prompts { run: "faces-1".into(), maps });
-    }
+    let maps = Computed::Ready(Arc::new(vec![map("Before"), map("After")]));
+    window.tell(Event::Features { run: "faces-1".into(), maps: maps.clone() });
+    window.tell(Event::Prompts { run: "faces-1".into(), maps });
     let info = |id, name: &str| DeviceInfo { id, name: name.into(), backend: "wgpu".into(), kind: "software".into() };
     window.tell(Event::Devices(vec![info(DeviceId::Cpu, "2 threads"), info(DeviceId::Gpu(0), "llvmpipe")]));
     window.tell(Event::Probed { device_idx: 0, outcome: Ok("works, 40 GFLOPS".into()) });

@@ -8,7 +8,7 @@ use crate::command::{Command, LiveSource};
 use crate::figure::{FigureKind, Format, NOT_ACTIVATED, chance, prompt_color};
 use crate::run::Run;
 use crate::state::{Computed, Dataset, Map, PageName, State};
-use crate::theme::{self, caption, palette};
+use crate::theme::{self, caption, color32, palette};
 use crate::widgets::bars::share_row;
 use crate::widgets::button::{Weight, button_if, choice, row, tabs};
 use crate::widgets::icon::Icon;
@@ -323,10 +323,6 @@ fn explain(ui: &mut Ui, text: &str) {
     ui.add(egui::Label::new(egui::RichText::new(text).size(13.0).color(palette(ui).weak)).wrap());
 }
 
-fn color32(color: figures::Color) -> Color32 {
-    Color32::from_rgb(color.r, color.g, color.b)
-}
-
 /// The dataset that a run was trained on, if the project still has it.
 fn dataset_of<'a>(state: &'a State, run: &Run) -> Option<&'a Dataset> {
     let job = run.record.job.as_ref()?;
@@ -353,7 +349,7 @@ fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>
             if let Some(first) = maps.first() {
                 ui.horizontal_wrapped(|ui| {
                     for (group, name) in first.groups.iter().enumerate() {
-                        legend(ui, colors.get(group).copied().unwrap_or(Color32::GRAY), name);
+                        legend(ui, colors.get(group).copied().unwrap_or(color32(theme::NOT_ACTIVATED)), name);
                     }
                 });
             }
@@ -374,7 +370,14 @@ fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>
                         ui.label(theme::group_title(&one.title));
                         let size = vec2(width, (room.y - 40.0).max(160.0));
                         let id = format!("map {idx}");
-                        map(ui, &id, one, &reach, |group| colors.get(group).copied().unwrap_or(Color32::GRAY), size);
+                        map(
+                            ui,
+                            &id,
+                            one,
+                            &reach,
+                            |group| colors.get(group).copied().unwrap_or(color32(theme::NOT_ACTIVATED)),
+                            size,
+                        );
                     });
                 }
             });

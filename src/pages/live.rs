@@ -1,6 +1,6 @@
 //! Live: a model at work on a camera and a microphone, or on a file.
 
-use egui::{Align, Align2, Color32, Layout, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use egui::{Align, Align2, Layout, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 use emotion::Modality;
 
 use super::{Page, Shell};
@@ -39,9 +39,10 @@ impl Page for Live {
             return;
         }
         if state.live.presenting {
-            egui::CentralPanel::default().frame(egui::Frame::new().fill(Color32::BLACK)).show(ui, |ui| {
+            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::PICTURE_GROUND)).show(ui, |ui| {
                 let area = ui.max_rect();
                 picture_ui(ui, shell, area);
+                open_devices_ui(ui, &state.live, area);
             });
             return;
         }
@@ -301,7 +302,7 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
     let live = &shell.state.live;
     let colors = palette(ui);
     let rounding = if live.presenting { 0 } else { theme::CORNER };
-    ui.painter().rect_filled(area, rounding, Color32::from_rgb(0x0B, 0x0D, 0x10));
+    ui.painter().rect_filled(area, rounding, theme::PICTURE_GROUND);
     match &live.phase {
         LivePhase::Off => {
             Icon::Live.paint(
@@ -392,6 +393,15 @@ fn picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, area: Rect) {
         Icon::Warning.paint(ui.painter(), mark, theme::DARK.warning);
         ui.painter().galley(at, galley, theme::ON_PICTURE);
     }
+}
+
+/// Says in a corner what is open while the bar at the top is hidden, and how to leave.
+fn open_devices_ui(ui: &Ui, live: &state::Live, area: Rect) {
+    let open = [(live.uses_camera(), "CAM"), (live.uses_microphone(), "MIC"), (live.recording.is_some(), "REC")];
+    let mut words: Vec<String> = open.iter().filter(|(open, _)| *open).map(|(_, word)| format!("● {word}")).collect();
+    words.push("Esc leaves".into());
+    let corner = Rect::from_min_size(pos2(area.right() - 320.0, area.top() + 12.0), vec2(304.0, 20.0));
+    painted_text(ui, corner, Align2::RIGHT_CENTER, &words.join("   "), theme::TEXT_SMALL, theme::ON_PICTURE);
 }
 
 fn timeline_ui(ui: &mut Ui, live: &state::Live, height: f32) {

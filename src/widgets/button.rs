@@ -105,7 +105,7 @@ pub fn switch(ui: &mut Ui, on: &mut bool, label: &str, color: Color32) -> Respon
         let line = if *on { color } else { colors.control_line };
         ui.painter().rect(track, track.height() / 2.0, fill, Stroke::new(1.0, line), StrokeKind::Inside);
         let knob = pos2(egui::lerp(track.left() + 9.0..=track.right() - 9.0, place), track.center().y);
-        ui.painter().circle_filled(knob, 6.0, if *on { Color32::WHITE } else { colors.control_line });
+        ui.painter().circle_filled(knob, 6.0, if *on { theme::ON_ACCENT } else { colors.control_line });
         let at = pos2(track.right() + 8.0, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, if *on { colors.text } else { colors.weak });
         focus_ring(ui, &response);
