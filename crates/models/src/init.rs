@@ -3,7 +3,7 @@
 //! Distributions are PyTorch's defaults, as the published recipes use them.
 
 use burn::module::{Param, ParamId};
-use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
+use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
@@ -68,16 +68,6 @@ impl<'a> Init<'a> {
         conv
     }
 
-    /// Weight and bias within 1/√(inputs of an output value).
-    pub fn conv2d(&mut self, config: &Conv2dConfig) -> Conv2d {
-        let ([n_in, n_out], [height, width]) = (config.channels, config.kernel_size);
-        let mut conv = config.init(self.device);
-        let bound = 1.0 / ((n_in * height * width) as f64).sqrt();
-        conv.weight = self.uniform([n_out, n_in, height, width], bound);
-        conv.bias = Some(self.uniform([n_out], bound));
-        conv
-    }
-
     /// Box and Muller's transform of two even draws.
     fn standard_normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.rng.random::<f64>()).ln()).sqrt();
@@ -85,7 +75,8 @@ impl<'a> Init<'a> {
     }
 
     fn param<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        let tensor = Tensor::from_data(TensorData::new(values, shape), self.device).require_grad();
+        let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
+        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
         // Identifiers come from the seed too: optimizer states are stored under them.
         Param::initialized(ParamId::from(self.rng.next_u64()), tensor)
     }

@@ -7,6 +7,10 @@ use rand::{Rng, RngExt as _};
 
 /// Largest shift of a face crop, as a part of its side.
 const LARGEST_SHIFT: f64 = 0.06;
+/// Largest turn of the head's picture, in radians.
+const LARGEST_TURN: f64 = 0.17;
+/// Largest change of size, as a part.
+const LARGEST_ZOOM: f64 = 0.12;
 /// Largest change of loudness, in natural logarithms of energy.
 const LARGEST_GAIN: f32 = 0.7;
 /// How likely a word is left out.
@@ -15,10 +19,15 @@ const DROPPED_WORDS: f64 = 0.1;
 /// Changes `sample` at random.
 pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
     if let Some(face) = &mut sample.face {
-        let reach = (face.size_px as f64 * LARGEST_SHIFT).round() as i64;
-        let mirrored = rng.random_bool(0.5);
-        let (dx, dy) = (rng.random_range(-reach..=reach), rng.random_range(-reach..=reach));
-        move_frames(face, mirrored, dx, dy);
+        let mut within = |reach: f64| rng.random_range(-reach..=reach);
+        let view = View {
+            turn: within(LARGEST_TURN),
+            zoom: 1.0 + within(LARGEST_ZOOM),
+            shift_x: within(LARGEST_SHIFT),
+            shift_y: within(LARGEST_SHIFT),
+            mirrored: rng.random_bool(0.5),
+        };
+        view.apply(face);
     }
     if let Some(Voice::LogMel(mel)) = &mut sample.voice {
         let gain = rng.random_range(-LARGEST_GAIN..=LARGEST_GAIN);
@@ -33,37 +42,99 @@ pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
     }
 }
 
-/// Mirrors and shifts every frame alike; the border is repeated.
-fn move_frames(frames: &mut Frames, mirrored: bool, dx: i64, dy: i64) {
-    let side = frames.size_px;
-    let last = side as i64 - 1;
-    let from = |to: usize, shift: i64| (to as i64 - shift).clamp(0, last) as usize;
-    let source = frames.rgb.clone();
-    for (frame, out) in source.chunks(side * side * 3).zip(frames.rgb.chunks_mut(side * side * 3)) {
-        for y in 0..side {
-            for x in 0..side {
-                let column = from(x, dx);
-                let column = if mirrored { side - 1 - column } else { column };
-                let place = (from(y, dy) * side + column) * 3;
-                out[(y * side + x) * 3..][..3].copy_from_slice(&frame[place..place + 3]);
+/// Another view of the same face, the same for all frames of a clip.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// Radians.
+    turn: f64,
+    /// Above 1 the face gets larger.
+    zoom: f64,
+    /// Parts of the side.
+    shift_x: f64,
+    /// Parts of the side.
+    shift_y: f64,
+    mirrored: bool,
+}
+
+impl View {
+    /// Samples every frame bilinearly; beyond the border, the border is repeated.
+    fn apply(self, frames: &mut Frames) {
+        let side = frames.size_px;
+        let places = self.places(side);
+        let source = std::mem::take(&mut frames.rgb);
+        frames.rgb.reserve_exact(source.len());
+        for frame in source.chunks(side * side * 3) {
+            for Place { corner, right, below, x, y } in &places {
+                let weights = [(1.0 - x) * (1.0 - y), x * (1.0 - y), (1.0 - x) * y, x * y];
+                let corners = [*corner, corner + right, corner + below, corner + right + below];
+                for channel in 0..3 {
+                    let mixed = (0..4).map(|i| weights[i] * f32::from(frame[corners[i] + channel])).sum::<f32>();
+                    frames.rgb.push(mixed.round() as u8);
+                }
             }
         }
     }
+
+    /// Where each pixel of the view comes from.
+    fn places(self, side: usize) -> Vec<Place> {
+        let centre = (side as f64 - 1.0) / 2.0;
+        let (sin, cos) = self.turn.sin_cos();
+        let last = side as f64 - 1.0;
+        let pixels = (0..side).flat_map(|y| (0..side).map(move |x| (x as f64, y as f64)));
+        pixels
+            .map(|(x, y)| {
+                let dx = (x - centre - self.shift_x * side as f64) / self.zoom;
+                let dy = (y - centre - self.shift_y * side as f64) / self.zoom;
+                let dx = if self.mirrored { -dx } else { dx };
+                let from_x = (centre + cos * dx - sin * dy).clamp(0.0, last);
+                let from_y = (centre + sin * dx + cos * dy).clamp(0.0, last);
+                let (left, top) = (from_x.floor(), from_y.floor());
+                Place {
+                    corner: (top as usize * side + left as usize) * 3,
+                    right: if left < last { 3 } else { 0 },
+                    below: if top < last { side * 3 } else { 0 },
+                    x: (from_x - left) as f32,
+                    y: (from_y - top) as f32,
+                }
+            })
+            .collect()
+    }
+}
+
+/// A point between four pixels.
+struct Place {
+    /// Byte of the upper left one.
+    corner: usize,
+    /// Bytes to its right neighbour.
+    right: usize,
+    /// Bytes to the one below.
+    below: usize,
+    /// Part of the way to the right.
+    x: f32,
+    /// Part of the way down.
+    y: f32,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STILL: View = View { turn: 0.0, zoom: 1.0, shift_x: 0.0, shift_y: 0.0, mirrored: false };
+
     #[test]
-    fn mirroring_twice_is_nothing_and_shifts_repeat_the_border() {
-        let original = Frames { size_px: 2, rgb: (0..12).collect(), valid: vec![true] };
-        let mut frames = original.clone();
-        move_frames(&mut frames, true, 0, 0);
-        assert_eq!(frames.rgb[..6], [3, 4, 5, 0, 1, 2]);
-        move_frames(&mut frames, true, 0, 0);
-        assert_eq!(frames, original);
-        move_frames(&mut frames, false, 1, 0);
-        assert_eq!(frames.rgb[..6], [0, 1, 2, 0, 1, 2]);
+    fn views_are_what_they_say() {
+        let original = Frames { size_px: 2, rgb: (0..24).map(|i| i * 10).collect(), valid: vec![true; 2] };
+        let seen = |view: View| {
+            let mut frames = original.clone();
+            view.apply(&mut frames);
+            frames
+        };
+        assert_eq!(seen(STILL), original);
+        let mirrored = seen(View { mirrored: true, ..STILL });
+        assert_eq!(mirrored.rgb[..6], [30, 40, 50, 0, 10, 20]);
+        let shifted = seen(View { shift_x: 0.5, ..STILL });
+        assert_eq!(shifted.rgb[..6], [0, 10, 20, 0, 10, 20], "the border is repeated");
+        let turned = seen(View { turn: std::f64::consts::PI, ..STILL });
+        assert_eq!(turned.rgb[..3], [90, 100, 110]);
     }
 }

@@ -282,6 +282,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let (samples, on) = self.training_batch(&chosen, stage, epoch)?;
             let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
             let truths: Vec<usize> = chosen.iter().map(|&index| self.train.clips()[index].clip.label).collect();
+            // Dropout draws on the device; where it starts follows from the place in training too.
+            self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
             let outlook = model.forward(self.config, &batch)?;
             let loss = M::loss(model, self.config, &outlook, labels(&truths, &self.device));
             let grads = GradientsParams::from_grads(loss.total.backward(), model);

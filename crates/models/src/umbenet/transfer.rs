@@ -91,8 +91,8 @@ fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     let counts: Vec<Vec<usize>> = finished.iter().map(|stage| stage.prompt_counts.clone()).collect();
     let mut moved = activated_rows(&counts);
     moved.truncate(model.prompt_pool.n_prompts());
-    let prompts = |run: usize| runs[run].prompt_pool.prompt_pool.val().detach();
-    let keys = |run: usize| runs[run].prompt_pool.prompt_key.val().detach();
+    let prompts = |run: usize| runs[run].prompt_pool.prompt_pool.val().inner();
+    let keys = |run: usize| runs[run].prompt_pool.prompt_key.val().inner();
     model.prompt_pool.prompt_pool = replace_rows(model.prompt_pool.prompt_pool, &moved, prompts);
     model.prompt_pool.prompt_key = replace_rows(model.prompt_pool.prompt_key, &moved, keys);
     model
@@ -108,9 +108,9 @@ fn replace_rows<const D: usize>(
         let n_rows = own.dims()[0];
         let mut rows: Vec<Tensor<D>> = moved.iter().map(|&(run, row)| of_run(run).narrow(0, row, 1)).collect();
         if moved.len() < n_rows {
-            rows.push(own.detach().narrow(0, moved.len(), n_rows - moved.len()));
+            rows.push(own.inner().narrow(0, moved.len(), n_rows - moved.len()));
         }
-        Tensor::cat(rows, 0).require_grad()
+        Tensor::from_inner(Tensor::cat(rows, 0)).require_grad()
     })
 }
 
@@ -138,7 +138,7 @@ struct Collector(Vec<Tensor<1>>);
 
 impl burn::module::ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val().detach();
+        let value = param.val().inner();
         let n = value.shape().num_elements();
         self.0.push(value.reshape([n]));
     }
@@ -149,7 +149,7 @@ struct Filler(std::vec::IntoIter<Tensor<1>>);
 impl ModuleMapper for Filler {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let value = self.0.next().expect("both modules were built from one configuration");
-        param.map(|own| value.reshape(own.dims()).set_require_grad(own.is_require_grad()))
+        param.map(|own| Tensor::from_inner(value.reshape(own.dims())).set_require_grad(own.is_require_grad()))
     }
 }
 
