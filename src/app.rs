@@ -655,7 +655,8 @@ impl eframe::App for App {
         {
             self.form = None;
         }
-        let found = self.finder.ui(&ctx, shell.state);
+        let device = shell.settings.device.parse().unwrap_or_default();
+        let found = self.finder.ui(&ctx, shell.state, device);
         let mut commands = shell.commands;
         commands.extend(found);
         if !commands.is_empty() {

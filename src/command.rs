@@ -7,7 +7,7 @@ use emotion::{FaceSource, Modalities};
 use models::{DeviceId, ModelKind};
 
 use crate::figure::{FigureKind, Format};
-use crate::state::{DialogFor, JobId, PageName};
+use crate::state::{DialogFor, JobId, PageName, State};
 use crate::theme::Appearance;
 
 /// A wish of the user.
@@ -139,6 +139,21 @@ pub struct Training {
     pub device: DeviceId,
     /// Settings that differ from the preset, as on the command line.
     pub settings: BTreeMap<String, String>,
+}
+
+impl Training {
+    /// A run with a preset's values, under a name that is free.
+    pub fn of_preset(state: &State, dataset: &str, model: ModelKind, device: DeviceId) -> Self {
+        Self {
+            name: state.free_run_name(dataset, model),
+            dataset: dataset.to_owned(),
+            model,
+            preset: model.presets()[0].to_owned(),
+            seed: 0,
+            device,
+            settings: BTreeMap::new(),
+        }
+    }
 }
 
 /// What the live view looks at.

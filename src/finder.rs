@@ -2,7 +2,9 @@
 
 use egui::{Align2, Key, ScrollArea, Ui, vec2};
 
-use crate::command::Command;
+use models::{DeviceId, ModelKind};
+
+use crate::command::{Command, Training};
 use crate::state::{DialogFor, PageName, State};
 use crate::theme::{self, Appearance, caption, palette};
 use crate::widgets::button::{painted_text, row};
@@ -35,11 +37,11 @@ impl Finder {
     }
 
     /// Draws it over everything else; what was chosen.
-    pub fn ui(&mut self, ctx: &egui::Context, state: &State) -> Vec<Command> {
+    pub fn ui(&mut self, ctx: &egui::Context, state: &State, device: DeviceId) -> Vec<Command> {
         if !self.open {
             return Vec::new();
         }
-        let all = entries(state);
+        let all = entries(state, device);
         let found: Vec<&Entry> = all.iter().filter(|entry| matches(&entry.name, &self.typed)).collect();
         let (up, down, enter) = ctx.input_mut(|input| {
             let mut pressed = |key| input.consume_key(egui::Modifiers::NONE, key);
@@ -110,7 +112,7 @@ impl Finder {
     }
 }
 
-fn entries(state: &State) -> Vec<Entry> {
+fn entries(state: &State, device: DeviceId) -> Vec<Entry> {
     let entry = |icon, name: String, commands| Entry { icon, name, keys: String::new(), commands };
     let mut entries: Vec<Entry> = PageName::ALL
         .into_iter()
@@ -125,6 +127,15 @@ fn entries(state: &State) -> Vec<Entry> {
     entries.push(entry(Icon::Plus, "Create the sample project".into(), vec![Command::CreateSample]));
     entries.push(entry(Icon::Folder, "Open a project…".into(), vec![Command::Choose(DialogFor::ProjectFolder)]));
     entries.push(entry(Icon::Import, "Import clips…".into(), vec![Command::Choose(DialogFor::ImportFolder)]));
+    if state.training.is_none() {
+        for dataset in &state.datasets {
+            for model in ModelKind::ALL {
+                let name = format!("Train {} on {}", model.title(), dataset.name);
+                let training = Training::of_preset(state, &dataset.name, model, device);
+                entries.push(entry(Icon::Train, name, vec![Command::GoTo(PageName::Train), Command::Train(training)]));
+            }
+        }
+    }
     if state.training.is_some() {
         let paused = state.training_run().is_some_and(|run| run.record.paused);
         let (verb, command) =
@@ -179,7 +190,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_now_is_not_offered() {
-        let names: Vec<String> = entries(&State::default()).into_iter().map(|entry| entry.name).collect();
+        let names: Vec<String> =
+            entries(&State::default(), DeviceId::Cpu).into_iter().map(|entry| entry.name).collect();
         assert!(names.contains(&"Create the sample project".to_owned()));
         assert!(!names.iter().any(|name| name.contains("training") || name.contains("Stop live")));
     }

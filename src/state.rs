@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
-use models::DeviceInfo;
+use models::{DeviceInfo, ModelKind};
 
 use crate::command::{Command, LiveSource};
 use crate::project::Project;
@@ -685,6 +685,16 @@ impl State {
     /// Run `name`.
     pub fn run_named(&self, name: &str) -> Option<&Run> {
         self.runs.iter().find(|run| run.name == name)
+    }
+
+    /// A name for a run of `model` on `dataset` that no run has.
+    pub fn free_run_name(&self, dataset: &str, model: ModelKind) -> String {
+        let wanted = format!("{dataset}-{}", model.name());
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        std::iter::once(wanted.clone())
+            .chain(numbered)
+            .find(|name| self.run_named(name).is_none())
+            .expect("there are more numbers than runs")
     }
 
     /// The run whose model the live view uses: the one that is shown, else the newest that has one.

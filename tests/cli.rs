@@ -66,10 +66,17 @@ fn checksum(path: &Path) -> String {
 #[test]
 fn evaluate_reports_every_subset() {
     let world = &*WORLD;
-    let report = lines(&world.ok(&["evaluate", "run", "--split", "test", "--modalities", "va", "--json"])).pop().unwrap();
+    let report =
+        lines(&world.ok(&["evaluate", "run", "--split", "test", "--modalities", "va", "--json"])).pop().unwrap();
     let labels = report["labels"].as_array().unwrap().len();
     assert_eq!(report["confusion"].as_array().unwrap().len(), labels);
-    let n: u64 = report["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    let n: u64 = report["confusion"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_u64().unwrap())
+        .sum();
     assert_eq!(report["n_clips"].as_u64(), Some(n));
     let subsets = report["per_subset"].as_object().unwrap();
     for subset in ["v", "a", "t", "va", "vt", "at", "vat"] {
@@ -84,8 +91,14 @@ fn evaluate_reports_every_subset() {
 fn the_run_folder_is_complete() {
     let world = &*WORLD;
     for name in [
-        "job.toml", "events.jsonl", "report.json", "predictions.csv", "prompts.json", "best/model.toml",
-        "best/model.safetensors", "best/card.md",
+        "job.toml",
+        "events.jsonl",
+        "report.json",
+        "predictions.csv",
+        "prompts.json",
+        "best/model.toml",
+        "best/model.safetensors",
+        "best/card.md",
     ] {
         assert!(world.path("run").join(name).is_file(), "{name}");
     }
@@ -195,7 +208,8 @@ fn a_checkpoint_of_another_model_is_refused() {
     world.ok(&["export", "run", "--to", "foreign"]);
     let description = world.path("foreign/model.toml");
     let text = std::fs::read_to_string(&description).unwrap();
-    std::fs::write(&description, text.replace("embed_dim = 64", "embed_dim = 128").replace("out = 64", "out = 128")).unwrap();
+    std::fs::write(&description, text.replace("embed_dim = 64", "embed_dim = 128").replace("out = 64", "out = 128"))
+        .unwrap();
     world.fails(&["evaluate", "foreign", "--manifest", "demo/manifest.json"], "do not belong to this model");
     std::fs::write(&description, "what = 1").unwrap();
     world.fails(&["evaluate", "foreign", "--manifest", "demo/manifest.json"], "model.toml");

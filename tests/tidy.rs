@@ -26,7 +26,8 @@ fn check(krate: &str, may_know: &[&str], must_not_have: &[&str]) {
 #[test]
 fn arrows_between_crates_point_down() {
     let windows = ["eframe", "egui", "egui_plot", "rfd", "clap"];
-    let with = |more: &[&'static str]| -> Vec<&'static str> { windows.iter().copied().chain(more.iter().copied()).collect() };
+    let with =
+        |more: &[&'static str]| -> Vec<&'static str> { windows.iter().copied().chain(more.iter().copied()).collect() };
     check("emotion", &[], &with(&["burn", "ffmpeg-next", "cpal", "crossbeam-channel", "rayon"]));
     check("figures", &["emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
     check("media", &["emotion"], &with(&["burn"]));

@@ -239,7 +239,7 @@ impl Form {
 
             ui.add_space(theme::GAP);
             ui.label(theme::group_title("Run"));
-            let hint = self.run_name(shell, dataset);
+            let hint = shell.state.free_run_name(&dataset.name, self.model);
             ui.add(egui::TextEdit::singleline(&mut self.name).hint_text(hint).desired_width(f32::INFINITY))
                 .accessible_name("Name of the run");
             ui.horizontal(|ui| {
@@ -298,21 +298,14 @@ impl Form {
         }
     }
 
-    fn run_name(&self, shell: &Shell<'_>, dataset: &Dataset) -> String {
-        let wanted = format!("{}-{}", dataset.name, self.model.name());
-        let mut name = wanted.clone();
-        let mut number = 2;
-        while shell.state.run_named(&name).is_some() {
-            name = format!("{wanted}-{number}");
-            number += 1;
-        }
-        name
-    }
-
     fn training(&self, shell: &Shell<'_>, dataset: &Dataset) -> Training {
         let typed = self.name.trim();
         Training {
-            name: if typed.is_empty() { self.run_name(shell, dataset) } else { folder_name(typed) },
+            name: if typed.is_empty() {
+                shell.state.free_run_name(&dataset.name, self.model)
+            } else {
+                folder_name(typed)
+            },
             dataset: dataset.name.clone(),
             model: self.model,
             preset: self.preset.clone(),
