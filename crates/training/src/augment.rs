@@ -2,7 +2,9 @@
 //!
 //! All of them follow from one seed a sample and epoch. Not part of UMBEnet's recipe, which starts from pretrained towers.
 
-use emotion::{Frames, Sample, Voice};
+use std::ops::Range;
+
+use emotion::{Frames, LogMel, Sample, Voice};
 use rand::{Rng, RngExt as _};
 
 /// Largest shift of a face crop, as a part of its side.
@@ -13,8 +15,11 @@ const LARGEST_TURN: f64 = 0.17;
 const LARGEST_ZOOM: f64 = 0.12;
 /// Largest change of loudness, in natural logarithms of energy.
 const LARGEST_GAIN: f32 = 0.7;
+/// Widest band of mel bins and longest stretch of time that are hidden, as parts of all (SpecAugment, Park et al. 2019).
+const HIDDEN_BINS: f64 = 0.15;
+const HIDDEN_TIME: f64 = 0.2;
 /// How likely a word is left out.
-const DROPPED_WORDS: f64 = 0.1;
+const DROPPED_WORDS: f64 = 0.15;
 
 /// Changes `sample` at random.
 pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
@@ -33,12 +38,28 @@ pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
         let gain = rng.random_range(-LARGEST_GAIN..=LARGEST_GAIN);
         let n = mel.n_valid * mel.n_bins;
         mel.values[..n].iter_mut().for_each(|value| *value += gain);
+        let mut stretch = |n: usize, part: f64| {
+            let len = rng.random_range(0..=(n as f64 * part) as usize);
+            let start = rng.random_range(0..=n - len);
+            start..start + len
+        };
+        hide(mel, stretch(mel.n_valid, HIDDEN_TIME), stretch(mel.n_bins, HIDDEN_BINS));
     }
     if let Some(text) = &mut sample.text {
         let words: Vec<&str> = text.split_whitespace().filter(|_| !rng.random_bool(DROPPED_WORDS)).collect();
         if !words.is_empty() {
             *text = words.join(" ");
         }
+    }
+}
+
+/// Puts the clip's mean where a stretch of time or a band of bins is.
+fn hide(mel: &mut LogMel, time: Range<usize>, bins: Range<usize>) {
+    let n = mel.n_valid * mel.n_bins;
+    let mean = mel.values[..n].iter().sum::<f32>() / n.max(1) as f32;
+    for (frame_idx, frame) in mel.values[..n].chunks_mut(mel.n_bins).enumerate() {
+        let hidden = if time.contains(&frame_idx) { 0..frame.len() } else { bins.clone() };
+        frame[hidden].fill(mean);
     }
 }
 
@@ -118,6 +139,13 @@ struct Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_hidden_is_the_mean_and_padding_stays() {
+        let mut mel = LogMel { n_bins: 2, values: vec![0.0, 2.0, 4.0, 6.0, 0.0, 0.0], n_valid: 2 };
+        hide(&mut mel, 1..2, 0..1);
+        assert_eq!(mel.values, [3.0, 2.0, 3.0, 3.0, 0.0, 0.0]);
+    }
 
     const STILL: View = View { turn: 0.0, zoom: 1.0, shift_x: 0.0, shift_y: 0.0, mirrored: false };
 
