@@ -262,7 +262,7 @@ pub fn main() -> ExitCode {
     let shell = Shell { json: cli.json, device: cli.device, cache_dir: cli.cache };
     let result = match cli.command {
         None => crate::app::run(crate::app::Options::default()),
-        Some(Command::Open(args)) => open(args),
+        Some(Command::Open(args)) => open(&args),
         Some(Command::Sample(args)) => sample(&shell, &args),
         Some(Command::Import(args)) => import(&shell, args),
         Some(Command::Prepare(args)) => prepare(&shell, &args),
@@ -368,7 +368,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn open(args: OpenArgs) -> anyhow::Result<()> {
+fn open(args: &OpenArgs) -> anyhow::Result<()> {
     let project = Project::create(&args.project)?;
     crate::app::run(crate::app::Options { project: Some(project.dir) })
 }

@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
-use models::umbenet::{Umbenet, UmbenetConfig};
-use models::{DeviceId, EmotionModel as _, compute};
+use limbic_models::umbenet::{Umbenet, UmbenetConfig};
+use limbic_models::{DeviceId, EmotionModel as _, compute};
 
 /// Clips in a batch, as in training.
 const BATCH: usize = 16;
