@@ -65,11 +65,13 @@ mkdir -p "$project/datasets"
 window=$!
 wait_for 60 "window" xdotool search --name '^Limbic'
 sleep 3
+# There is no window manager here that would give it the keyboard.
+xdotool search --name '^Limbic' windowfocus
 look home
 run "go to library"
 look library
 run "train umbenet on sample"
-wait_for 300 "trained model" any "$project/runs/*/report.json"
+wait_for 150 "trained model" any "$project/runs/*/report.json"
 for page in train runs insight live settings; do
   run "go to $page"
   look "$page"

@@ -15,7 +15,7 @@ fn sample(seed: usize, config: &UmbenetConfig) -> Sample {
     let mel = (0..320 * 64).map(|i| f32::from(byte(i)) / 20.0 - 10.0).collect();
     let n = config.n_frames;
     Sample {
-        face: Some(Frames { size_px: 64, rgb: (0..n * 64 * 64 * 3).map(byte).collect(), valid: vec![true; n] }),
+        face: Some(Frames { size_px: 96, rgb: (0..n * 96 * 96 * 3).map(byte).collect(), valid: vec![true; n] }),
         voice: Some(Voice::LogMel(LogMel { n_bins: 64, values: mel, n_valid: 300 })),
         text: Some(format!("what clip number {seed} says")),
     }

@@ -138,9 +138,9 @@ mod tests {
     /// A sample whose three modalities all depend on `seed` alone.
     fn sample(seed: usize) -> Sample {
         let byte = |i: usize| ((i / 7 + 1) * (seed + 3) * 41 % 253) as u8;
-        let mel = (0..320 * 64).map(|i| f32::from(byte(i)) / 25.0 - 9.0).collect();
+        let mel = (0..320 * 64).map(|i| (i % 64 * (seed + 1) % 11) as f32 / 2.0 - 8.0).collect();
         Sample {
-            face: Some(Frames { size_px: 64, rgb: (0..4 * 64 * 64 * 3).map(byte).collect(), valid: vec![true; 4] }),
+            face: Some(Frames { size_px: 96, rgb: (0..4 * 96 * 96 * 3).map(byte).collect(), valid: vec![true; 4] }),
             voice: Some(Voice::LogMel(LogMel { n_bins: 64, values: mel, n_valid: 300 })),
             text: Some(format!("sentence {seed} of eight")),
         }
@@ -157,19 +157,20 @@ mod tests {
         let samples: Vec<&Sample> = samples.iter().collect();
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
         let reader = Umbenet::reader(&config);
-        let outlook = |model: &Umbenet, on: &[Modalities]| -> Outlook {
-            model.forward(&config, &reader.batch(&samples, on, &device).unwrap()).unwrap()
+        let outlook = |model: &Umbenet, on: &[Modalities], device: &Device| -> Outlook {
+            model.forward(&config, &reader.batch(&samples, on, device).unwrap()).unwrap()
         };
-        for step in 0..60 {
+        for step in 0..100 {
             let on: Vec<Modalities> = (0..8).map(|row| Modalities::subsets()[(row + step) % 7]).collect();
-            let outlook = outlook(&model, &on);
+            let outlook = outlook(&model, &on, &device);
             let target = Tensor::<1, Int>::from_ints(truths.as_slice(), &device);
             let loss = model.loss(&config, &outlook, target);
             let grads = GradientsParams::from_grads(loss.total.backward(), &model);
             model = adam.step(&recipe, 0.003, model.clone(), grads);
         }
+        let (model, device) = (model.valid(), device.inner());
         for on in Modalities::subsets() {
-            let logits: Vec<f32> = outlook(&model, &[on; 8]).logits.try_into_vec_as().unwrap();
+            let logits: Vec<f32> = outlook(&model, &[on; 8], &device).logits.try_into_vec_as().unwrap();
             let tops: Vec<i64> =
                 logits.chunks(4).map(|row| (0..4).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64).collect();
             assert_eq!(tops, truths, "{on}");

@@ -174,8 +174,8 @@ fn sample(seed: u8) -> emotion::Sample {
     let mel = (0..320 * 64).map(|i| f32::from(byte(i)) / 20.0 - 10.0).collect();
     emotion::Sample {
         face: Some(emotion::Frames {
-            size_px: 64,
-            rgb: (0..16 * 64 * 64 * 3).map(byte).collect(),
+            size_px: 96,
+            rgb: (0..16 * 96 * 96 * 3).map(byte).collect(),
             valid: vec![true; 16],
         }),
         voice: Some(emotion::Voice::LogMel(emotion::LogMel { n_bins: 64, values: mel, n_valid: 300 })),
