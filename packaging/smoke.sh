@@ -56,6 +56,14 @@ run() { # what to run from the command palette
 }
 any() { compgen -G "$1"; }
 
+focus() { # there is no window manager here that would give the window the keyboard
+  local id
+  for id in $(xdotool search --onlyvisible --name Limbic); do
+    xdotool windowfocus "$id" && return
+  done
+  return 1
+}
+
 project=$work/project
 mkdir -p "$project/datasets"
 "$limbic" sample "$project/datasets/sample" --clips 28 --classes 2 2>"$log"
@@ -63,10 +71,9 @@ mkdir -p "$project/datasets"
 
 "$limbic" open "$project" >"$log" 2>&1 &
 window=$!
-wait_for 60 "window" xdotool search --name '^Limbic'
+wait_for 60 "window" xdotool search --name Limbic
+wait_for 30 "focus" focus
 sleep 3
-# There is no window manager here that would give it the keyboard.
-xdotool search --name '^Limbic' windowfocus
 look home
 run "go to library"
 look library
