@@ -1,7 +1,7 @@
 //! The window: workers, state and pages put together.
 //!
 //! `logic` takes in what the workers tell, for a few milliseconds at most; `ui` draws the state and collects commands,
-//! which are obeyed afterwards. Nothing here reads a file, decodes or computes: that is what [`crate::jobs`] is for.
+//! which are obeyed afterwards. Nothing here reads a file, decodes or computes: that is what `jobs` is for.
 
 mod chrome;
 mod forms;

@@ -112,7 +112,7 @@ pub fn thumbnail(path: &Path, max_side_px: usize) -> Result<Image, MediaError> {
 
 /// The whole sound, mixed to mono in -1..1 at `rate_hz`; `None` where there is no audio track.
 ///
-/// An hour at 16 kHz takes 230 MB; [`prepare`](crate::prepare) keeps only what a model needs.
+/// An hour at 16 kHz takes 230 MB; [`prepare`](crate::prepare()) keeps only what a model needs.
 pub fn decode_audio(path: &Path, rate_hz: u32) -> Result<Option<Vec<f32>>, MediaError> {
     let mut source = Source::open(path, Tracks { video: false, audio: true })?;
     if source.audio.is_none() {
