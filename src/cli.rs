@@ -313,8 +313,9 @@ impl Shell {
 
     /// What went wrong, and its causes.
     fn fail(&self, error: &anyhow::Error) {
-        self.event(&serde_json::json!({ "event": "failed", "message": format!("{error:#}") }));
-        self.note(&format!("error: {error:#}"));
+        let message = whole(error);
+        self.event(&serde_json::json!({ "event": "failed", "message": message }));
+        self.note(&format!("error: {message}"));
     }
 
     fn cache(&self) -> anyhow::Result<SampleCache> {
@@ -361,6 +362,18 @@ impl Progress<'_> {
         };
         self.shell.note(&format!("{what}: {done} of {total}{left}"));
     }
+}
+
+/// An error with its causes, but none that the words before it already say.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| {
+        let cause = cause.to_string();
+        match said.is_empty() {
+            true => cause,
+            false if said.contains(&cause) => said,
+            false => format!("{said}: {cause}"),
+        }
+    })
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -611,8 +624,8 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
             }
             Err(error) => {
                 n_failed += 1;
-                shell.event(&serde_json::json!({ "event": "warning", "path": clip, "reason": format!("{error:#}") }));
-                shell.note(&format!("error: {error:#}"));
+                shell.event(&serde_json::json!({ "event": "warning", "path": clip, "reason": whole(&error) }));
+                shell.note(&format!("error: {}", whole(&error)));
             }
         }
     }
@@ -752,5 +765,19 @@ fn stopped_or<T>(result: Result<T, training::TrainError>) -> anyhow::Result<T> {
     match result {
         Err(training::TrainError::Stopped) => Err(Interrupted.into()),
         result => Ok(result?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let error = anyhow::Error::new(cause()).context("cannot write (the disk is full): run");
+        assert_eq!(whole(&error), "cannot write (the disk is full): run");
+        let error = anyhow::Error::new(cause()).context("cannot write: run");
+        assert_eq!(whole(&error), "cannot write: run: the disk is full");
     }
 }
