@@ -22,11 +22,9 @@ pub struct Progress {
     pub epochs_done: usize,
     /// Schedule after the last of them.
     pub plateau: Plateau,
-    /// Best epoch of the stage, from 0: the highest unweighted average recall in validation, of equals the lowest loss.
-    /// The loss alone would keep an early epoch where a small model grows too sure of itself while it still gets better.
+    /// Best epoch of the stage, from 0: the lowest validation loss, as in UMBEnet's released code. Recall would jump by whole
+    /// clips on a small validation split.
     pub best_epoch: usize,
-    /// Its unweighted average recall.
-    pub best_uar: f64,
     /// Its validation loss.
     pub best_loss: f64,
     /// Whether one of the stop rules has ended the stage.
@@ -158,7 +156,6 @@ mod tests {
                 epochs_done: 2,
                 plateau: Plateau::new(0.002 * 0.6 * 0.6, 0.6, 3, 1e-4),
                 best_epoch: 0,
-                best_uar: 1.0 / 7.0,
                 best_loss,
                 stopped: None,
                 epoch_secs: 1.0 / 3.0,

@@ -202,7 +202,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     epochs_done: 0,
                     plateau,
                     best_epoch: 0,
-                    best_uar: 0.0,
                     best_loss: f64::MAX,
                     stopped: None,
                     epoch_secs: 0.0,
@@ -228,12 +227,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 }
             };
             let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
-            let is_better = (val_scores.uar, -val_loss) > (progress.best_uar, -progress.best_loss);
-            let is_best = is_better || epoch == 0;
+            let is_best = val_loss < progress.best_loss || epoch == 0;
             if is_best {
                 self.checkpoints.save_best(stage, model)?;
                 progress.best_epoch = epoch;
-                progress.best_uar = val_scores.uar;
                 progress.best_loss = if val_loss.is_finite() { val_loss } else { f64::MAX };
             }
             progress.plateau.step(val_loss);
