@@ -28,7 +28,7 @@ fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   say "this system has no apt. Install FFmpeg 5 or newer with headers, ALSA headers (Linux), clang and pkg-config, then go on."
-  say "macOS: brew install ffmpeg pkg-config; Windows: see packaging/windows/README.md"
+  say "On macOS: brew install ffmpeg pkg-config. macOS and Windows have not been tried yet."
   # With FFmpeg's headers in place there is nothing to complain about.
   pkg-config --exists libavcodec libavdevice libavfilter 2>/dev/null && exit 0
   exit 1
