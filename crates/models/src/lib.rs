@@ -28,4 +28,4 @@ pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
-pub use weights::{Rename, export, import, read_checkpoint};
+pub use weights::{Rename, export, import, import_tensors, read_checkpoint};
