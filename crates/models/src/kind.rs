@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, umbenet};
+use crate::{Config, ModelError, mma_dfer, umbenet};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use crate::{Config, ModelError, umbenet};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Two pretrained encoders that learn from each other.
+    MmaDfer,
 }
 
 /// What is said of a model; each model's file has its own.
@@ -27,11 +29,12 @@ pub struct About {
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Umbenet];
+    pub const ALL: [Self; 2] = [Self::Umbenet, Self::MmaDfer];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
+            Self::MmaDfer => &mma_dfer::ABOUT,
         }
     }
 
@@ -79,6 +82,10 @@ macro_rules! with_model {
         match $value {
             $crate::Config::Umbenet($config) => {
                 type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::MmaDfer($config) => {
+                type $model = $crate::mma_dfer::MmaDfer;
                 $run
             }
         }

@@ -11,6 +11,7 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mma_dfer;
 #[cfg(test)]
 mod parity;
 mod predict;

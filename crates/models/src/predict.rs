@@ -60,6 +60,8 @@ pub trait EmotionModel: Module + Sync {
     fn stages(config: &Self::Config) -> Vec<StagePlan>;
 
     /// The model with which stage `stage` of the plan starts, given all stages before it.
+    ///
+    /// Errors when published weights that it starts from cannot be read.
     fn start_stage(
         config: &Self::Config,
         labels: &LabelSet,
@@ -67,7 +69,7 @@ pub trait EmotionModel: Module + Sync {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self;
+    ) -> Result<Self, ModelError>;
 
     /// The configuration that describes the model of stage `stage`, should that one be kept.
     fn config_at(config: &Self::Config, stage: usize) -> Config;

@@ -301,8 +301,8 @@ impl EmotionModel for Umbenet {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self {
-        transfer::start_stage(config, labels, stage, seed, finished, device)
+    ) -> Result<Self, ModelError> {
+        Ok(transfer::start_stage(config, labels, stage, seed, finished, device))
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {

@@ -168,7 +168,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
         let labels = LabelSet::basic(4);
-        let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device);
+        let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device).unwrap();
         let (recipe, mut adam) = (Recipe::default(), Adam::default());
         let samples: Vec<Sample> = (0..8).map(sample).collect();
         let samples: Vec<&Sample> = samples.iter().collect();

@@ -138,7 +138,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
 
     fn run(&self, tell: &mut Tell<'_>) -> Result<Outcome, TrainError> {
         let labels = &self.manifest.labels;
-        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device);
+        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device)?;
         tell(Event::Started {
             job: Box::new(self.job.clone()),
             labels: labels.clone(),
@@ -151,7 +151,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let mut finished: Vec<FinishedStage<M>> = Vec::new();
         let mut stopped = None;
         for stage in 0..self.stages.len() {
-            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device);
+            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device)?;
             if self.checkpoints.stage_end(stage)?.is_none()
                 && let StageOutcome::Stopped(order) = self.run_stage(stage, &mut model, tell)?
             {

@@ -232,6 +232,22 @@ impl Vit {
         self.norm.forward(tokens.narrow(1, 0, 1)).reshape([batch, width])
     }
 
+    /// The same encoder for the grid and the prompts of `like`: positions are resized, those of prompts are fresh.
+    #[must_use]
+    pub fn adapted_to(mut self, like: &Self, init: &mut Init<'_>) -> Self {
+        let [_, n_positions, width] = like.pos_embed.dims();
+        let n_prompts = n_positions - 1 - like.grid_rows * like.grid_columns;
+        let mut positions = vec![self.positions([like.grid_rows, like.grid_columns])];
+        if n_prompts > 0 {
+            // As wide as in MMA-DFER's released code.
+            positions.push(init.normal([1, n_prompts, width], 1.0).val());
+        }
+        self.pos_embed =
+            self.pos_embed.map(|own| Tensor::cat(positions, 1).detach().set_require_grad(own.is_require_grad()));
+        (self.grid_rows, self.grid_columns) = (like.grid_rows, like.grid_columns);
+        self
+    }
+
     /// Turns gradients off for all but the positions, which MMA-DFER adapts to its resolution.
     #[must_use]
     pub fn freeze_pretrained(mut self) -> Self {
