@@ -25,6 +25,8 @@ pub struct About {
     pub paper: &'static str,
     /// Names and configurations of the presets, the default first.
     pub presets: &'static [(&'static str, fn() -> Config)],
+    /// What a setting of the configuration is, for people, with the paper's value where there is one.
+    pub help: fn(&str) -> Option<&'static str>,
 }
 
 impl ModelKind {
@@ -61,6 +63,11 @@ impl ModelKind {
     /// The preset that a first training uses.
     pub fn default_preset(self) -> &'static str {
         self.about().presets[0].0
+    }
+
+    /// What a setting of the model's configuration is, for people.
+    pub fn help(self, key: &str) -> &'static str {
+        (self.about().help)(key).unwrap_or("A size of the model.")
     }
 
     /// The configuration of a preset.

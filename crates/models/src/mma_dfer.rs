@@ -51,6 +51,7 @@ pub const ABOUT: About = About {
         ("tiny", || Config::MmaDfer(MmaDferConfig::tiny())),
         ("paper", || Config::MmaDfer(MmaDferConfig::paper())),
     ],
+    help: config::help,
 };
 
 /// The model.

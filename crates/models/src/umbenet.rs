@@ -36,6 +36,7 @@ pub const ABOUT: About = About {
     title: "UMBEnet",
     paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
     presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+    help: config::help,
 };
 
 /// Names of the published checkpoints that differ from the module's.

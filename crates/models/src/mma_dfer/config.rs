@@ -341,3 +341,43 @@ impl MmaDferConfig {
         }]
     }
 }
+
+/// What a setting is, for people.
+pub(super) fn help(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "n_frames" => "Frames per clip. Paper: 16.",
+        "width" => "Width of both encoders. Published encoders: 768.",
+        "depth" => "Blocks of both encoders. Published encoders: 12.",
+        "heads" => "Heads of both encoders. Published encoders: 12.",
+        "mlp_ratio" => "Hidden width of a block, in widths. Published encoders: 4.",
+        "drop_path" => "How likely training leaves out the last block, those before in proportion. Released code: 0.1.",
+        "prompts" => "Learned tokens beside the patches: none, static, progressive. Paper: progressive.",
+        "prompt_update_every" => "Blocks between two updates of the prompts. Paper: 6.",
+        "prompt_tokens_per_update" => "Prompt tokens that an update changes. Paper: 3.",
+        "fusion" => {
+            "What the encoders exchange: none, bottleneck, add, cross_attention, joint_attention. Paper: bottleneck."
+        }
+        "latent" => "Width of the fusion bottleneck. Paper: 128; also 64, 256 and 512.",
+        "temporal" => "What sums the frames up: transformer or mean. Paper: transformer.",
+        "temporal_dim" => "Width of the temporal transformer. Paper: 512.",
+        "temporal_depth" => "Layers of the temporal transformer. Paper: 1.",
+        "temporal_heads" => "Heads of the temporal transformer. Paper: 8.",
+        "temporal_head_width" => "Width of one of its heads. Released code: 64.",
+        "temporal_mlp" => "Hidden width of its feed-forward half. Released code: 1024.",
+        "frozen_encoders" => "Whether the encoders stay as they were pretrained. Paper: true.",
+        "epochs" => "Epochs; the learning rate reaches zero after the last one. Paper: 25.",
+        "learning_rate" => "Learning rate of the first epoch. Paper: 0.0001.",
+        "weight_decay" => "AdamW's weight decay. Paper: 0.01.",
+        "keep" => "Which epoch's model is kept: lowest_loss (on the validation split) or last. Paper: last.",
+        "keep_probability" => "How likely training keeps each modality of a clip. Paper: 1.",
+        "mae_face" => "File with MAE-Face's weights, mae_face_pretrain_vit_base.pth.",
+        "audiomae" => "File with AudioMAE's weights, pretrained.pth.",
+        "face.side_px" => "Side of a face crop in pixels. Paper: 112, 160 or 224.",
+        "face.patch_px" => "Side of a patch in pixels. MAE-Face: 16.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz. AudioMAE: 16000.",
+        "voice.n_frames" => "Log-mel frames of 10 ms per clip. Released code: 512.",
+        "voice.n_bins" => "Mel bins. AudioMAE: 128.",
+        "voice.patch" => "Frames and mel bins of a patch. AudioMAE: 16.",
+        _ => return None,
+    })
+}

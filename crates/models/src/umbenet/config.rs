@@ -287,3 +287,31 @@ impl UmbenetConfig {
         if self.two_stage { Modality::ALL.into_iter().map(unimodal).chain([joint]).collect() } else { vec![joint] }
     }
 }
+
+/// What a setting is, for people.
+pub(super) fn help(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "learning_rate" => "Initial learning rate of every stage. Paper: 0.002.",
+        "unimodal_epochs" => "Epochs of each stage-1 run, at most.",
+        "joint_epochs" => "Epochs of stage 2, at most.",
+        "pool_size" => "Prompts in the pool. Paper: 32.",
+        "top_k" => "Prompts that a clip activates. Paper: 5.",
+        "selected_tokens" => "Tokens of a pool prompt. Paper: 32, half of its prompt length of 64.",
+        "inherent_tokens" => "Tokens of the inherent prompt. Paper: 32, half of its prompt length of 64.",
+        "l1" => "Weight of the sparse gate's L1 term. Released code: 0.01.",
+        "pull" => "Weight of the term that pulls keys towards features.",
+        "keep_probability" => "How likely stage 2 keeps each modality of a clip.",
+        "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
+        "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
+        "n_frames" => "Frames per clip. Released code: 16.",
+        "embed_dim" => "Width of the joint feature. Paper mode: 768.",
+        "fusion_layers" => "Blocks of each fusion transformer. Released code: 12.",
+        "fusion_heads" => "Heads of each fusion transformer. Released code: 8.",
+        "gate_width" => "Hidden width of the sparse gate.",
+        "face.side_px" => "Side of a face crop in pixels.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
+        "voice.n_frames" => "Log-mel frames of 10 ms per clip.",
+        "voice.n_bins" => "Mel bins.",
+        _ => return None,
+    })
+}
