@@ -132,12 +132,12 @@ impl ModuleMapper for Along<'_> {
         if !param.is_require_grad() {
             return param;
         }
-        let direction = self.init.normal(param.dims(), 1.0).val().detach();
+        let direction = self.init.normal(param.dims(), 1.0).val().inner();
         if let Some(grad) = self.grads.and_then(|grads| grads.get::<D>(param.id)) {
-            let along: f32 = (Tensor::from_inner(grad) * direction.clone()).sum().into_scalar();
+            let along: f32 = (grad * direction.clone()).sum().into_scalar();
             self.slope += f64::from(along);
         }
-        param.map(|value| (value.detach() + direction.mul_scalar(self.step)).require_grad())
+        param.map(|value| Tensor::from_inner(value.inner() + direction.mul_scalar(self.step)).require_grad())
     }
 }
 
