@@ -21,7 +21,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
-use emotion::LabelSet;
+use emotion::{LabelSet, Modality};
 
 pub use checkpoint::{RENAMES, import_trained};
 pub use config::{FaceEncoderConfig, Fusion, MmaDferConfig, Prompts, Temporal, VoiceEncoderConfig};
@@ -34,6 +34,7 @@ use crate::encoders::vit::{Block, Stem, Vit, VitSize};
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
 use crate::{
     About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+    TrainingBatches,
 };
 use fusion::rows_for;
 
@@ -144,8 +145,8 @@ impl MmaDfer {
             VoiceEncoderConfig::Patches { n_frames, n_bins, patch, .. } => {
                 Vit::new(config.patches(MONO, patch, [n_frames / patch, n_bins / patch]), init)
             }
-            VoiceEncoderConfig::Statistics { n_bins, channels, .. } => {
-                let net = VoiceNet::new(n_bins, channels, config.width, init);
+            VoiceEncoderConfig::Statistics { channels, .. } => {
+                let net = VoiceNet::new(channels, config.width, init);
                 Vit::with_stem(Stem::Voice(net), [0, 0], n_prompts, blocks, init)
             }
         };
@@ -322,6 +323,17 @@ impl EmotionModel for MmaDfer {
             checkpoint::load_encoder(&mut model.voice, published, ("audiomae", &config.audiomae), &mut init)?;
         }
         Ok(model.freeze_pretrained(config))
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        let Stem::Voice(net) = &mut self.voice.patch_embed else { return Ok(()) };
+        net.calibrate(|each| {
+            training(Modality::Voice, &mut |batch| {
+                if let Some(voice) = &batch.voice {
+                    each(voice.values.clone(), &voice.valid);
+                }
+            })
+        })
     }
 
     fn config_at(config: &MmaDferConfig, _stage: usize) -> Config {

@@ -151,7 +151,7 @@ pub enum VoiceEncoderConfig {
     Statistics {
         /// Sampling rate in hertz.
         rate_hz: u32,
-        /// Frames of 10 ms, a multiple of 8.
+        /// Frames of 10 ms.
         n_frames: usize,
         /// Mel bins.
         n_bins: usize,
@@ -260,7 +260,7 @@ impl MmaDferConfig {
                 multiple("voice.n_frames", n_frames, patch)?;
                 multiple("voice.n_bins", n_bins, patch)?;
             }
-            VoiceEncoderConfig::Statistics { n_frames, .. } => multiple("voice.n_frames", n_frames, 8)?,
+            VoiceEncoderConfig::Statistics { n_frames, .. } => multiple("voice.n_frames", n_frames, 1)?,
         }
         if !(0.0..1.0).contains(&self.drop_path) {
             return complain(format!("drop_path is {}: it must be in 0..1", self.drop_path));
