@@ -33,8 +33,8 @@ use crate::encoders::tiny::{FaceNet, VoiceNet};
 use crate::encoders::vit::{Block, Stem, Vit, VitSize};
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
 use crate::{
-    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
-    TrainingBatches,
+    About, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
+    StagePlan, TrainingBatches,
 };
 use fusion::rows_for;
 
@@ -334,6 +334,14 @@ impl EmotionModel for MmaDfer {
                 }
             })
         })
+    }
+
+    fn augmentation(config: &MmaDferConfig) -> Augmentation {
+        match config.face {
+            FaceEncoderConfig::Patches { .. } => Augmentation::RandomCrops,
+            // Gradients in cells make little of a part of a face.
+            FaceEncoderConfig::Gradients { .. } => Augmentation::Gentle,
+        }
     }
 
     fn config_at(config: &MmaDferConfig, _stage: usize) -> Config {

@@ -6,7 +6,9 @@ use burn::tensor::{Device, Int, Tensor};
 use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
 
 use crate::layers::prompt_pool::Selection;
-use crate::{Batch, Bundle, Card, Config, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan};
+use crate::{
+    Augmentation, Batch, Bundle, Card, Config, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan,
+};
 
 /// What a forward pass yields.
 #[derive(Debug, Clone)]
@@ -81,6 +83,12 @@ pub trait EmotionModel: Module + Sync {
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         let _ = training;
         Ok(())
+    }
+
+    /// How training changes samples, if the job wants it to.
+    fn augmentation(config: &Self::Config) -> Augmentation {
+        let _ = config;
+        Augmentation::Gentle
     }
 
     /// The configuration that describes the model of stage `stage`, should that one be kept.

@@ -88,6 +88,15 @@ pub enum Keep {
     Last,
 }
 
+/// How training changes samples at random; whether it does is the job's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Augmentation {
+    /// Faces shifted, turned and mirrored a little, stretches of speech hidden, words left out.
+    Gentle,
+    /// Faces alone: random parts of them, mirrored, brighter or darker, as in MMA-DFER's released code.
+    RandomCrops,
+}
+
 /// A stage of a training plan, as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StagePlan {

@@ -1,10 +1,12 @@
-//! Small changes to training samples that leave the emotion as it is.
+//! Changes to training samples that leave the emotion as it is.
 //!
-//! All of them follow from one seed a sample and epoch. Not part of UMBEnet's recipe, which starts from pretrained towers.
+//! All of them follow from one seed a sample and epoch. The gentle ones are ours, for small encoders that start from nothing;
+//! random crops are those of MMA-DFER's released code, but of the prepared crop of the face, not of the larger original.
 
 use std::ops::Range;
 
 use emotion::{Frames, LogMel, Sample, Voice};
+use models::Augmentation;
 use rand::{Rng, RngExt as _};
 
 /// Largest shift of a face crop, as a part of its side.
@@ -21,8 +23,28 @@ const HIDDEN_TIME: f64 = 0.2;
 /// How likely a word is left out.
 const DROPPED_WORDS: f64 = 0.15;
 
+/// Part of a face's area that a random crop keeps.
+const KEPT_AREA: Range<f64> = 0.08..1.0;
+/// Width of a random crop over its height.
+const CROP_ASPECT: Range<f64> = 3.0 / 4.0..4.0 / 3.0;
+/// Crops that are tried before the whole face is taken: one may be wider than the face.
+const CROP_TRIES: usize = 10;
+/// Factor between old and new brightness.
+const BRIGHTNESS: Range<f32> = 0.5..1.5;
+
 /// Changes `sample` at random.
-pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
+pub fn augment(sample: &mut Sample, augmentation: Augmentation, rng: &mut impl Rng) {
+    match augmentation {
+        Augmentation::Gentle => change_gently(sample, rng),
+        Augmentation::RandomCrops => {
+            if let Some(face) = &mut sample.face {
+                Crop::draw(face.size_px, rng).apply(face);
+            }
+        }
+    }
+}
+
+fn change_gently(sample: &mut Sample, rng: &mut impl Rng) {
     if let Some(face) = &mut sample.face {
         let mut within = |reach: f64| rng.random_range(-reach..=reach);
         let view = View {
@@ -78,22 +100,9 @@ struct View {
 }
 
 impl View {
-    /// Samples every frame bilinearly; beyond the border, the border is repeated.
+    /// Beyond the border, the border is repeated.
     fn apply(self, frames: &mut Frames) {
-        let side = frames.size_px;
-        let places = self.places(side);
-        let source = std::mem::take(&mut frames.rgb);
-        frames.rgb.reserve_exact(source.len());
-        for frame in source.chunks(side * side * 3) {
-            for Place { corner, right, below, x, y } in &places {
-                let weights = [(1.0 - x) * (1.0 - y), x * (1.0 - y), (1.0 - x) * y, x * y];
-                let corners = [*corner, corner + right, corner + below, corner + right + below];
-                for channel in 0..3 {
-                    let mixed = (0..4).map(|i| weights[i] * f32::from(frame[corners[i] + channel])).sum::<f32>();
-                    frames.rgb.push(mixed.round() as u8);
-                }
-            }
-        }
+        resample(frames, &self.places(frames.size_px), 1.0);
     }
 
     /// Where each pixel of the view comes from.
@@ -109,16 +118,79 @@ impl View {
                 let dx = if self.mirrored { -dx } else { dx };
                 let from_x = (centre + cos * dx - sin * dy).clamp(0.0, last);
                 let from_y = (centre + sin * dx + cos * dy).clamp(0.0, last);
-                let (left, top) = (from_x.floor(), from_y.floor());
-                Place {
-                    corner: (top as usize * side + left as usize) * 3,
-                    right: if left < last { 3 } else { 0 },
-                    below: if top < last { side * 3 } else { 0 },
-                    x: (from_x - left) as f32,
-                    y: (from_y - top) as f32,
-                }
+                Place::new(from_x, from_y, side)
             })
             .collect()
+    }
+}
+
+/// A part of a face, scaled to the face's size, the same for all frames of a clip.
+#[derive(Debug, Clone, Copy)]
+struct Crop {
+    /// Pixels from the left.
+    x: usize,
+    /// Pixels from the top.
+    y: usize,
+    /// Pixels.
+    width: usize,
+    /// Pixels.
+    height: usize,
+    mirrored: bool,
+    brightness: f32,
+}
+
+impl Crop {
+    fn draw(side: usize, rng: &mut impl Rng) -> Self {
+        let area = (side * side) as f64;
+        let sides = (0..CROP_TRIES).find_map(|_| {
+            let kept = rng.random_range(KEPT_AREA) * area;
+            let aspect = rng.random_range(CROP_ASPECT);
+            let (width, height) = ((kept * aspect).sqrt().round() as usize, (kept / aspect).sqrt().round() as usize);
+            let (width, height) = if rng.random_bool(0.5) { (height, width) } else { (width, height) };
+            ((1..=side).contains(&width) && (1..=side).contains(&height)).then_some((width, height))
+        });
+        let (width, height) = sides.unwrap_or((side, side));
+        Self {
+            x: rng.random_range(0..=side - width),
+            y: rng.random_range(0..=side - height),
+            width,
+            height,
+            mirrored: rng.random_bool(0.5),
+            brightness: rng.random_range(BRIGHTNESS),
+        }
+    }
+
+    fn apply(self, frames: &mut Frames) {
+        let side = frames.size_px;
+        // Centres of pixels are mapped; beyond the crop's border, its border is repeated.
+        let from = |to: usize, start: usize, len: usize| {
+            let inside = (to as f64 + 0.5) * len as f64 / side as f64 - 0.5;
+            start as f64 + inside.clamp(0.0, len as f64 - 1.0)
+        };
+        let pixels = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+        let places: Vec<Place> = pixels
+            .map(|(x, y)| {
+                let x = if self.mirrored { side - 1 - x } else { x };
+                Place::new(from(x, self.x, self.width), from(y, self.y, self.height), side)
+            })
+            .collect();
+        resample(frames, &places, self.brightness);
+    }
+}
+
+/// Takes every pixel from its place, bilinearly, `brightness` times as bright.
+fn resample(frames: &mut Frames, places: &[Place], brightness: f32) {
+    let source = std::mem::take(&mut frames.rgb);
+    frames.rgb.reserve_exact(source.len());
+    for frame in source.chunks(places.len() * 3) {
+        for Place { corner, right, below, x, y } in places {
+            let weights = [(1.0 - x) * (1.0 - y), x * (1.0 - y), (1.0 - x) * y, x * y];
+            let corners = [*corner, corner + right, corner + below, corner + right + below];
+            for channel in 0..3 {
+                let mixed = (0..4).map(|i| weights[i] * f32::from(frame[corners[i] + channel])).sum::<f32>();
+                frames.rgb.push((mixed * brightness).round() as u8);
+            }
+        }
     }
 }
 
@@ -134,6 +206,21 @@ struct Place {
     x: f32,
     /// Part of the way down.
     y: f32,
+}
+
+impl Place {
+    /// At a point of a frame, in pixels from the centre of its first one.
+    fn new(x: f64, y: f64, side: usize) -> Self {
+        let last = side as f64 - 1.0;
+        let (left, top) = (x.floor(), y.floor());
+        Self {
+            corner: (top as usize * side + left as usize) * 3,
+            right: if left < last { 3 } else { 0 },
+            below: if top < last { side * 3 } else { 0 },
+            x: (x - left) as f32,
+            y: (y - top) as f32,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -164,5 +251,34 @@ mod tests {
         assert_eq!(shifted.rgb[..6], [0, 10, 20, 0, 10, 20], "the border is repeated");
         let turned = seen(View { turn: std::f64::consts::PI, ..STILL });
         assert_eq!(turned.rgb[..3], [90, 100, 110]);
+    }
+
+    #[test]
+    fn crops_are_parts_scaled_up() {
+        // Columns of 10, 30, 50 and 70.
+        let columns = |values: [u8; 4]| values.repeat(4).into_iter().flat_map(|value| [value; 3]).collect::<Vec<u8>>();
+        let seen = |crop: Crop| {
+            let mut frames = Frames { size_px: 4, rgb: columns([10, 30, 50, 70]), valid: vec![true] };
+            crop.apply(&mut frames);
+            frames.rgb
+        };
+        let all = Crop { x: 0, y: 0, width: 4, height: 4, mirrored: false, brightness: 1.0 };
+        assert_eq!(seen(all), columns([10, 30, 50, 70]));
+        assert_eq!(seen(Crop { mirrored: true, ..all }), columns([70, 50, 30, 10]));
+        assert_eq!(seen(Crop { brightness: 4.0, ..all }), columns([40, 120, 200, 255]));
+        // Half the width: quarters of the way between the centres of the second and the third column.
+        assert_eq!(seen(Crop { x: 1, width: 2, ..all }), columns([30, 35, 45, 50]));
+    }
+
+    #[test]
+    fn random_crops_stay_inside_and_differ() {
+        let mut rng = crate::loader::rng_at(1, 0, 0, 0);
+        let crops: Vec<Crop> = (0..200).map(|_| Crop::draw(20, &mut rng)).collect();
+        for crop in &crops {
+            assert!(crop.x + crop.width <= 20 && crop.y + crop.height <= 20, "{crop:?}");
+            // Rounding may take a little of the smallest area, 32 of 400.
+            assert!(crop.width * crop.height >= 25 && crop.width > 0, "{crop:?}");
+        }
+        assert!(crops.iter().any(|crop| crop.width > crop.height) && crops.iter().any(|crop| crop.mirrored));
     }
 }

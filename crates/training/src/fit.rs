@@ -330,6 +330,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
     ) -> Result<(Vec<Sample>, Vec<Modalities>), TrainError> {
         let input = self.stages[stage].input;
         let usable = M::reader(self.config).inputs.modalities();
+        let augmentation = M::augmentation(self.config);
         let samples = self.train.samples(chosen)?;
         Ok(samples
             .into_par_iter()
@@ -341,7 +342,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 // What is switched off need not be changed.
                 sample.face = sample.face.filter(|_| on.contains(Modality::Face));
                 if self.job.recipe.augment {
-                    augment(&mut sample, &mut rng);
+                    augment(&mut sample, augmentation, &mut rng);
                 }
                 (sample, on)
             })
