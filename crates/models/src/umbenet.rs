@@ -352,8 +352,14 @@ impl EmotionModel for Umbenet {
 
     fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
         let [n] = labels.dims();
-        let chosen = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1]));
-        let cross_entropy = chosen.mean().neg();
+        let log_probabilities = log_softmax(outlook.logits.clone(), 1);
+        let chosen = log_probabilities.clone().gather(1, labels.reshape([n, 1])).mean().neg();
+        let smoothing = config.label_smoothing;
+        let cross_entropy = if smoothing > 0.0 {
+            chosen.mul_scalar(1.0 - smoothing) + log_probabilities.mean().neg().mul_scalar(smoothing)
+        } else {
+            chosen
+        };
         let l1 = self.prompt_pool.l1().mul_scalar(config.l1);
         let mut terms = vec![("cross-entropy", cross_entropy), ("gate L1", l1)];
         if let Some(selection) = &outlook.selection {
