@@ -37,6 +37,7 @@ pub const ABOUT: About = About {
     title: "UMBEnet",
     paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
     presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+    help: config::help,
 };
 
 /// Names of the published checkpoints that differ from the module's.
@@ -300,8 +301,8 @@ impl EmotionModel for Umbenet {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self {
-        transfer::start_stage(config, labels, stage, seed, finished, device)
+    ) -> Result<Self, ModelError> {
+        Ok(transfer::start_stage(config, labels, stage, seed, finished, device))
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {
