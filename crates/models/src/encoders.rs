@@ -2,4 +2,5 @@
 
 pub mod audio_cnn;
 pub mod clip;
+pub mod conformer;
 pub mod tiny;

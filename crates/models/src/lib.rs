@@ -17,6 +17,7 @@ mod predict;
 mod settings;
 mod stage;
 pub mod umbenet;
+pub mod vavl;
 mod weights;
 
 pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
@@ -28,4 +29,4 @@ pub use kind::ModelKind;
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{StageInput, StagePlan};
-pub use weights::{Rename, export, import, read_checkpoint};
+pub use weights::{Rename, export, import, import_files, read_checkpoint};

@@ -30,6 +30,14 @@ pub struct Loss {
     pub terms: Vec<(&'static str, Tensor<1>)>,
 }
 
+impl Loss {
+    /// The sum of at least one term.
+    pub fn sum(terms: Vec<(&'static str, Tensor<1>)>) -> Self {
+        let total = terms.iter().skip(1).fold(terms[0].1.clone(), |total, (_, term)| total + term.clone());
+        Self { total, terms }
+    }
+}
+
 /// A stage that is over, for the stages that start from it.
 #[derive(Debug, Clone)]
 pub struct FinishedStage<M> {

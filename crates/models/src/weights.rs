@@ -3,7 +3,7 @@
 //! Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
@@ -45,12 +45,47 @@ pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
 
 /// Fills `module` from a checkpoint with PyTorch's names and layouts.
 pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
-    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    let mut tensors = read_checkpoint(path)?;
-    for tensor in &mut tensors {
-        if let Some(rename) = renames.iter().find(|rename| tensor.name.starts_with(rename.checkpoint)) {
-            tensor.name = format!("{}{}", rename.module, &tensor.name[rename.checkpoint.len()..]);
+    import_files(module, &[path.to_owned()], |_, name| {
+        let rename = renames.iter().find(|rename| name.starts_with(rename.checkpoint));
+        Some(
+            rename.map_or_else(
+                || name.to_owned(),
+                |rename| format!("{}{}", rename.module, &name[rename.checkpoint.len()..]),
+            ),
+        )
+    })
+}
+
+/// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
+/// anybody reads.
+///
+/// `module_path` says where in the module a tensor of a file belongs; `None` leaves it out.
+pub fn import_files<M: Module>(
+    module: &mut M,
+    paths: &[PathBuf],
+    module_path: impl Fn(&Path, &str) -> Option<String>,
+) -> Result<(), ModelError> {
+    let mut tensors = Vec::new();
+    for path in paths {
+        for mut tensor in read_checkpoint(path)? {
+            if let Some(name) = module_path(path, &tensor.name) {
+                tensor.name = name;
+                tensors.push(tensor);
+            }
         }
+    }
+    // Blame falls on the folder where several files must fit together.
+    let blamed = match paths {
+        [path] => path.as_path(),
+        paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
+    };
+    fill(module, tensors, blamed)
+}
+
+/// Gives every parameter of the module its tensor.
+fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
+    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
+    for tensor in &mut tensors {
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
