@@ -5,9 +5,9 @@ use burn::tensor::{Device, Tensor};
 use emotion::Modality;
 use models::Init;
 use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize, RelativePosition, relative_shift};
-use models::vavl::{AttributeScale, Layout, Network, NetworkConfig, Task, Unimodal, ccc, checkpoint};
+use models::vavl::{AttributeScale, Layout, Network, NetworkConfig, Statistics, Task, Unimodal, ccc, checkpoint};
 
-use super::{Case, values};
+use super::{Case, Input, values};
 
 /// Kinds of cases.
 pub const CASES: &[(&str, fn(&mut Case))] = &[
@@ -16,6 +16,7 @@ pub const CASES: &[(&str, fn(&mut Case))] = &[
     ("conformer_encoder", encoder),
     ("vavl_tiny_*", tiny),
     ("vavl_full", tiny),
+    ("vavl_input_norm", input_norm),
     ("vavl_masking", masking),
     ("ccc_loss", concordance),
     ("label_scaling", label_scaling),
@@ -190,6 +191,45 @@ impl ModuleVisitor for Trained {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         self.0 += if param.is_require_grad() { param.shape().num_elements() } else { 0 };
     }
+}
+
+fn input_norm(case: &mut Case) {
+    let clips = |prefix: &str| -> Vec<Input> {
+        let mut roles: Vec<String> = case.roles().into_iter().map(|(role, _)| role).collect();
+        roles.retain(|role| role.strip_prefix(prefix).is_some_and(|rest| rest.parse::<usize>().is_ok()));
+        roles.sort_by_key(|role| role[prefix.len()..].parse::<usize>().unwrap());
+        roles.into_iter().map(|role| case.by_role(&role)).collect()
+    };
+    let (wavs, visuals) = (clips("wav_"), clips("visual_"));
+    let wide = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
+
+    let wavs: Vec<Vec<f32>> = wavs.iter().map(Input::floats).collect();
+    let wavs: Vec<&[f32]> = wavs.iter().map(Vec::as_slice).collect();
+    let statistics = Statistics::of(&wavs, 1);
+    case.compare("wav_mean", &wide(&statistics.mean));
+    case.compare("wav_std", &wide(&statistics.deviation));
+    let batch = statistics.batch(&wavs, case.size("max_samples"));
+    case.compare("wav", &batch.values);
+    case.compare("attention_mask", &batch.mask());
+
+    let width = visuals[0].shape[1];
+    let constant = case.by_role("constant_column").floats()[0];
+    let visuals: Vec<Vec<f32>> = visuals.iter().map(Input::floats).collect();
+    let visuals: Vec<Vec<f32>> = visuals
+        .iter()
+        .map(|visual| visual.iter().enumerate().map(|(i, &v)| if i % width == 0 { constant } else { v }).collect())
+        .collect();
+    let visuals: Vec<&[f32]> = visuals.iter().map(Vec::as_slice).collect();
+    let statistics = Statistics::of(&visuals, width);
+    case.compare("visual_mean", &wide(&statistics.mean));
+    case.compare("visual_std", &wide(&statistics.deviation[1..]));
+    let batch = statistics.batch(&visuals, usize::MAX);
+    assert!(batch.values.iter().all(|value| value.is_finite()), "a constant column stays finite");
+    let n_clips = batch.lengths.len();
+    let all = Tensor::<1>::from_floats(batch.values.as_slice(), &Device::flex()).reshape([n_clips, batch.n_frames, width]);
+    let rest = all.narrow(2, 1, width - 1);
+    case.compare_tensor("visual", &rest);
+    case.compare_tensor("visual_pooled", &rest.mean_dim(1));
 }
 
 fn masking(case: &mut Case) {

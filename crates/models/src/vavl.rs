@@ -6,6 +6,8 @@
 pub mod checkpoint;
 mod loss;
 mod network;
+mod normalization;
 
 pub use loss::{AttributeScale, Target, Task, ccc};
 pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
+pub use normalization::{Padded, Statistics};
