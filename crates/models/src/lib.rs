@@ -28,5 +28,5 @@ pub use init::Init;
 pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
-pub use stage::{StageInput, StagePlan};
+pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use weights::{Rename, export, import, import_files, read_checkpoint};

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
 use models::{
-    Bundle, Card, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
+    Bundle, Card, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
 };
 use rand::{Rng, RngExt as _};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
@@ -18,8 +18,8 @@ use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::{
-    Control, EpochRecord, Event, Job, Order, Outcome, Plateau, PromptMap, PromptMapRow, Run, StopReason, StopRules,
-    TrainError, evaluate, prepare, write_predictions,
+    Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
+    StopRules, TrainError, evaluate, prepare, write_predictions,
 };
 
 /// Steps between two reports and looks at the loss; reading it waits for the device.
@@ -190,16 +190,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 (progress, adam)
             }
             _ => {
-                let plateau = Plateau::new(
-                    plan.learning_rate,
-                    recipe.plateau_factor,
-                    recipe.plateau_patience,
-                    recipe.plateau_threshold,
-                );
                 let progress = Progress {
                     stage,
                     epochs_done: 0,
-                    plateau,
+                    learning_rate: LearningRate::new(plan, recipe),
                     best_epoch: 0,
                     best_loss: f64::MAX,
                     stopped: None,
@@ -208,13 +202,14 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 (progress, Adam::default())
             }
         };
+        adam = adam.with_weight_decay(plan.optimization.weight_decay);
         tell(Event::StageStarted { stage, epochs_done: progress.epochs_done })?;
         let train = self.clips_for(&self.train, plan.input.eval_modalities(), Split::Train, plan)?;
         let val = self.clips_for(&self.val, plan.input.eval_modalities(), Split::Val, plan)?;
         while progress.stopped.is_none() && progress.epochs_done < plan.n_epochs {
             let epoch = progress.epochs_done;
             let start = Instant::now();
-            let learning_rate = progress.plateau.learning_rate;
+            let learning_rate = progress.learning_rate.rate();
             let (train_loss, train_war) = match self.train_epoch(&train, &progress, model, &mut adam, tell)? {
                 Trained::Epoch { loss, war } => (loss, war),
                 Trained::Stopped(order) => {
@@ -226,16 +221,18 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 }
             };
             let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
-            let is_best = val_loss < progress.best_loss || epoch == 0;
+            let is_best = val_loss < progress.best_loss || epoch == 0 || plan.optimization.keep == Keep::Last;
             if is_best {
                 self.checkpoints.save_best(stage, model)?;
                 progress.best_epoch = epoch;
                 progress.best_loss = if val_loss.is_finite() { val_loss } else { f64::MAX };
             }
-            progress.plateau.step(val_loss);
+            progress.learning_rate.step(val_loss);
             progress.epochs_done += 1;
             progress.epoch_secs = start.elapsed().as_secs_f64();
-            progress.stopped = StopRules::of(recipe).reason(train_war, progress.plateau.learning_rate);
+            if let LearningRate::Plateau(plateau) = &progress.learning_rate {
+                progress.stopped = StopRules::of(recipe).reason(train_war, plateau.learning_rate);
+            }
             self.checkpoints.save(&progress, model, &adam)?;
             let record = EpochRecord {
                 train_loss,
@@ -286,7 +283,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let outlook = model.forward(self.config, &batch)?;
             let loss = M::loss(model, self.config, &outlook, labels(&truths, &self.device));
             let grads = GradientsParams::from_grads(loss.total.backward(), model);
-            *model = adam.step(&self.job.recipe, progress.plateau.learning_rate, model.clone(), grads);
+            *model = adam.step(&self.job.recipe, progress.learning_rate.rate(), model.clone(), grads);
             unread.push((loss.total.detach(), outlook.logits.detach(), truths));
             if unread.len() == STEPS_PER_EVENT || step + 1 == n_steps {
                 let n_unread = unread.len();

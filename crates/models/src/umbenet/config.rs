@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::encoders::clip::{ImageTowerSize, TextTowerSize};
-use crate::{ModelError, Reader, StageInput, StagePlan};
+use crate::{ModelError, Optimization, Reader, StageInput, StagePlan};
 
 /// CLIP's pixel statistics.
 const CLIP_PIXELS: PixelScale = PixelScale::Channels {
@@ -266,6 +266,7 @@ impl UmbenetConfig {
             input: StageInput::Only { modality },
             n_epochs: self.unimodal_epochs,
             learning_rate: self.learning_rate,
+            optimization: Optimization::default(),
             trains: format!("the {} encoder, the fusion and a pool of its own", modality.name()),
             starts_from: "the same initial values for every modality".into(),
         };
@@ -275,6 +276,7 @@ impl UmbenetConfig {
             input: StageInput::RandomDrop { keep: self.keep_probability },
             n_epochs: self.joint_epochs,
             learning_rate: self.learning_rate,
+            optimization: Optimization::default(),
             trains: "everything, with modalities missing at random".into(),
             starts_from: if self.two_stage {
                 "the prompts that stage 1 activated, each encoder from its own run, the rest averaged".into()
