@@ -3,4 +3,6 @@
 pub mod audio_cnn;
 pub mod clip;
 pub mod conformer;
+pub mod efficientnet;
 pub mod tiny;
+pub mod wav2vec2;

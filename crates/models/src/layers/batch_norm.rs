@@ -32,7 +32,7 @@ impl BatchNorm {
     pub fn new(channels: usize, epsilon: f64, init: &mut Init<'_>) -> Self {
         let mut state = |value: f32| {
             let param = init.constant([channels], value);
-            RunningState::with_id(param.id, param.val().detach())
+            RunningState::with_id(param.id, param.val().set_require_grad(false))
         };
         let (running_mean, running_var) = (state(0.0), state(1.0));
         Self {
