@@ -9,6 +9,7 @@ use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::umbenet::UmbenetConfig;
+use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
 
 /// The version of `model.toml`.
@@ -24,6 +25,8 @@ const BURN_WEIGHTS: &str = "model.bpk";
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),
+    /// VAVL.
+    Vavl(VavlConfig),
 }
 
 impl Config {
@@ -31,6 +34,7 @@ impl Config {
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
+            Self::Vavl(_) => ModelKind::Vavl,
         }
     }
 

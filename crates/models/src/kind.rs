@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, umbenet};
+use crate::{Config, ModelError, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use crate::{Config, ModelError, umbenet};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Conformers over face and voice, together or alone.
+    Vavl,
 }
 
 /// What is said of a model; each model's file has its own.
@@ -27,11 +29,12 @@ pub struct About {
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Umbenet];
+    pub const ALL: [Self; 2] = [Self::Umbenet, Self::Vavl];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
+            Self::Vavl => &vavl::ABOUT,
         }
     }
 
@@ -79,6 +82,10 @@ macro_rules! with_model {
         match $value {
             $crate::Config::Umbenet($config) => {
                 type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::Vavl($config) => {
+                type $model = $crate::vavl::Vavl;
                 $run
             }
         }

@@ -19,6 +19,8 @@ pub struct Outlook {
     pub tokens: Tensor<3>,
     /// Activated prompts, for a model with a pool.
     pub selection: Option<Selection>,
+    /// Named terms of the loss that need no labels, `[1]` each, weighted.
+    pub auxiliary: Vec<(&'static str, Tensor<1>)>,
 }
 
 /// A loss and what it is the sum of.

@@ -6,7 +6,7 @@ use models::encoders::efficientnet::{EfficientNet, EfficientNetSize, forward_sta
 use models::encoders::wav2vec2::{ConvolutionSize, Wav2vec2, Wav2vec2Size};
 use models::layers::transformer::key_mask;
 
-use super::super::{Case, Input};
+use super::super::{Case, Input, values};
 use super::{Trained, compare_whole_or_part};
 
 fn wav2vec2_size(case: &Case) -> Wav2vec2Size {
@@ -48,6 +48,7 @@ pub fn wav2vec2(case: &mut Case) {
 
     let last = model.forward(batch.clone(), &lengths);
     compare_whole_or_part(case, "last_hidden_state", &last);
+    compare_rows(case, &last, &lengths);
     let pooled = last.mean_dim(1).squeeze_dim::<2>(1);
     compare_whole_or_part(case, "pooled", &pooled);
     if case.wants("attributes") {
@@ -89,6 +90,22 @@ pub fn wav2vec2(case: &mut Case) {
             Some(_) => n(2) - n(1),
         };
         case.check(key, got as f64, want, 0.0, 0.0);
+    }
+}
+
+/// Compares the first values of what stands for single frames: the first of a sample, and the last of the shortest, which is padding.
+fn compare_rows(case: &mut Case, last: &Tensor<3>, lengths: &[usize]) {
+    let [_, n_frames, _] = last.dims();
+    for output in case.outputs() {
+        let Some(row) = output.strip_prefix("last_hidden_state.sample_") else { continue };
+        let (sample, frame) = match row.split_once('.').unwrap() {
+            (sample, "first") => (sample.parse().unwrap(), 0),
+            (_, "padding") => ((0..lengths.len()).min_by_key(|&row| lengths[row]).unwrap(), n_frames - 1),
+            (_, other) => panic!("frame {other}"),
+        };
+        let n = case.stored(&output).len();
+        let frame = last.clone().narrow(0, sample, 1).narrow(1, frame, 1);
+        case.compare(&output, &values(&frame)[..n]);
     }
 }
 

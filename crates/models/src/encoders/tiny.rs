@@ -37,7 +37,7 @@ impl FaceNet {
     /// For crops of `side_px`, a multiple of 8, with `width` hidden units.
     pub fn new(side_px: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         assert_eq!(side_px % CELL_PX, 0, "face crops of {side_px} px: the side must be a multiple of {CELL_PX}");
-        let n_values = (side_px / CELL_PX).pow(2) * N_DIRECTIONS;
+        let n_values = gradient_width(side_px);
         Self {
             input_norm: init.layer_norm(n_values),
             dropout: DropoutConfig::new(DROPPED_FACE).init(),
@@ -56,10 +56,15 @@ impl FaceNet {
     }
 }
 
+/// Values that [`oriented_gradients`] makes of a frame of `side_px`.
+pub fn gradient_width(side_px: usize) -> usize {
+    (side_px / CELL_PX).pow(2) * N_DIRECTIONS
+}
+
 /// Mean strength of the gradients in each direction and cell, each cell normalized by all of its directions.
 ///
 /// `[batch, 3, side, side]` to `[batch, directions · cells]`.
-fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
+pub fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
     let [batch, _, side, _] = frames.dims();
     let cells = side / CELL_PX;
     let grey = frames.mean_dim(1).reshape([batch, side, side]);
