@@ -9,7 +9,7 @@ use emotion::Modality;
 use models::Init;
 use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize, RelativePosition, relative_shift};
 use models::vavl::{
-    AttributeScale, Layout, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
+    AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
 };
 
 use super::{Case, Input, values};
@@ -211,6 +211,12 @@ impl ModuleVisitor for Trained {
     }
 }
 
+fn statistics_of(clips: &[&[f32]], width: usize) -> Statistics {
+    let mut moments = Moments::new(width);
+    clips.iter().for_each(|clip| moments.add(clip));
+    moments.statistics().unwrap()
+}
+
 fn input_norm(case: &mut Case) {
     let clips = |prefix: &str| -> Vec<Input> {
         let mut roles: Vec<String> = case.roles().into_iter().map(|(role, _)| role).collect();
@@ -223,7 +229,7 @@ fn input_norm(case: &mut Case) {
 
     let wavs: Vec<Vec<f32>> = wavs.iter().map(Input::floats).collect();
     let wavs: Vec<&[f32]> = wavs.iter().map(Vec::as_slice).collect();
-    let statistics = Statistics::of(&wavs, 1);
+    let statistics = statistics_of(&wavs, 1);
     case.compare("wav_mean", &wide(&statistics.mean));
     case.compare("wav_std", &wide(&statistics.deviation));
     let batch = statistics.batch(&wavs, case.size("max_samples"));
@@ -238,7 +244,7 @@ fn input_norm(case: &mut Case) {
         .map(|visual| visual.iter().enumerate().map(|(i, &v)| if i % width == 0 { constant } else { v }).collect())
         .collect();
     let visuals: Vec<&[f32]> = visuals.iter().map(Vec::as_slice).collect();
-    let statistics = Statistics::of(&visuals, width);
+    let statistics = statistics_of(&visuals, width);
     case.compare("visual_mean", &wide(&statistics.mean));
     case.compare("visual_std", &wide(&statistics.deviation[1..]));
     let batch = statistics.batch(&visuals, usize::MAX);

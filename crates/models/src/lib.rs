@@ -26,7 +26,7 @@ pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
 pub use init::Init;
 pub use kind::{About, ModelKind};
-pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
+pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use weights::{Rename, export, import, import_files, read_checkpoint};

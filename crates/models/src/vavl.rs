@@ -17,14 +17,17 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{LabelSet, Modality};
 
 pub use config::VavlConfig;
-pub use features::{FaceFeatures, FaceFeaturesConfig, Sequence, VoiceFeatures, VoiceFeaturesConfig};
+pub use features::{
+    FaceExtractor, FaceFeatures, FaceFeaturesConfig, Sequence, VoiceExtractor, VoiceFeatures, VoiceFeaturesConfig,
+};
 pub use loss::{AttributeScale, Target, Task, ccc};
 pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
-pub use normalization::{Padded, Statistics};
+pub use normalization::{Moments, Padded, Scale, Statistics};
 
 use crate::layers::transformer::unit_rows;
 use crate::{
     About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+    TrainingBatches,
 };
 
 /// What is said of VAVL.
@@ -118,6 +121,26 @@ impl EmotionModel for Vavl {
         Self::new(config, labels.len(), &mut Init::new(seed, device))
     }
 
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        // Batches come without gradients, and so must the extractors that measure them.
+        let still = self.valid();
+        let mut voices = self.voice_features.moments();
+        training(Modality::Voice, &mut |batch| {
+            if let Some(voice) = &batch.voice {
+                still.voice_features.measure(voice, &mut voices);
+            }
+        })?;
+        self.voice_features.set_scale(&voices);
+        let mut faces = self.face_features.moments();
+        training(Modality::Face, &mut |batch| {
+            if let Some(face) = &batch.face {
+                still.face_features.measure(face, &mut faces);
+            }
+        })?;
+        self.face_features.set_scale(&faces);
+        Ok(())
+    }
+
     fn config_at(config: &VavlConfig, _stage: usize) -> Config {
         Config::Vavl(config.clone())
     }
@@ -133,7 +156,7 @@ impl EmotionModel for Vavl {
             .voice
             .as_ref()
             .map(|voice| {
-                let sequence = self.voice_features.forward(&config.voice, voice)?;
+                let sequence = self.voice_features.forward(voice)?;
                 Ok::<_, ModelError>(Part { rows: voice.rows.clone(), sequence })
             })
             .transpose()?;

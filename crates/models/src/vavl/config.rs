@@ -61,7 +61,7 @@ impl VavlConfig {
                 audio_visual_head: true,
             },
             face: FaceFeaturesConfig::Gradients { n_frames: 16, side_px: 96, dropout: 0.5 },
-            voice: VoiceFeaturesConfig::LogMel {
+            voice: VoiceFeaturesConfig::Cepstrum {
                 rate_hz: 16_000,
                 n_frames: 320,
                 n_bins: 64,

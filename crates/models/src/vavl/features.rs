@@ -1,8 +1,6 @@
 //! Clips to sequences of features: pretrained extractors that stand still, or descriptions that need no training.
 //!
-//! The released code normalizes waveforms and faces by statistics of the training set ([`super::Statistics`]). A model here is
-//! built before it has seen a clip, so a waveform is normalized by itself, as wav2vec 2.0's own preprocessing does, and so is
-//! the feature of each face. Padding is zero after that, as in the released code.
+//! Waveforms and the features of faces are normalized by statistics of the training set; padding is zero after that.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
@@ -10,9 +8,10 @@ use burn::tensor::{Tensor, assert_shape};
 use emotion::{FaceInput, Inputs, VoiceInput};
 use serde::{Deserialize, Serialize};
 
+use super::normalization::{Moments, Scale};
 use crate::batch::{FaceBatch, PixelScale, VoiceBatch};
 use crate::encoders::efficientnet::{EfficientNet, EfficientNetSize};
-use crate::encoders::tiny::{gradient_width, oriented_gradients};
+use crate::encoders::tiny::{CEPSTRAL_WIDTH, cepstral_statistics, gradient_width, oriented_gradients};
 use crate::encoders::wav2vec2::{Wav2vec2, Wav2vec2Size};
 use crate::{Init, ModelError, Reader};
 
@@ -57,15 +56,15 @@ pub enum VoiceFeaturesConfig {
         /// Its sizes.
         size: Wav2vec2Size,
     },
-    /// Log-mel frames, several of them a step.
-    LogMel {
+    /// Statistics of the cepstrum, over several log-mel frames a step.
+    Cepstrum {
         /// Sampling rate in hertz.
         rate_hz: u32,
         /// Frames of 10 ms, a multiple of `frames_per_step`.
         n_frames: usize,
         /// Mel bins.
         n_bins: usize,
-        /// Frames that stand side by side in one step.
+        /// Frames of a step, 2 at least.
         frames_per_step: usize,
         /// Share of values that training drops.
         dropout: f64,
@@ -100,7 +99,7 @@ impl VoiceFeaturesConfig {
     pub fn width(&self) -> usize {
         match self {
             Self::Wav2vec2 { size, .. } => size.width,
-            Self::LogMel { n_bins, frames_per_step, .. } => n_bins * frames_per_step,
+            Self::Cepstrum { .. } => CEPSTRAL_WIDTH,
         }
     }
 
@@ -109,11 +108,11 @@ impl VoiceFeaturesConfig {
             Self::Wav2vec2 { n_samples, size } if size.n_frames(*n_samples) == 0 => {
                 Err(ModelError::Config(format!("voice.n_samples is {n_samples}: too few for a single frame")))
             }
-            Self::LogMel { n_frames, frames_per_step, .. }
-                if *frames_per_step == 0 || *n_frames == 0 || !n_frames.is_multiple_of(*frames_per_step) =>
+            Self::Cepstrum { n_frames, frames_per_step, .. }
+                if *frames_per_step < 2 || *n_frames == 0 || !n_frames.is_multiple_of(*frames_per_step) =>
             {
                 Err(ModelError::Config(format!(
-                    "voice.n_frames is {n_frames}: it must be a multiple of voice.frames_per_step, {frames_per_step}"
+                    "voice.n_frames is {n_frames}: it must be a multiple of voice.frames_per_step, {frames_per_step}, which is 2 at least"
                 )))
             }
             _ => Ok(()),
@@ -135,7 +134,7 @@ pub(super) fn reader(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> 
         VoiceFeaturesConfig::Wav2vec2 { n_samples, .. } => {
             VoiceInput::Waveform { rate_hz: WAV2VEC2_RATE_HZ, n_samples }
         }
-        VoiceFeaturesConfig::LogMel { rate_hz, n_frames, n_bins, .. } => {
+        VoiceFeaturesConfig::Cepstrum { rate_hz, n_frames, n_bins, .. } => {
             VoiceInput::LogMel { rate_hz, n_frames, n_bins }
         }
     };
@@ -149,8 +148,15 @@ pub(super) fn check(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> R
 
 /// Face frames to features.
 #[derive(Module, Debug)]
+pub struct FaceFeatures {
+    extractor: FaceExtractor,
+    scale: Scale,
+}
+
+/// Where the features of a face come from.
+#[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one per model")]
-pub enum FaceFeatures {
+pub enum FaceExtractor {
     /// A pretrained network.
     EfficientNet(EfficientNet),
     /// Histograms, with what training drops of them.
@@ -159,12 +165,20 @@ pub enum FaceFeatures {
 
 /// Speech to features.
 #[derive(Module, Debug)]
+pub struct VoiceFeatures {
+    extractor: VoiceExtractor,
+    scale: Scale,
+    frames_per_step: usize,
+}
+
+/// Where the features of a voice come from.
+#[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one per model")]
-pub enum VoiceFeatures {
+pub enum VoiceExtractor {
     /// A pretrained network.
     Wav2vec2(Wav2vec2),
-    /// Log-mel frames, with what training drops of them.
-    LogMel(Dropout),
+    /// Statistics, with what training drops of them.
+    Cepstrum(Dropout),
 }
 
 /// A sequence as the network takes it, and as it should be reconstructed.
@@ -178,89 +192,141 @@ pub struct Sequence {
 
 impl FaceFeatures {
     pub(super) fn new(config: &FaceFeaturesConfig, init: &mut Init<'_>) -> Self {
-        match *config {
-            FaceFeaturesConfig::EfficientNet { size, .. } => Self::EfficientNet(EfficientNet::new(size, init).freeze()),
-            FaceFeaturesConfig::Gradients { dropout, .. } => Self::Gradients(DropoutConfig::new(dropout).init()),
-        }
+        let extractor = match *config {
+            FaceFeaturesConfig::EfficientNet { size, .. } => {
+                FaceExtractor::EfficientNet(EfficientNet::new(size, init).freeze())
+            }
+            FaceFeaturesConfig::Gradients { dropout, .. } => {
+                FaceExtractor::Gradients(DropoutConfig::new(dropout).init())
+            }
+        };
+        Self { extractor, scale: Scale::new(config.width(), init) }
     }
 
     /// The frames of those who have a face.
     pub fn forward(&self, face: &FaceBatch) -> Sequence {
+        let whole = padded(self.scale.forward(self.raw(face)), face.valid.clone());
+        let seen = match &self.extractor {
+            FaceExtractor::EfficientNet(_) => whole.clone(),
+            FaceExtractor::Gradients(dropout) => dropout.forward(whole.clone()),
+        };
+        Sequence { seen, whole }
+    }
+
+    /// Measures frames that are of a clip.
+    pub(super) fn measure(&self, face: &FaceBatch, moments: &mut Moments) {
+        measure(&self.raw(face), &face.valid, moments);
+    }
+
+    /// Normalizes by what was measured.
+    pub(super) fn set_scale(&mut self, moments: &Moments) {
+        moments.statistics().iter().for_each(|statistics| self.scale.set(statistics));
+    }
+
+    /// Moments of as many values as are normalized.
+    pub(super) fn moments(&self) -> Moments {
+        Moments::new(self.scale.width())
+    }
+
+    /// Features as they are, `[rows, frames, features]`.
+    fn raw(&self, face: &FaceBatch) -> Tensor<3> {
         let [rows, frames, channels, side, _] = face.frames.dims();
         let images = face.frames.clone().reshape([rows * frames, channels, side, side]);
-        let features = match self {
-            Self::EfficientNet(network) => network.forward(images),
-            Self::Gradients(_) => oriented_gradients(images),
+        let features = match &self.extractor {
+            FaceExtractor::EfficientNet(network) => network.forward(images),
+            FaceExtractor::Gradients(_) => oriented_gradients(images),
         };
         let [_, width] = features.dims();
-        let whole = padded(standardized(features.reshape([rows, frames, width])), &face.valid);
-        match self {
-            Self::EfficientNet(_) => Sequence { seen: whole.clone(), whole },
-            Self::Gradients(dropout) => Sequence { seen: dropout.forward(whole.clone()), whole },
-        }
+        features.reshape([rows, frames, width])
     }
 }
 
 impl VoiceFeatures {
     pub(super) fn new(config: &VoiceFeaturesConfig, init: &mut Init<'_>) -> Self {
         match config {
-            VoiceFeaturesConfig::Wav2vec2 { size, .. } => Self::Wav2vec2(Wav2vec2::new(size, init).freeze()),
-            VoiceFeaturesConfig::LogMel { dropout, .. } => Self::LogMel(DropoutConfig::new(*dropout).init()),
+            // A waveform has one value a sample.
+            VoiceFeaturesConfig::Wav2vec2 { size, .. } => Self {
+                extractor: VoiceExtractor::Wav2vec2(Wav2vec2::new(size, init).freeze()),
+                scale: Scale::new(1, init),
+                frames_per_step: 1,
+            },
+            VoiceFeaturesConfig::Cepstrum { frames_per_step, dropout, .. } => Self {
+                extractor: VoiceExtractor::Cepstrum(DropoutConfig::new(*dropout).init()),
+                scale: Scale::new(CEPSTRAL_WIDTH, init),
+                frames_per_step: *frames_per_step,
+            },
         }
     }
 
     /// The steps of those who speak.
-    pub fn forward(&self, config: &VoiceFeaturesConfig, voice: &VoiceBatch) -> Result<Sequence, ModelError> {
-        match (self, config) {
-            (Self::Wav2vec2(network), _) => {
-                let [rows, _, n_samples] = voice.values.dims();
-                let waves = voice.values.clone().reshape([rows, n_samples]);
-                let lengths = lengths(&voice.valid)?;
+    pub fn forward(&self, voice: &VoiceBatch) -> Result<Sequence, ModelError> {
+        let (raw, valid) = self.raw(voice);
+        let whole = padded(self.scale.forward(raw), valid.clone());
+        match &self.extractor {
+            VoiceExtractor::Wav2vec2(network) => {
+                let [rows, samples, _] = whole.dims();
                 // What the layers make of padding counts, as in the released code.
-                let whole = network.forward(normalized_waves(waves, &voice.valid), &lengths);
+                let whole = network.forward(whole.reshape([rows, samples]), &lengths(valid)?);
                 Ok(Sequence { seen: whole.clone(), whole })
             }
-            (Self::LogMel(dropout), VoiceFeaturesConfig::LogMel { frames_per_step, .. }) => {
+            VoiceExtractor::Cepstrum(dropout) => Ok(Sequence { seen: dropout.forward(whole.clone()), whole }),
+        }
+    }
+
+    /// Measures samples or steps that are of a clip.
+    pub(super) fn measure(&self, voice: &VoiceBatch, moments: &mut Moments) {
+        let (raw, valid) = self.raw(voice);
+        measure(&raw, &valid, moments);
+    }
+
+    /// Normalizes by what was measured.
+    pub(super) fn set_scale(&mut self, moments: &Moments) {
+        moments.statistics().iter().for_each(|statistics| self.scale.set(statistics));
+    }
+
+    /// Moments of as many values as are normalized.
+    pub(super) fn moments(&self) -> Moments {
+        Moments::new(self.scale.width())
+    }
+
+    /// What is normalized, `[rows, samples or steps, values]`, and which of it is of the clip.
+    fn raw(&self, voice: &VoiceBatch) -> (Tensor<3>, Tensor<2>) {
+        match self.extractor {
+            VoiceExtractor::Wav2vec2(_) => (voice.values.clone().swap_dims(1, 2), voice.valid.clone()),
+            VoiceExtractor::Cepstrum(_) => {
                 let [rows, frames, bins] = voice.values.dims();
-                let steps = frames / frames_per_step;
-                let whole = padded(voice.values.clone(), &voice.valid);
-                let whole = whole.reshape([rows, steps, frames_per_step * bins]);
-                Ok(Sequence { seen: dropout.forward(whole.clone()), whole })
-            }
-            (Self::LogMel(_), VoiceFeaturesConfig::Wav2vec2 { .. }) => {
-                Err(ModelError::Config("the model was built from another configuration".into()))
+                let (per_step, steps) = (self.frames_per_step, frames / self.frames_per_step);
+                let valid = voice.valid.clone().reshape([rows * steps, per_step]);
+                let mel = voice.values.clone().reshape([rows * steps, per_step, bins]);
+                let statistics = cepstral_statistics(mel, &valid).reshape([rows, steps, CEPSTRAL_WIDTH]);
+                // A step is there where half of it is.
+                let there = valid.mean_dim(1).greater_equal_elem(0.5).float().reshape([rows, steps]);
+                (statistics, there)
             }
         }
     }
 }
 
 /// Valid samples of each clip; `valid` `[clips, samples]`.
-fn lengths(valid: &Tensor<2>) -> Result<Vec<usize>, ModelError> {
-    let sums = valid.clone().sum_dim(1).try_into_vec_as::<f32>();
+fn lengths(valid: Tensor<2>) -> Result<Vec<usize>, ModelError> {
+    let sums = valid.sum_dim(1).try_into_vec_as::<f32>();
     let sums = sums.map_err(|error| ModelError::Compute(error.to_string()))?;
     Ok(sums.into_iter().map(|sum| sum as usize).collect())
 }
 
-/// Mean 0 and deviation 1 of the samples of each clip, 0 after its end; `valid` `[clips, samples]`.
-fn normalized_waves(waves: Tensor<2>, valid: &Tensor<2>) -> Tensor<2> {
-    let n = valid.clone().sum_dim(1).clamp_min(1.0);
-    let mean = (waves.clone() * valid.clone()).sum_dim(1) / n.clone();
-    let centred = (waves - mean) * valid.clone();
-    // wav2vec 2.0's own preprocessing adds 1e-7 to the variance.
-    let deviation = (centred.clone().square().sum_dim(1) / n).add_scalar(1e-7).sqrt();
-    centred / deviation
-}
-
-/// Mean 0 and deviation 1 of the values of each frame.
-fn standardized(x: Tensor<3>) -> Tensor<3> {
-    let centred = x.clone() - x.mean_dim(2);
-    let deviation = centred.clone().square().mean_dim(2).add_scalar(1e-6).sqrt();
-    centred / deviation
-}
-
 /// Zero where a step is not of the clip; `valid` `[rows, steps]`.
-fn padded(x: Tensor<3>, valid: &Tensor<2>) -> Tensor<3> {
+fn padded(x: Tensor<3>, valid: Tensor<2>) -> Tensor<3> {
     let [rows, steps, _] = x.dims();
     assert_shape!(valid, [rows, steps]);
-    x * valid.clone().unsqueeze_dim::<3>(2)
+    x * valid.unsqueeze_dim::<3>(2)
+}
+
+/// Adds the valid steps of `x` `[rows, steps, values]`.
+fn measure(x: &Tensor<3>, valid: &Tensor<2>, moments: &mut Moments) {
+    let [_, _, width] = x.dims();
+    let values = x.clone().try_into_vec_as::<f32>().unwrap_or_default();
+    let valid = valid.clone().try_into_vec_as::<f32>().unwrap_or_default();
+    for (step, _) in values.chunks(width).zip(valid).filter(|(_, valid)| *valid > 0.5) {
+        moments.add(step);
+    }
 }

@@ -13,10 +13,10 @@ fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
 fn small() -> VavlConfig {
     VavlConfig {
         face: FaceFeaturesConfig::Gradients { n_frames: 4, side_px: 16, dropout: 0.5 },
-        voice: VoiceFeaturesConfig::LogMel {
+        voice: VoiceFeaturesConfig::Cepstrum {
             rate_hz: 16_000,
             n_frames: 32,
-            n_bins: 8,
+            n_bins: 40,
             frames_per_step: 4,
             dropout: 0.2,
         },
@@ -27,10 +27,10 @@ fn small() -> VavlConfig {
 /// A clip whose face and voice depend on `seed` alone.
 fn sample(seed: usize) -> Sample {
     let byte = |i: usize| ((i / 5 + 1) * (seed + 3) * 41 % 253) as u8;
-    let mel = (0..32 * 8).map(|i| (i % 8 * (seed + 1) % 11) as f32 / 2.0 - 8.0).collect();
+    let mel = (0..32 * 40).map(|i| (i % 40 * (seed + 1) % 11) as f32 / 2.0 - 8.0).collect();
     Sample {
         face: Some(Frames { size_px: 16, rgb: (0..4 * 16 * 16 * 3).map(byte).collect(), valid: vec![true; 4] }),
-        voice: Some(Voice::LogMel(LogMel { n_bins: 8, values: mel, n_valid: 24 })),
+        voice: Some(Voice::LogMel(LogMel { n_bins: 40, values: mel, n_valid: 24 })),
         text: None,
     }
 }
