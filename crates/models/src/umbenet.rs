@@ -348,7 +348,7 @@ impl EmotionModel for Umbenet {
         let classes = classes.select(0, sets); // [batch, classes, width]
         let cosines = (classes * fused.clone().reshape([n, 1, width])).sum_dim(2).flatten::<2>(1, 2);
         let logits = cosines * self.logit_scale.val().exp().unsqueeze();
-        Ok(Outlook { logits, fused, tokens, selection: Some(selection) })
+        Ok(Outlook { logits, fused, tokens, selection: Some(selection), auxiliary: Vec::new() })
     }
 
     fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {

@@ -39,7 +39,7 @@ impl FaceNet {
     /// For crops of `side_px`, a multiple of 8, with `width` hidden units.
     pub fn new(side_px: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         assert_eq!(side_px % CELL_PX, 0, "face crops of {side_px} px: the side must be a multiple of {CELL_PX}");
-        let n_values = (side_px / CELL_PX).pow(2) * N_DIRECTIONS;
+        let n_values = gradient_width(side_px);
         Self {
             input_norm: init.layer_norm(n_values),
             dropout: DropoutConfig::new(DROPPED_FACE).init(),
@@ -58,10 +58,15 @@ impl FaceNet {
     }
 }
 
+/// Values that [`oriented_gradients`] makes of a frame of `side_px`.
+pub fn gradient_width(side_px: usize) -> usize {
+    (side_px / CELL_PX).pow(2) * N_DIRECTIONS
+}
+
 /// Mean strength of the gradients in each direction and cell, each cell normalized by all of its directions.
 ///
 /// `[batch, 3, side, side]` to `[batch, directions · cells]`.
-fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
+pub fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
     let [batch, _, side, _] = frames.dims();
     let cells = side / CELL_PX;
     let grey = frames.mean_dim(1).reshape([batch, side, side]);
@@ -175,8 +180,14 @@ impl VoiceNet {
     }
 }
 
-/// `[batch, frames, bins]` to `[batch, statistics · coefficients]`.
-fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
+/// Width of what [`cepstral_statistics`] makes of a clip.
+pub const CEPSTRAL_WIDTH: usize = N_STATISTICS * N_CEPSTRA;
+
+/// Mean and deviation of cepstral coefficients, and the deviation of their changes, over the frames that are there.
+///
+/// - `mel` `[batch, frames, bins]`, two frames at least; `valid` `[batch, frames]` of 0 and 1
+/// - output `[batch, 96]`
+pub fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
     let [_, frames, bins] = mel.dims();
     let cepstra = mel.clone().matmul(cosines(bins, &mel.device()).unsqueeze());
     let change = cepstra.clone().narrow(1, 1, frames - 1) - cepstra.clone().narrow(1, 0, frames - 1);
