@@ -178,6 +178,11 @@ mod tests {
         let outlook = |model: &M, on: &[Modalities], device: &Device| -> Outlook {
             model.forward(config, &reader.batch(&samples, on, device).unwrap()).unwrap()
         };
+        let calibrated: Result<(), ()> = model.calibrate(|modality, each| {
+            each(&reader.batch(&samples, &[Modalities::only(modality); 8], &device.clone().inner()).unwrap());
+            Ok(())
+        });
+        calibrated.unwrap();
         for step in 0..n_steps {
             // Dropout draws on the device.
             device.seed(step as u64);
