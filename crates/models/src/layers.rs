@@ -1,4 +1,6 @@
 //! Building blocks that more than one model uses.
 
+pub mod crossmodal;
 pub mod prompt_pool;
+pub mod streams;
 pub mod transformer;
