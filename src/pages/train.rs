@@ -51,7 +51,7 @@ impl Default for Form {
         let model = ModelKind::ALL[0];
         Self {
             model,
-            preset: model.presets()[0].to_owned(),
+            preset: model.default_preset().to_owned(),
             name: String::new(),
             seed: 0,
             changed: BTreeMap::new(),
@@ -222,9 +222,9 @@ impl Form {
                 .show_ui(ui, |ui| {
                     for model in ModelKind::ALL {
                         for preset in model.presets() {
-                            let selected = model == self.model && *preset == self.preset;
+                            let selected = model == self.model && preset == self.preset;
                             if ui.selectable_label(selected, format!("{} · {preset}", model.title())).clicked() {
-                                (self.model, self.preset) = (model, (*preset).to_owned());
+                                (self.model, self.preset) = (model, preset.to_owned());
                                 self.changed.clear();
                                 self.plan = None;
                             }

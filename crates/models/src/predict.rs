@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
 
 use crate::layers::prompt_pool::Selection;
-use crate::{Batch, Bundle, Card, Config, ModelError, ModelKind, Reader, StageInput, StagePlan};
+use crate::{Batch, Bundle, Card, Config, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan};
 
 /// What a forward pass yields.
 #[derive(Debug, Clone)]
@@ -43,6 +43,15 @@ pub struct FinishedStage<M> {
 pub trait EmotionModel: Module + Sync {
     /// What a model is built from.
     type Config: Clone + Send + Sync;
+
+    /// Where the names of its published checkpoints differ from the module's.
+    const RENAMES: &'static [Rename];
+
+    /// Checks what the types of a configuration cannot say.
+    fn check(config: &Self::Config) -> Result<(), ModelError>;
+
+    /// A model with random values, shaped as a kept model of this configuration is.
+    fn build(config: &Self::Config, n_classes: usize, init: &mut Init<'_>) -> Self;
 
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;

@@ -23,10 +23,20 @@ use crate::encoders::clip::{ImageTower, TextTower};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::prompt_pool::{PoolSize, PromptPool};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
-use crate::{Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan};
+use crate::{
+    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+};
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
 const POSITIONS: usize = 16;
+
+/// What is said of UMBEnet.
+pub const ABOUT: About = About {
+    name: "umbenet",
+    title: "UMBEnet",
+    paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
+    presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+};
 
 /// Names of the published checkpoints that differ from the module's.
 pub const RENAMES: &[Rename] = &[
@@ -266,6 +276,15 @@ fn pool(config: &UmbenetConfig, n_classes: usize, n_prompts: usize) -> PoolSize 
 
 impl EmotionModel for Umbenet {
     type Config = UmbenetConfig;
+    const RENAMES: &'static [Rename] = RENAMES;
+
+    fn check(config: &UmbenetConfig) -> Result<(), ModelError> {
+        config.check()
+    }
+
+    fn build(config: &UmbenetConfig, n_classes: usize, init: &mut Init<'_>) -> Self {
+        Self::new(config, n_classes, config.pool_size, init)
+    }
 
     fn reader(config: &UmbenetConfig) -> Reader {
         config.reader()

@@ -7,8 +7,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
-use models::umbenet::Umbenet;
-use models::{Bundle, Card, Config, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute};
+use models::{
+    Bundle, Card, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
+};
 use rand::{Rng, RngExt as _};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
@@ -77,11 +78,9 @@ fn train(
 ) -> Result<Outcome, TrainError> {
     let manifest = datasets::load(&job.manifest)?;
     let device = compute::open(&job.device)?;
-    match &job.config {
-        Config::Umbenet(config) => {
-            Trainer::<Umbenet>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
-        }
-    }
+    with_model!(&job.config, M, config => {
+        Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
+    })
 }
 
 /// What stays the same during a job.

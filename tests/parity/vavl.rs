@@ -1,0 +1,6 @@
+//! VAVL and its encoders.
+
+use super::Case;
+
+/// Kinds of cases.
+pub const CASES: &[(&str, fn(&mut Case))] = &[];
