@@ -1,6 +1,210 @@
 //! MCR and MulT.
 
-use super::Case;
+use std::collections::BTreeMap;
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use emotion::{Modalities, Modality};
+use models::layers::crossmodal::DropRates;
+use models::layers::streams::{ByStream, Streams, Watch, stream_letter};
+use models::mcr::{self, AttentionLayer, BetaForm, Mcr, McrSize, SourceUpdate, Structure};
+use models::{Init, export, import};
+use safetensors::SafeTensors;
+use training::{Adam, Recipe};
+
+use super::{Case, gradient_norms, values};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[];
+pub const CASES: &[(&str, fn(&mut Case))] = &[
+    ("mcr_*", mcr),
+    ("mcr_literal_equivalence", literal_equivalence),
+    ("mcr_train_*", mcr_training),
+];
+
+fn by_stream(case: &Case, name: &str) -> ByStream {
+    let of = |letter: &str| case.config(name)[letter].as_u64().unwrap() as usize;
+    ByStream { language: of("l"), video: of("v"), audio: of("a") }
+}
+
+fn stream_set(letters: &str) -> Modalities {
+    Modality::ALL.into_iter().filter(|&stream| letters.contains(stream_letter(stream))).collect()
+}
+
+/// The word of a configuration as one of the forms that files name with the same word.
+fn form<T: serde::de::DeserializeOwned>(case: &Case, name: &str) -> T {
+    serde_json::from_value(case.config(name).clone()).unwrap()
+}
+
+fn mcr_size(case: &Case) -> McrSize {
+    let size = McrSize {
+        width: case.size("d"),
+        n_heads: case.size("heads"),
+        n_layers: case.size("layers"),
+        encoder_layers: case.size("encoder_layers"),
+        ffn_mult: case.size("ffn_mult"),
+        kernel: by_stream(case, "kernel"),
+        modalities: stream_set(case.text("modalities")),
+        targets: stream_set(case.text("targets")),
+        source_update: form::<SourceUpdate>(case, "source_update"),
+        cmu: case.flag("cmu"),
+        mutual: case.flag("mutual"),
+        scu: case.flag("scu"),
+        attention_layer: case.flag("attention_layer"),
+        beta: form::<BetaForm>(case, "beta"),
+        structure: form::<Structure>(case, "structure"),
+        dropout: DropRates::NONE,
+    };
+    size.check().unwrap();
+    size
+}
+
+/// The model of a case, from its checkpoint.
+fn mcr_model(case: &Case, device: &Device) -> (McrSize, Mcr) {
+    let size = mcr_size(case);
+    let (length, n_dims) = (by_stream(case, "t"), by_stream(case, "dim"));
+    let mut model = Mcr::new(&size, &length, &n_dims, case.size("out_dim"), &mut Init::new(0, device));
+    import(&mut model, &case.checkpoint(), mcr::RENAMES).unwrap();
+    if let Some(count) = case.config("parameter_count").as_u64() {
+        case_counts(case, count as usize, burn::module::Module::num_params(&model));
+    }
+    (size, model)
+}
+
+fn case_counts(case: &Case, want: usize, got: usize) {
+    assert_eq!(got, want, "number of parameters of {}", case.name());
+}
+
+/// The streams of a case that its model has.
+fn mcr_streams(case: &Case, size: &McrSize, device: &Device) -> Streams<Tensor<3>> {
+    Streams::of(size.modalities, |stream| {
+        let role = match stream {
+            Modality::Text => "language",
+            Modality::Face => "video",
+            Modality::Voice => "audio",
+        };
+        case.by_role(role).tensor(device)
+    })
+}
+
+/// Compares a tensor where the case has it, whole, by its first values or by its mean and norm.
+fn compare(case: &mut Case, name: &str, got: &[f32]) {
+    if case.wants(name) {
+        case.compare(name, got);
+    }
+    let head = format!("{name}.head");
+    if case.wants(&head) {
+        case.compare(&head, &got[..got.len().min(64)]);
+    }
+    let stats = format!("{name}.stats");
+    if case.wants(&stats) {
+        case.compare(&stats, &mean_and_norm(got).map(|number| number as f32));
+    }
+}
+
+fn mean_and_norm(values: &[f32]) -> [f64; 2] {
+    let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+    let squares: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+    [sum / values.len() as f64, squares.sqrt()]
+}
+
+fn mcr(case: &mut Case) {
+    let device = Device::flex();
+    let (size, model) = mcr_model(case, &device);
+    let inputs = mcr_streams(case, &size, &device);
+    let mut see = |name: &str, tensor: Tensor<3>| {
+        if case.outputs().iter().any(|output| output.starts_with(name)) {
+            compare(case, name, &values(&tensor));
+        }
+    };
+    let output = model.watched(&size, &inputs, &mut Watch::new(&mut see));
+    compare(case, "encoder", &values(&output.encoded));
+    compare(case, "pooled", &values(&output.pooled));
+    compare(case, "prediction", &values(&output.prediction));
+}
+
+fn literal_equivalence(case: &mut Case) {
+    let device = Device::flex();
+    let (cross, own) = (case.by_role("cross").tensor::<3>(&device), case.by_role("self").tensor::<3>(&device));
+    let (n_steps, width) = (case.size("t"), case.size("d"));
+    let mut literal = AttentionLayer::new(form(case, "beta"), n_steps, width, &mut Init::new(0, &device));
+    import(&mut literal, &case.checkpoint(), mcr::RENAMES).unwrap();
+    let collapsed = literal.collapsed().unwrap();
+    for (name, layer) in [("cross", &collapsed.beta_cross), ("self", &collapsed.beta_self)] {
+        let layer = layer.as_ref().unwrap();
+        case.compare_tensor(&format!("collapsed_{name}.weight"), &layer.weight.val());
+        case.compare_tensor(&format!("collapsed_{name}.bias"), &layer.bias.as_ref().unwrap().val());
+    }
+    for layer in [literal, collapsed] {
+        let beta = layer.beta(cross.clone(), own.clone());
+        let (gamma, z) = AttentionLayer::weighed(beta.clone(), cross.clone(), own.clone());
+        case.compare_tensor("beta", &beta);
+        case.compare_tensor("gamma", &gamma);
+        case.compare_tensor("z_tb", &z);
+    }
+}
+
+fn mcr_training(case: &mut Case) {
+    let device = Device::flex().autodiff();
+    let (size, mut model) = mcr_model(case, &device);
+    let inputs = mcr_streams(case, &size, &device);
+    let training = case.json()["training"].clone();
+    let number = |name: &str| training[name].as_f64().unwrap_or_else(|| panic!("training.{name}"));
+    assert_eq!((training["optimizer"].as_str(), number("weight_decay")), (Some("adam"), 0.0), "another optimizer");
+    let recipe = Recipe {
+        beta_1: training["betas"][0].as_f64().unwrap(),
+        beta_2: training["betas"][1].as_f64().unwrap(),
+        epsilon: number("eps"),
+        ..Recipe::default()
+    };
+    let labels = case.by_role("labels");
+    let loss = |model: &Mcr| {
+        let prediction = model.forward(&size, &inputs).prediction;
+        match training["loss"].as_str() {
+            Some("l1") => mcr::l1_loss(prediction, labels.tensor(&device)),
+            Some("cross_entropy") => mcr::emotions_loss(prediction, labels.int_tensor(&device)),
+            other => panic!("another loss: {other:?}"),
+        }
+    };
+    let mut adam = Adam::default();
+    let mut losses = Vec::new();
+    for step in 0..number("steps") as usize {
+        let loss = loss(&model);
+        losses.extend(values(&loss));
+        let grads = GradientsParams::from_grads(loss.backward(), &model);
+        if step == 0 {
+            let norms: BTreeMap<String, f32> = gradient_norms(&model, &grads, mcr::RENAMES).into_iter().collect();
+            let names: Vec<&str> = case.json()["parameters"].as_array().unwrap().iter().map(text_of_name).collect();
+            let norms: Vec<f32> = names.iter().map(|&name| norms[name]).collect();
+            case.compare("gradient_l2", &norms);
+        }
+        model = adam.step(&recipe, number("lr"), model, grads);
+    }
+    losses.extend(values(&loss(&model)));
+    case.compare("losses", &losses);
+    case.compare_tensor("final_prediction", &model.forward(&size, &inputs).prediction);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("final.safetensors");
+    export(&model, &path, mcr::RENAMES).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let finals: Vec<[f64; 2]> = training["final_parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| {
+            let data = file.tensor(name.as_str().unwrap()).unwrap().data();
+            let values: Vec<f32> =
+                data.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+            mean_and_norm(&values)
+        })
+        .collect();
+    for (output, part) in [("final_mean", 0), ("final_l2", 1)] {
+        let numbers: Vec<f32> = finals.iter().map(|numbers| numbers[part] as f32).collect();
+        case.compare(output, &numbers);
+    }
+}
+
+fn text_of_name(parameter: &serde_json::Value) -> &str {
+    parameter["name"].as_str().unwrap()
+}

@@ -11,6 +11,7 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mcr;
 #[cfg(test)]
 mod parity;
 mod predict;
@@ -28,4 +29,4 @@ pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{StageInput, StagePlan};
-pub use weights::{Rename, export, import, read_checkpoint};
+pub use weights::{Rename, export, import, import_tensors, read_checkpoint};

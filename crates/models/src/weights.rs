@@ -16,13 +16,34 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// A prefix that a checkpoint spells differently from the module.
+/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
     pub checkpoint: &'static str,
     /// As in the module.
     pub module: &'static str,
+}
+
+impl Rename {
+    /// A name of the checkpoint as the module spells it.
+    pub fn to_module(renames: &[Self], name: &str) -> String {
+        renamed(name, renames.iter().map(|rename| (rename.checkpoint, rename.module)))
+    }
+
+    /// A name of the module as the checkpoint spells it.
+    pub fn to_checkpoint(renames: &[Self], name: &str) -> String {
+        renamed(name, renames.iter().map(|rename| (rename.module, rename.checkpoint)))
+    }
+}
+
+/// `name` after the first of `pairs` that fits it.
+fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let replaced = |(from, to): (&str, &str)| {
+        let at = if from.starts_with('.') { name.find(from) } else { name.starts_with(from).then_some(0) }?;
+        Some(format!("{}{to}{}", &name[..at], &name[at + from.len()..]))
+    };
+    pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
 }
 
 /// Reads all tensors of a `.safetensors`, `.pt` or `.pth` file, without building any module.
@@ -45,12 +66,19 @@ pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
 
 /// Fills `module` from a checkpoint with PyTorch's names and layouts.
 pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
+    import_tensors(module, read_checkpoint(path)?, renames, path)
+}
+
+/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
+pub fn import_tensors<M: Module>(
+    module: &mut M,
+    mut tensors: Vec<PackTensor>,
+    renames: &[Rename],
+    path: &Path,
+) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    let mut tensors = read_checkpoint(path)?;
     for tensor in &mut tensors {
-        if let Some(rename) = renames.iter().find(|rename| tensor.name.starts_with(rename.checkpoint)) {
-            tensor.name = format!("{}{}", rename.module, &tensor.name[rename.checkpoint.len()..]);
-        }
+        tensor.name = Rename::to_module(renames, &tensor.name);
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -73,10 +101,7 @@ pub fn export<M: Module>(module: &M, path: &Path, renames: &[Rename]) -> Result<
     let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
     let mut named = Vec::with_capacity(tensors.len());
     for tensor in &tensors {
-        let name = renames.iter().find(|rename| tensor.name.starts_with(rename.module)).map_or_else(
-            || tensor.name.clone(),
-            |rename| format!("{}{}", rename.checkpoint, &tensor.name[rename.module.len()..]),
-        );
+        let name = Rename::to_checkpoint(renames, &tensor.name);
         let bytes = tensor.to_bytes().map_err(|error| failed(error.to_string()))?;
         named.push((name, tensor.shape.iter().copied().collect::<Vec<usize>>(), bytes));
     }
@@ -98,5 +123,27 @@ fn listed(what: &str, names: &[String]) -> Option<String> {
         0 => None,
         n if n <= LISTED => Some(format!("{n} {what}: {first}")),
         n => Some(format!("{n} {what}: {first}, and {} more", n - LISTED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_with_a_dot_first_is_of_any_part() {
+        let renames = [
+            Rename { checkpoint: "token_embedding.weight", module: "table" },
+            Rename { checkpoint: ".self.", module: ".own." },
+        ];
+        for (checkpoint, module) in [
+            ("token_embedding.weight", "table"),
+            ("layers.0.self.weight", "layers.0.own.weight"),
+            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
+            ("self.weight", "self.weight"),
+        ] {
+            assert_eq!(Rename::to_module(&renames, checkpoint), module);
+            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
+        }
     }
 }

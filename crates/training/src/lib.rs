@@ -20,6 +20,7 @@ mod prepare;
 mod prompts;
 mod run;
 
+pub use adam::Adam;
 pub use control::{Control, Order};
 pub use error::TrainError;
 pub use evaluate::{ClipPrediction, evaluate, write_predictions};

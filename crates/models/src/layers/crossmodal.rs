@@ -11,22 +11,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::transformer::{Attention, MASKED_SCORE};
-use crate::Init;
+use crate::{Init, ModelError};
 
 /// Shares of values that a training step does without.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropRates {
-    /// Of the language input.
-    pub language: f64,
-    /// Of embedded sequences (MulT alone).
+    /// Of the language input, and in MulT of embedded sequences.
     pub embedding: f64,
-    /// Of attention weights on language.
+    /// Of attention weights.
     pub attention: f64,
-    /// Of attention weights on video.
-    pub attention_video: f64,
-    /// Of attention weights on audio.
-    pub attention_audio: f64,
     /// After the ReLU of feed-forward layers.
     pub hidden: f64,
     /// Of what is added to a residual.
@@ -37,21 +31,15 @@ pub struct DropRates {
 
 impl DropRates {
     /// None at all.
-    pub const NONE: Self = Self {
-        language: 0.0,
-        embedding: 0.0,
-        attention: 0.0,
-        attention_video: 0.0,
-        attention_audio: 0.0,
-        hidden: 0.0,
-        residual: 0.0,
-        output: 0.0,
-    };
+    pub const NONE: Self = Self { embedding: 0.0, attention: 0.0, hidden: 0.0, residual: 0.0, output: 0.0 };
 
-    /// All of them.
-    pub fn all(&self) -> [f64; 8] {
-        let Self { language, embedding, attention, attention_video, attention_audio, hidden, residual, output } = *self;
-        [language, embedding, attention, attention_video, attention_audio, hidden, residual, output]
+    /// Checks that each of them leaves something.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let Self { embedding, attention, hidden, residual, output } = *self;
+        match [embedding, attention, hidden, residual, output].into_iter().find(|rate| !(0.0..1.0).contains(rate)) {
+            Some(rate) => Err(ModelError::Config(format!("a dropout rate is {rate}: it must be in 0..1"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -224,10 +212,10 @@ impl Encoder {
     }
 }
 
-/// The last of the `steps` steps before position `end`, `[batch, width]`.
-pub(crate) fn step_before(x: Tensor<3>, end: usize) -> Tensor<2> {
+/// Step `step` of `[batch, steps, width]` as `[batch, width]`.
+pub(crate) fn step_at(x: Tensor<3>, step: usize) -> Tensor<2> {
     let [batch, _, width] = x.dims();
-    x.narrow(1, end - 1, 1).reshape([batch, width])
+    x.narrow(1, step, 1).reshape([batch, width])
 }
 
 /// Two layers around a residual, then one: `out(down(dropout(relu(up x))) + x)`, `[batch, width]` to `[batch, out]`.

@@ -94,17 +94,23 @@ impl ByStream {
 #[derive(Default)]
 pub struct Watch<'a> {
     see: Option<&'a mut dyn FnMut(&str, Tensor<3>)>,
+    place: String,
 }
 
 impl<'a> Watch<'a> {
     /// Calls `see` with the name and the values of each tensor.
     pub fn new(see: &'a mut dyn FnMut(&str, Tensor<3>)) -> Self {
-        Self { see: Some(see) }
+        Self { see: Some(see), place: String::new() }
     }
 
-    pub(crate) fn show(&mut self, name: &str, values: impl FnOnce() -> Tensor<3>) {
+    /// Puts `place` before the names that follow.
+    pub(crate) fn enter(&mut self, place: String) {
+        self.place = place;
+    }
+
+    pub(crate) fn show(&mut self, what: &str, stream: Modality, values: impl FnOnce() -> Tensor<3>) {
         if let Some(see) = &mut self.see {
-            see(name, values());
+            see(&format!("{}{what}.{}", self.place, stream_letter(stream)), values());
         }
     }
 }
