@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use burn::module::Module as _;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use emotion::{Modalities, Modality};
 use models::layers::crossmodal::DropRates;
 use models::layers::streams::{ByStream, Streams, Watch, stream_letter};
 use models::mcr::{self, AttentionLayer, BetaForm, Mcr, McrSize, SourceUpdate, Structure};
+use models::mult::{Mult, MultSize};
 use models::{Init, export, import};
-use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use training::{Adam, Recipe};
 
 use super::{Case, gradient_norms, values};
@@ -19,6 +21,7 @@ pub const CASES: &[(&str, fn(&mut Case))] = &[
     ("mcr_*", mcr),
     ("mcr_literal_equivalence", literal_equivalence),
     ("mcr_train_*", mcr_training),
+    ("mult_*", mult),
 ];
 
 fn by_stream(case: &Case, name: &str) -> ByStream {
@@ -64,14 +67,8 @@ fn mcr_model(case: &Case, device: &Device) -> (McrSize, Mcr) {
     let (length, n_dims) = (by_stream(case, "t"), by_stream(case, "dim"));
     let mut model = Mcr::new(&size, &length, &n_dims, case.size("out_dim"), &mut Init::new(0, device));
     import(&mut model, &case.checkpoint(), mcr::RENAMES).unwrap();
-    if let Some(count) = case.config("parameter_count").as_u64() {
-        case_counts(case, count as usize, burn::module::Module::num_params(&model));
-    }
+    assert_eq!(model.num_params(), case.size("parameter_count"), "parameters");
     (size, model)
-}
-
-fn case_counts(case: &Case, want: usize, got: usize) {
-    assert_eq!(got, want, "number of parameters of {}", case.name());
 }
 
 /// The streams of a case that its model has.
@@ -203,6 +200,74 @@ fn mcr_training(case: &mut Case) {
         let numbers: Vec<f32> = finals.iter().map(|numbers| numbers[part] as f32).collect();
         case.compare(output, &numbers);
     }
+}
+
+fn mult(case: &mut Case) {
+    let device = Device::flex();
+    let on = |case: &Case, flag: &str, stream: Modality| case.flag(flag).then_some(stream);
+    let targets = [("lonly", Modality::Text), ("aonly", Modality::Voice), ("vonly", Modality::Face)];
+    let size = MultSize {
+        width: case.size("d"),
+        n_heads: case.size("num_heads"),
+        n_layers: case.size("layers"),
+        causal: case.flag("attn_mask"),
+        targets: targets.into_iter().filter_map(|(flag, stream)| on(case, flag, stream)).collect(),
+        dropout: DropRates::NONE,
+        video_attention_dropout: 0.0,
+        audio_attention_dropout: 0.0,
+    };
+    size.check().unwrap();
+    let n_dims =
+        ByStream { language: case.size("orig_d_l"), video: case.size("orig_d_v"), audio: case.size("orig_d_a") };
+    let mut model = Mult::new(&size, &n_dims, case.size("output_dim"), &mut Init::new(0, &device));
+    model.import(&with_buffers(case)).unwrap();
+    assert_eq!(model.num_params(), case.size("parameter_count"), "parameters");
+    let inputs = Streams::of(Modalities::ALL, |stream| {
+        let role = match stream {
+            Modality::Text => "text",
+            Modality::Face => "vision",
+            Modality::Voice => "audio",
+        };
+        case.by_role(role).tensor::<3>(&device)
+    });
+    let output = model.forward(&size, &inputs);
+    for (target, memory) in output.memory.iter() {
+        let target_letter = stream_letter(target);
+        compare(case, &format!("trans_{target_letter}_mem"), &values(memory));
+        for (source, cross) in output.cross[target].iter() {
+            compare(case, &format!("trans_{target_letter}_with_{}", stream_letter(source)), &values(cross));
+        }
+    }
+    compare(case, "last_hs", &values(&output.pooled));
+    compare(case, "prediction", &values(&output.prediction));
+    let counts = case.json()["expected_parameter_counts_at_defaults"].clone();
+    for (dataset, count) in counts.as_object().into_iter().flatten() {
+        // Values a step of the published features (language, video, audio) and outputs.
+        let (dims, n_out) = match dataset.as_str() {
+            "mosi" => ([300, 20, 5], 1),
+            "mosei" => ([300, 35, 74], 1),
+            "iemocap" => ([300, 35, 74], 8),
+            other => panic!("dimensions of {other}"),
+        };
+        let [language, video, audio] = dims;
+        let dims = ByStream { language, video, audio };
+        let model = Mult::new(&MultSize::paper(), &dims, n_out, &mut Init::new(0, &device));
+        case.check(dataset, model.num_params() as f64, count.as_f64().unwrap(), 0.0, 0.0);
+    }
+}
+
+/// The checkpoint of a case with the entries that a published one has besides its parameters.
+fn with_buffers(case: &Case) -> std::path::PathBuf {
+    let path = case.checkpoint();
+    let bytes = std::fs::read(&path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut views: Vec<(String, TensorView<'_>)> = file.tensors();
+    for name in case.json()["buffers"].as_array().into_iter().flatten() {
+        let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+        views.push((name.as_str().unwrap().to_owned(), view));
+    }
+    std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    path
 }
 
 fn text_of_name(parameter: &serde_json::Value) -> &str {

@@ -12,6 +12,7 @@ mod init;
 mod kind;
 pub mod layers;
 pub mod mcr;
+pub mod mult;
 #[cfg(test)]
 mod parity;
 mod predict;
