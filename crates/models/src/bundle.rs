@@ -8,6 +8,8 @@ use burn::tensor::Device;
 use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
+use crate::mcr::McrConfig;
+use crate::mult::MultConfig;
 use crate::umbenet::UmbenetConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
 
@@ -24,6 +26,10 @@ const BURN_WEIGHTS: &str = "model.bpk";
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),
+    /// MCR.
+    Mcr(McrConfig),
+    /// MulT.
+    Mult(MultConfig),
 }
 
 impl Config {
@@ -31,6 +37,8 @@ impl Config {
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
+            Self::Mcr(_) => ModelKind::Mcr,
+            Self::Mult(_) => ModelKind::Mult,
         }
     }
 

@@ -1,5 +1,6 @@
-//! From one modality to a vector: published encoders and tiny ones of our own.
+//! From one modality to a vector or a sequence: published encoders and tiny ones of our own.
 
 pub mod audio_cnn;
 pub mod clip;
+pub mod sequences;
 pub mod tiny;

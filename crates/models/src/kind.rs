@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, umbenet};
+use crate::{Config, ModelError, mcr, mult, umbenet};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,6 +10,10 @@ use crate::{Config, ModelError, umbenet};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Sequences that reinforce one another, as targets and as sources.
+    Mcr,
+    /// Sequences that look at one another.
+    Mult,
 }
 
 /// What is said of a model; each model's file has its own.
@@ -27,11 +31,13 @@ pub struct About {
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Umbenet];
+    pub const ALL: [Self; 3] = [Self::Umbenet, Self::Mcr, Self::Mult];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
+            Self::Mcr => &mcr::ABOUT,
+            Self::Mult => &mult::ABOUT,
         }
     }
 
@@ -79,6 +85,14 @@ macro_rules! with_model {
         match $value {
             $crate::Config::Umbenet($config) => {
                 type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::Mcr($config) => {
+                type $model = $crate::mcr::McrClassifier;
+                $run
+            }
+            $crate::Config::Mult($config) => {
+                type $model = $crate::mult::MultClassifier;
                 $run
             }
         }

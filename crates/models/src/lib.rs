@@ -16,6 +16,7 @@ pub mod mult;
 #[cfg(test)]
 mod parity;
 mod predict;
+pub mod sequence_model;
 mod settings;
 mod stage;
 pub mod umbenet;

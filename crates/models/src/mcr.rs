@@ -8,22 +8,26 @@
 mod attention;
 mod config;
 mod layer;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, assert_shape};
-use emotion::Modality;
+use emotion::{Modalities, Modality};
 
 pub use attention::{AttentionLayer, BetaForm};
 pub use config::{McrSize, SourceUpdate, Structure};
 pub use layer::{ReinforcementLayer, State};
 pub use units::{Cmu, CmuOutput, Exchange, FeedForward, Gate, Scu, ScuOutput, SourceUpdateUnit, StepBias};
 
+use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{Encoder, TimeConv, dropout, residual_head, step_at, with_positions};
 use crate::layers::streams::{ByStream, Streams, Watch};
-use crate::{Init, Rename};
+use crate::sequence_model::{SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
+use crate::{About, Config, Init, ModelError, Rename};
 
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
 pub const RENAMES: &[Rename] = &[
@@ -31,6 +35,34 @@ pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: ".self.", module: ".own." },
     Rename { checkpoint: ".beta_", module: ".attention.beta_" },
 ];
+
+/// What is said of MCR.
+pub const ABOUT: About = About {
+    name: "mcr",
+    title: "MCR",
+    paper: "Yang et al., Target and source modality co-reinforcement for emotion understanding from asynchronous multimodal \
+            sequences, 2023",
+    presets: &[("tiny", || Config::Mcr(McrConfig::tiny()))],
+};
+
+/// MCR on the sequences of a clip.
+pub type McrClassifier = SequenceClassifier<Mcr>;
+
+/// What a classifier is built from.
+pub type McrConfig = SequenceConfig<McrSize>;
+
+impl McrConfig {
+    /// Trains in minutes on a laptop's CPU.
+    pub fn tiny() -> Self {
+        Self {
+            n_epochs: 60,
+            learning_rate: 0.001,
+            keep_probability: 0.7,
+            network: McrSize { width: 32, n_heads: 4, n_layers: 2, encoder_layers: 1, ..McrSize::paper() },
+            sequences: SequenceSize::tiny(),
+        }
+    }
+}
 
 /// The model.
 #[derive(Module, Debug)]
@@ -124,8 +156,7 @@ impl Mcr {
             .collect();
         let encoded = self.encoder.forward(Tensor::cat(targets, 1), None, None);
         let pooled = Tensor::cat(ends.into_iter().map(|end| step_at(encoded.clone(), end - 1)).collect(), 1);
-        let prediction =
-            residual_head(pooled.clone(), [&self.proj1, &self.proj2, &self.out_layer], &self.head_drop);
+        let prediction = residual_head(pooled.clone(), [&self.proj1, &self.proj2, &self.out_layer], &self.head_drop);
         McrOutput { streams, encoded, pooled, prediction }
     }
 
@@ -136,6 +167,33 @@ impl Mcr {
         let z = with_positions(self.proj[stream].forward(x));
         assert_shape!(z, [batch, steps, _]);
         z
+    }
+}
+
+impl SequenceNetwork for Mcr {
+    type Size = McrSize;
+
+    const RENAMES: &'static [Rename] = RENAMES;
+
+    fn build(size: &McrSize, length: &ByStream, n_dims: &ByStream, n_out: usize, init: &mut Init<'_>) -> Self {
+        Self::new(size, length, n_dims, n_out, init)
+    }
+
+    fn run(&self, size: &McrSize, inputs: &Streams<Tensor<3>>) -> SequenceOutput {
+        let McrOutput { streams, pooled, prediction, .. } = self.forward(size, inputs);
+        SequenceOutput { streams, pooled, prediction }
+    }
+
+    fn check(size: &McrSize) -> Result<(), ModelError> {
+        size.check()
+    }
+
+    fn modalities(size: &McrSize) -> Modalities {
+        size.modalities
+    }
+
+    fn config(config: McrConfig) -> Config {
+        Config::Mcr(config)
     }
 }
 

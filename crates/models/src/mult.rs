@@ -14,12 +14,14 @@ use emotion::{Modalities, Modality};
 
 pub use config::MultSize;
 
+use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{
     Drops, Encoder, TimeConv, dropout, future_mask, residual_head, step_at, with_positions,
 };
 use crate::layers::streams::{ByStream, Streams};
+use crate::sequence_model::{SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
 use crate::weights::{import_tensors, read_checkpoint};
-use crate::{Init, ModelError, Rename};
+use crate::{About, Config, Init, ModelError, Rename};
 
 /// The order of streams in the published code's concatenations.
 const ORDER: [Modality; 3] = [Modality::Text, Modality::Voice, Modality::Face];
@@ -40,6 +42,33 @@ pub const RENAMES: &[Rename] = &[
 
 /// Ends of names of the published checkpoints that hold nothing learned.
 const BUFFERS: [&str; 2] = [".embed_positions._float_tensor", ".version"];
+
+/// What is said of MulT.
+pub const ABOUT: About = About {
+    name: "mult",
+    title: "MulT",
+    paper: "Tsai et al., Multimodal Transformer for Unaligned Multimodal Language Sequences, 2019",
+    presets: &[("tiny", || Config::Mult(MultConfig::tiny()))],
+};
+
+/// MulT on the sequences of a clip.
+pub type MultClassifier = SequenceClassifier<Mult>;
+
+/// What a classifier is built from.
+pub type MultConfig = SequenceConfig<MultSize>;
+
+impl MultConfig {
+    /// Trains in minutes on a laptop's CPU.
+    pub fn tiny() -> Self {
+        Self {
+            n_epochs: 60,
+            learning_rate: 0.001,
+            keep_probability: 0.7,
+            network: MultSize { n_layers: 1, ..MultSize::paper() },
+            sequences: SequenceSize::tiny(),
+        }
+    }
+}
 
 /// The model.
 #[derive(Module, Debug)]
@@ -137,6 +166,33 @@ impl Mult {
         let mut tensors = read_checkpoint(path)?;
         tensors.retain(|tensor| !BUFFERS.iter().any(|buffer| tensor.name.ends_with(buffer)));
         import_tensors(self, tensors, RENAMES, path)
+    }
+}
+
+impl SequenceNetwork for Mult {
+    type Size = MultSize;
+
+    const RENAMES: &'static [Rename] = RENAMES;
+
+    fn build(size: &MultSize, _length: &ByStream, n_dims: &ByStream, n_out: usize, init: &mut Init<'_>) -> Self {
+        Self::new(size, n_dims, n_out, init)
+    }
+
+    fn run(&self, size: &MultSize, inputs: &Streams<Tensor<3>>) -> SequenceOutput {
+        let MultOutput { streams, pooled, prediction, .. } = self.forward(size, inputs);
+        SequenceOutput { streams, pooled, prediction }
+    }
+
+    fn check(size: &MultSize) -> Result<(), ModelError> {
+        size.check()
+    }
+
+    fn modalities(_size: &MultSize) -> Modalities {
+        Modalities::ALL
+    }
+
+    fn config(config: MultConfig) -> Config {
+        Config::Mult(config)
     }
 }
 

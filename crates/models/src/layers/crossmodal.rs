@@ -106,8 +106,7 @@ pub fn with_positions(x: Tensor<3>) -> Tensor<3> {
 pub fn future_mask(queries: usize, tokens: usize, device: &Device) -> Tensor<3> {
     let ahead = queries.abs_diff(tokens);
     let hidden = |i: usize| i % tokens > i / tokens + ahead;
-    let values: Vec<f32> =
-        (0..queries * tokens).map(|i| if hidden(i) { MASKED_SCORE as f32 } else { 0.0 }).collect();
+    let values: Vec<f32> = (0..queries * tokens).map(|i| if hidden(i) { MASKED_SCORE as f32 } else { 0.0 }).collect();
     Tensor::from_data(TensorData::new(values, [1, queries, tokens]), device)
 }
 
@@ -246,9 +245,10 @@ mod tests {
     #[test]
     fn the_future_begins_after_the_difference_of_the_lengths() {
         let mask = values(future_mask(2, 4, &Device::flex()));
-        assert_eq!(mask.iter().map(|&value| value < 0.0).collect::<Vec<_>>(), [
-            false, false, false, true, false, false, false, false
-        ]);
+        assert_eq!(
+            mask.iter().map(|&value| value < 0.0).collect::<Vec<_>>(),
+            [false, false, false, true, false, false, false, false]
+        );
     }
 
     #[test]

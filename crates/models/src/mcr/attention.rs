@@ -83,16 +83,12 @@ impl AttentionLayer {
     ///
     /// `None` for a layer without U, which is collapsed already.
     pub fn collapsed(&self) -> Option<Self> {
-        let (u, on_cross, on_own) =
-            (self.beta_u.as_ref()?, self.beta_w_cross.as_ref()?, self.beta_w_self.as_ref()?);
+        let (u, on_cross, on_own) = (self.beta_u.as_ref()?, self.beta_w_cross.as_ref()?, self.beta_w_self.as_ref()?);
         let [n] = u.dims();
         let collapse = |layer: &Linear| {
             let u = u.val().reshape([n, 1]);
             let bias = layer.bias.as_ref().map(|bias| bias.val().reshape([1, n]).matmul(u.clone()).reshape([1]));
-            Linear {
-                weight: Param::from_tensor(layer.weight.val().matmul(u)),
-                bias: bias.map(Param::from_tensor),
-            }
+            Linear { weight: Param::from_tensor(layer.weight.val().matmul(u)), bias: bias.map(Param::from_tensor) }
         };
         Some(Self {
             beta_cross: Some(collapse(on_cross)),

@@ -152,11 +152,6 @@ impl McrSize {
     }
 
     pub(crate) fn encoder(&self) -> EncoderSize {
-        EncoderSize {
-            width: self.width,
-            n_heads: self.n_heads,
-            n_layers: self.encoder_layers,
-            ffn_mult: self.ffn_mult,
-        }
+        EncoderSize { width: self.width, n_heads: self.n_heads, n_layers: self.encoder_layers, ffn_mult: self.ffn_mult }
     }
 }
