@@ -46,8 +46,10 @@ pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
                     walk(&path, value, out);
                 }
             }
-            // What an encoder is decides which other settings exist; it is chosen with the preset.
-            Value::String(_) | Value::Array(_) => {}
+            // What a model or an encoder is decides which other settings exist; it is chosen with the preset.
+            Value::String(_) if ["model", "kind"].contains(&prefix.rsplit('.').next().unwrap_or(prefix)) => {}
+            Value::String(word) => out.push(Setting { key: prefix.to_owned(), value: word.clone() }),
+            Value::Array(_) => {}
             scalar => out.push(Setting { key: prefix.to_owned(), value: scalar.to_string() }),
         }
     }
@@ -73,6 +75,7 @@ pub fn apply_setting<T: Serialize + DeserializeOwned>(config: &T, key: &str, val
         }
         Value::Float(_) => value.parse().map(Value::Float).map_err(|_| unfit("it must be a number".into()))?,
         Value::Boolean(_) => value.parse().map(Value::Boolean).map_err(|_| unfit("it must be true or false".into()))?,
+        Value::String(_) => Value::String(value.to_owned()),
         _ => return Err(unfit("it cannot be changed".into())),
     };
     root.try_into().map_err(|error: toml::de::Error| unfit(error.message().to_owned()))
@@ -87,22 +90,35 @@ mod tests {
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Inner {
         side_px: usize,
+        kind: Form,
+    }
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(rename_all = "snake_case")]
+    enum Form {
+        Round,
+        NearlySquare,
     }
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Outer {
         top_k: usize,
         rate: f64,
         face: Inner,
+        form: Form,
     }
 
     #[test]
     fn settings_are_found_by_path_and_checked() {
-        let outer = Outer { top_k: 3, rate: 0.5, face: Inner { side_px: 64 } };
-        let changed = apply_setting(&apply_setting(&outer, "face.side_px", "32").unwrap(), "rate", "1").unwrap();
-        assert_eq!(changed, Outer { top_k: 3, rate: 1.0, face: Inner { side_px: 32 } });
-        assert!(matches!(apply_setting(&outer, "k", "1"), Err(SettingError::Unknown { .. })));
-        for value in ["-1", "x", "1.5"] {
-            assert!(matches!(apply_setting(&outer, "top_k", value), Err(SettingError::Value { .. })), "{value}");
+        let face = |side_px| Inner { side_px, kind: Form::Round };
+        let outer = Outer { top_k: 3, rate: 0.5, face: face(64), form: Form::Round };
+        let changes = [("face.side_px", "32"), ("rate", "1"), ("form", "nearly_square")];
+        let changed = changes.into_iter().try_fold(outer, |outer, (key, value)| apply_setting(&outer, key, value));
+        let outer = Outer { top_k: 3, rate: 1.0, face: face(32), form: Form::NearlySquare };
+        assert_eq!(changed.as_ref(), Ok(&outer));
+        for key in ["k", "face.kind"] {
+            assert!(matches!(apply_setting(&outer, key, "round"), Err(SettingError::Unknown { .. })), "{key}");
+        }
+        for (key, value) in [("top_k", "-1"), ("top_k", "x"), ("top_k", "1.5"), ("form", "oval")] {
+            assert!(matches!(apply_setting(&outer, key, value), Err(SettingError::Value { .. })), "{value}");
         }
     }
 }
