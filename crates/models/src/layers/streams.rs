@@ -90,16 +90,19 @@ impl ByStream {
     }
 }
 
+/// Sees the name and the values of a tensor.
+pub type See<'a> = dyn FnMut(&str, Tensor<3>) + 'a;
+
 /// Shows the tensors inside a forward pass to whoever asked; for nobody, nothing is computed.
 #[derive(Default)]
 pub struct Watch<'a> {
-    see: Option<&'a mut dyn FnMut(&str, Tensor<3>)>,
+    see: Option<&'a mut See<'a>>,
     place: String,
 }
 
 impl<'a> Watch<'a> {
-    /// Calls `see` with the name and the values of each tensor.
-    pub fn new(see: &'a mut dyn FnMut(&str, Tensor<3>)) -> Self {
+    /// Calls `see` with each tensor.
+    pub fn new(see: &'a mut See<'a>) -> Self {
         Self { see: Some(see), place: String::new() }
     }
 

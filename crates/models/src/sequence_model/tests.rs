@@ -46,7 +46,7 @@ fn sample(seed: usize) -> Sample {
         face: Some(Frames {
             size_px: 16,
             rgb: (0..3 * 16 * 16 * 3).map(byte).collect(),
-            valid: vec![true, true, seed % 2 == 0],
+            valid: vec![true, true, seed.is_multiple_of(2)],
         }),
         voice: Some(Voice::LogMel(LogMel { n_bins: 4, values: mel, n_valid: 8 })),
         text: Some(format!("sentence {seed} of eight")),
@@ -265,12 +265,13 @@ fn every_ablation_is_a_setting() {
 
 #[test]
 fn impossible_configurations_are_refused() {
-    let refused = |change: fn(&mut McrConfig)| {
+    type Change = fn(&mut McrConfig);
+    let refused = |change: Change| {
         let mut config = mcr();
         change(&mut config);
         McrClassifier::check(&config).unwrap_err().to_string()
     };
-    let rows: [(fn(&mut McrConfig), &str); 6] = [
+    let rows: [(Change, &str); 6] = [
         (|config| config.network.n_heads = 3, "n_heads"),
         (|config| config.network.kernel.video = 2, "kernel"),
         (|config| config.network.modalities = "va".parse().unwrap(), "targets"),
