@@ -20,13 +20,15 @@ pub struct Batch {
     pub present: Tensor<2>,
     /// Face frames of those who have them.
     pub face: Option<FaceBatch>,
+    /// Whole frames of those who have them, for models that look at the surroundings too.
+    pub scene: Option<FaceBatch>,
     /// Speech of those who have it.
     pub voice: Option<VoiceBatch>,
     /// Words of those who have them.
     pub text: Option<TextBatch>,
 }
 
-/// Face frames.
+/// Frames of faces or of what is around them.
 #[derive(Debug, Clone)]
 pub struct FaceBatch {
     /// Samples in the batch.
@@ -83,6 +85,8 @@ pub struct Reader {
     pub pixels: PixelScale,
     /// Size of the table of hashed words.
     pub n_buckets: usize,
+    /// Whether the faces also stand for the scene, as UMBEnet's released code has it for clips that are crops of faces.
+    pub face_as_scene: bool,
 }
 
 impl Reader {
@@ -108,9 +112,11 @@ impl Reader {
             .iter()
             .flat_map(|usable| Modality::ALL.map(|modality| f32::from(u8::from(usable.contains(modality)))))
             .collect();
+        let face = self.face(samples, rows_with(Modality::Face), device);
         Ok(Batch {
             present: Tensor::from_data(TensorData::new(present, [samples.len(), 3]), device),
-            face: self.face(samples, rows_with(Modality::Face), device),
+            scene: face.clone().filter(|_| self.face_as_scene),
+            face,
             voice: self.voice(samples, rows_with(Modality::Voice), device),
             text: self.text(samples, rows_with(Modality::Text), device),
         })
@@ -253,6 +259,7 @@ mod tests {
             inputs: Inputs { face: None, voice: None, text: None },
             pixels: PixelScale::PerFrame,
             n_buckets: 8,
+            face_as_scene: false,
         };
         let mut out = [1.0; 12];
         reader.scale_frame(&[7; 12], &mut out);

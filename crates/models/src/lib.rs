@@ -11,8 +11,6 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
-#[cfg(test)]
-mod parity;
 mod predict;
 mod settings;
 mod stage;
@@ -28,4 +26,4 @@ pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{StageInput, StagePlan};
-pub use weights::{Rename, export, import, read_checkpoint};
+pub use weights::{Rename, export, import, import_tensors, read_checkpoint};

@@ -45,8 +45,17 @@ pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
 
 /// Fills `module` from a checkpoint with PyTorch's names and layouts.
 pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
+    import_tensors(module, read_checkpoint(path)?, renames, path)
+}
+
+/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
+pub fn import_tensors<M: Module>(
+    module: &mut M,
+    mut tensors: Vec<PackTensor>,
+    renames: &[Rename],
+    path: &Path,
+) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    let mut tensors = read_checkpoint(path)?;
     for tensor in &mut tensors {
         if let Some(rename) = renames.iter().find(|rename| tensor.name.starts_with(rename.checkpoint)) {
             tensor.name = format!("{}{}", rename.module, &tensor.name[rename.checkpoint.len()..]);

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
@@ -17,6 +16,7 @@ use crate::adam::Adam;
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::loader::{Loader, rng_at, shuffled};
+use crate::step::train_step;
 use crate::{
     Control, EpochRecord, Event, Job, Order, Outcome, Plateau, PromptMap, PromptMapRow, Run, StopReason, StopRules,
     TrainError, evaluate, prepare, write_predictions,
@@ -283,10 +283,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let truths: Vec<usize> = chosen.iter().map(|&index| self.train.clips()[index].clip.label).collect();
             // Dropout draws on the device; where it starts follows from the place in training too.
             self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
-            let outlook = model.forward(self.config, &batch)?;
-            let loss = M::loss(model, self.config, &outlook, labels(&truths, &self.device));
-            let grads = GradientsParams::from_grads(loss.total.backward(), model);
-            *model = adam.step(&self.job.recipe, progress.plateau.learning_rate, model.clone(), grads);
+            let learning_rate = progress.plateau.learning_rate;
+            let labels = labels(&truths, &self.device);
+            let (outlook, loss) =
+                train_step(model, self.config, &batch, labels, &self.job.recipe, learning_rate, adam)?;
             unread.push((loss.total.detach(), outlook.logits.detach(), truths));
             if unread.len() == STEPS_PER_EVENT || step + 1 == n_steps {
                 let n_unread = unread.len();
@@ -367,8 +367,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             .filter(|&index| !self.train.clips()[index].present.intersection(on).is_empty())
             .collect();
         self.each_batch(&model, &self.train, &all, on, |_, outlook| {
-            for prompt_idx in outlook.selection.iter().flat_map(|selection| selection.chosen.iter().flatten()) {
-                counts[*prompt_idx] += 1;
+            if let Some(selection) = &outlook.selection {
+                selection.count(&mut counts);
             }
             Ok(())
         })?;

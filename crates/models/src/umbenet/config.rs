@@ -36,12 +36,21 @@ pub struct UmbenetConfig {
     pub selected_tokens: usize,
     /// Tokens of the inherent prompt.
     pub inherent_tokens: usize,
-    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width).
+    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width); 0 is the released code's gate of
+    /// one layer.
     pub gate_width: usize,
     /// Weight of the gate's L1 term (eq. 13; choice: 0.01, as in the released code).
     pub l1: f64,
-    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5).
+    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5); 0 leaves the keys as they are, as
+    /// in the released code.
     pub pull: f64,
+    /// Whether the mean feature of a batch chooses the prompts of all its samples, as in the released code. A prediction then
+    /// depends on what else is in the batch.
+    #[serde(default)]
+    pub batch_selection: bool,
+    /// Whether an LSTM lets each frame's face and scene exchange what they show, as in the released code.
+    #[serde(default)]
+    pub lstm: bool,
     /// Factor between cosines and logits; CLIP's is 100.
     pub logit_scale: f64,
     /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
@@ -58,6 +67,9 @@ pub struct UmbenetConfig {
     pub two_stage: bool,
     /// Whether the class-prompt tower and the class names stay as they are; pretrained towers do.
     pub frozen_prompt_tower: bool,
+    /// What is fused, in the order of the rows of the position table.
+    #[serde(default = "Token::paper")]
+    pub tokens: Vec<Token>,
     /// Position of the end token of each class's prompt; empty: the last position.
     pub class_ends: Vec<usize>,
     /// Class-prompt tower (width W, context L).
@@ -68,6 +80,32 @@ pub struct UmbenetConfig {
     pub voice: VoiceEncoderConfig,
     /// Caption encoder.
     pub text: TextEncoderConfig,
+}
+
+/// What the fusion transformer takes of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Token {
+    /// The faces, over time.
+    Face,
+    /// Speech.
+    Voice,
+    /// Words.
+    Text,
+    /// The mean of what the frames show besides the face.
+    Scene,
+}
+
+impl Token {
+    /// The paper's three, in the order V, A, T.
+    pub fn paper() -> Vec<Self> {
+        vec![Self::Face, Self::Voice, Self::Text]
+    }
+
+    /// The released code's four.
+    pub fn released() -> Vec<Self> {
+        vec![Self::Face, Self::Scene, Self::Text, Self::Voice]
+    }
 }
 
 /// Face encoders.
@@ -123,6 +161,11 @@ pub enum TextEncoderConfig {
         /// Number of tokens.
         vocabulary: usize,
     },
+    /// The tower of the class prompts, frozen, and a projection.
+    Shared {
+        /// Number of tokens.
+        vocabulary: usize,
+    },
     /// Small, over hashed words.
     Tiny {
         /// Size of the table.
@@ -151,6 +194,8 @@ impl UmbenetConfig {
             gate_width: 8,
             l1: 0.001,
             pull: 0.1,
+            batch_selection: false,
+            lstm: false,
             logit_scale: 16.0,
             position_deviation: 0.1,
             unimodal_epochs: 24,
@@ -159,6 +204,7 @@ impl UmbenetConfig {
             keep_probability: 0.5,
             two_stage: true,
             frozen_prompt_tower: false,
+            tokens: Token::paper(),
             class_ends: Vec::new(),
             prompt_tower: TextTowerSize { context: 10, width: 64, n_layers: 1, head_width: 16, out: 64 },
             face: FaceEncoderConfig::Tiny { side_px: 96, channels: 128 },
@@ -204,6 +250,15 @@ impl UmbenetConfig {
                 self.prompt_tower.context
             ));
         }
+        if let Some(token) = Token::paper().into_iter().find(|token| !self.tokens.contains(token)) {
+            return complain(format!("tokens lack {token:?}"));
+        }
+        if self.tokens.len() > Token::paper().len() + usize::from(self.has_scene()) {
+            return complain("tokens name one of them twice".into());
+        }
+        if self.lstm && !self.has_scene() {
+            return complain("lstm mixes face and scene: tokens must have the scene".into());
+        }
         if let FaceEncoderConfig::Tiny { side_px, .. } = self.face
             && (!side_px.is_multiple_of(8) || side_px == 0)
         {
@@ -221,6 +276,11 @@ impl UmbenetConfig {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
         Ok(())
+    }
+
+    /// Whether the frames' surroundings are fused too.
+    pub fn has_scene(&self) -> bool {
+        self.tokens.contains(&Token::Scene)
     }
 
     /// Tokens left for a class's name.
@@ -246,6 +306,7 @@ impl UmbenetConfig {
         };
         let (max_tokens, n_buckets) = match self.text {
             TextEncoderConfig::Clip { tower, vocabulary } => (tower.context, vocabulary),
+            TextEncoderConfig::Shared { vocabulary } => (self.prompt_tower.context, vocabulary),
             TextEncoderConfig::Tiny { n_buckets, max_tokens, .. } => (max_tokens, n_buckets),
         };
         Reader {
@@ -256,6 +317,7 @@ impl UmbenetConfig {
             },
             pixels,
             n_buckets,
+            face_as_scene: self.has_scene(),
         }
     }
 

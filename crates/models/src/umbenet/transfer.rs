@@ -57,7 +57,7 @@ pub(super) fn start_stage(
 }
 
 /// Fills the joint model, which holds fresh values, from the three runs in the order V, A, T.
-fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
+pub fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     assert_eq!(finished.len(), Modality::ALL.len(), "stage 2 follows the three runs of stage 1");
     let runs: Vec<&Umbenet> = finished.iter().map(|stage| &stage.model).collect();
     let [face, voice, text] = [runs[0], runs[1], runs[2]];
@@ -65,11 +65,16 @@ fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     model.face_encoder = fill(model.face_encoder, &[&face.face_encoder]);
     model.frame_positions = fill(model.frame_positions, &[&face.frame_positions]);
     model.temporal = fill(model.temporal, &[&face.temporal]);
+    model.lstm = fill(model.lstm, &[&face.lstm]);
     model.voice_encoder = fill(model.voice_encoder, &[&voice.voice_encoder]);
     model.caption_encoder = match (model.caption_encoder, &text.caption_encoder) {
         (CaptionEncoder::Clip(mut caption), CaptionEncoder::Clip(from)) => {
             caption.projection = fill(caption.projection, &[&from.projection]);
             CaptionEncoder::Clip(caption)
+        }
+        (CaptionEncoder::Shared(mut caption), CaptionEncoder::Shared(from)) => {
+            caption.projection = fill(caption.projection, &[&from.projection]);
+            CaptionEncoder::Shared(caption)
         }
         (own, from) => fill(own, &[from]),
     };
@@ -81,6 +86,8 @@ fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     model.fusion = fill(model.fusion, &runs.iter().map(|run| &run.fusion).collect::<Vec<_>>());
     model.prompt_pool.sff =
         fill(model.prompt_pool.sff, &runs.iter().map(|run| &run.prompt_pool.sff).collect::<Vec<_>>());
+    model.prompt_pool.alpha =
+        fill(model.prompt_pool.alpha, &runs.iter().map(|run| &run.prompt_pool.alpha).collect::<Vec<_>>());
     // Trained along only where nothing is pretrained; where they are frozen, the mean of three equals is the same value.
     model.text_encoder = fill(model.text_encoder, &runs.iter().map(|run| &run.text_encoder).collect::<Vec<_>>());
     let suffixes: Vec<_> = runs.iter().map(|run| &run.prompt_pool.token_suffix).collect();
