@@ -76,6 +76,31 @@ pub enum PixelScale {
     },
 }
 
+impl PixelScale {
+    /// One picture, `[side, side, 3]` bytes to `[3, side, side]`.
+    pub fn scale(self, rgb: &[u8], out: &mut [f32]) {
+        let n_pixels = rgb.len() / 3;
+        let (mean, deviation) = match self {
+            Self::Channels { mean, deviation } => (mean, deviation),
+            Self::PerFrame => {
+                let n = rgb.len() as f64;
+                let sum: f64 = rgb.iter().map(|&byte| f64::from(byte)).sum();
+                let squares: f64 = rgb.iter().map(|&byte| f64::from(byte).powi(2)).sum();
+                let mean = sum / n;
+                // A frame of one colour has no deviation; a floor of one grey level keeps it at zero, not at infinity.
+                let deviation = (squares / n - mean * mean).max(1.0).sqrt();
+                ([(mean / 255.0) as f32; 3], [(deviation / 255.0) as f32; 3])
+            }
+        };
+        for channel in 0..3 {
+            let (shift, scale) = (mean[channel], 1.0 / deviation[channel]);
+            for (pixel, value) in out[channel * n_pixels..(channel + 1) * n_pixels].iter_mut().enumerate() {
+                *value = (f32::from(rgb[3 * pixel + channel]) / 255.0 - shift) * scale;
+            }
+        }
+    }
+}
+
 /// Turns samples into batches for one model.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -134,7 +159,7 @@ impl Reader {
             assert_eq!((frames.n_frames(), frames.size_px), (n_frames, side), "samples are prepared for this model");
             valid.extend(frames.valid.iter().map(|&valid| f32::from(u8::from(valid))));
             for (frame_idx, out) in out.chunks_mut(3 * side * side).enumerate() {
-                self.scale_frame(frames.frame(frame_idx), out);
+                self.pixels.scale(frames.frame(frame_idx), out);
             }
         }
         Some(FaceBatch {
@@ -142,29 +167,6 @@ impl Reader {
             frames: Tensor::from_data(TensorData::new(values, [n_rows, n_frames, 3, side, side]), device),
             valid: Tensor::from_data(TensorData::new(valid, [n_rows, n_frames]), device),
         })
-    }
-
-    /// One frame, `[side, side, 3]` bytes to `[3, side, side]`.
-    fn scale_frame(&self, rgb: &[u8], out: &mut [f32]) {
-        let n_pixels = rgb.len() / 3;
-        let (mean, deviation) = match self.pixels {
-            PixelScale::Channels { mean, deviation } => (mean, deviation),
-            PixelScale::PerFrame => {
-                let n = rgb.len() as f64;
-                let sum: f64 = rgb.iter().map(|&byte| f64::from(byte)).sum();
-                let squares: f64 = rgb.iter().map(|&byte| f64::from(byte).powi(2)).sum();
-                let mean = sum / n;
-                // A frame of one colour has no deviation; a floor of one grey level keeps it at zero, not at infinity.
-                let deviation = (squares / n - mean * mean).max(1.0).sqrt();
-                ([(mean / 255.0) as f32; 3], [(deviation / 255.0) as f32; 3])
-            }
-        };
-        for channel in 0..3 {
-            let (shift, scale) = (mean[channel], 1.0 / deviation[channel]);
-            for (pixel, value) in out[channel * n_pixels..(channel + 1) * n_pixels].iter_mut().enumerate() {
-                *value = (f32::from(rgb[3 * pixel + channel]) / 255.0 - shift) * scale;
-            }
-        }
     }
 
     fn voice(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<VoiceBatch> {
@@ -255,14 +257,8 @@ mod tests {
 
     #[test]
     fn a_frame_of_one_colour_is_zero() {
-        let reader = Reader {
-            inputs: Inputs { face: None, voice: None, text: None },
-            pixels: PixelScale::PerFrame,
-            n_buckets: 8,
-            face_as_scene: false,
-        };
         let mut out = [1.0; 12];
-        reader.scale_frame(&[7; 12], &mut out);
+        PixelScale::PerFrame.scale(&[7; 12], &mut out);
         assert!(out.iter().all(|value| value.abs() < 1e-6), "{out:?}");
     }
 }

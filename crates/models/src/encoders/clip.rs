@@ -3,18 +3,26 @@
 //! Left out: the ResNet image towers.
 
 mod names;
+mod text_repair;
+mod tokenizer;
 
 use std::path::Path;
 
 pub use names::{RENAMES, read};
+pub use tokenizer::{Overlong, Tokenizer};
 
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
 use crate::layers::transformer::{Transformer, causal_mask, unit_rows};
-use crate::{Init, ModelError, import_tensors};
+use crate::{Init, ModelError, PixelScale, import_tensors};
 
+/// The statistics of CLIP's training images, by which all its towers want their input scaled.
+pub const PIXELS: PixelScale = PixelScale::Channels {
+    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+};
 /// CLIP's heads are 64 wide at every size.
 const HEAD_WIDTH: usize = 64;
 

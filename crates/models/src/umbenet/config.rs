@@ -5,14 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
-use crate::encoders::clip::{ImageTowerSize, TextTowerSize};
+use crate::encoders::clip::{self, ClipSize, ImageTowerSize, TextTowerSize};
 use crate::{ModelError, Reader, StageInput, StagePlan};
-
-/// CLIP's pixel statistics.
-const CLIP_PIXELS: PixelScale = PixelScale::Channels {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-};
 
 /// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
 ///
@@ -213,6 +207,65 @@ impl UmbenetConfig {
         }
     }
 
+    /// The paper's sizes with CLIP's towers for images and class prompts; captions go through ViT-B/32's text tower, as in the
+    /// released code.
+    ///
+    /// The paper names neither the towers, nor the frames, nor the front end of the sound: those are the released code's.
+    pub fn paper(towers: ClipSize) -> Self {
+        let width = towers.image.out;
+        Self {
+            embed_dim: width,
+            n_frames: 16,
+            fusion_layers: 12,
+            fusion_heads: 8,
+            pool_size: 32,
+            top_k: 5,
+            selected_tokens: 32,
+            inherent_tokens: 32,
+            gate_width: width / 16,
+            l1: 0.01,
+            pull: 0.5,
+            batch_selection: false,
+            lstm: false,
+            logit_scale: 100.0,
+            position_deviation: 1.0,
+            unimodal_epochs: 30,
+            joint_epochs: 30,
+            learning_rate: 0.002,
+            keep_probability: 0.5,
+            two_stage: true,
+            frozen_prompt_tower: true,
+            tokens: Token::paper(),
+            class_ends: Vec::new(),
+            prompt_tower: towers.text,
+            face: FaceEncoderConfig::Clip { tower: towers.image },
+            voice: VoiceEncoderConfig::Cnn {
+                rate_hz: 22_050,
+                cnn: AudioCnnSize {
+                    n_samples: 110_250,
+                    channels: [16, 32, 64, 128, 256, 512],
+                    hidden: 1536,
+                    out: width,
+                },
+            },
+            text: TextEncoderConfig::Clip { tower: ClipSize::VIT_B_32.text, vocabulary: ClipSize::VIT_B_32.vocabulary },
+        }
+    }
+
+    /// What the released code computes, with ViT-L/14 (`model_unimod_mafw_vat_64_32_5.py`), in one stage.
+    pub fn official_compat() -> Self {
+        Self {
+            gate_width: 0,
+            pull: 0.0,
+            batch_selection: true,
+            lstm: true,
+            tokens: Token::released(),
+            learning_rate: 2e-4,
+            two_stage: false,
+            ..Self::paper(ClipSize::VIT_L_14)
+        }
+    }
+
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
         let complain = |text: String| Err(ModelError::Config(text));
@@ -295,7 +348,7 @@ impl UmbenetConfig {
 
     pub(crate) fn reader(&self) -> Reader {
         let (side_px, pixels) = match self.face {
-            FaceEncoderConfig::Clip { tower } => (tower.side_px, CLIP_PIXELS),
+            FaceEncoderConfig::Clip { tower } => (tower.side_px, clip::PIXELS),
             FaceEncoderConfig::Tiny { side_px, .. } => (side_px, PixelScale::PerFrame),
         };
         let voice = match self.voice {
