@@ -23,7 +23,7 @@ pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
 pub use init::Init;
 pub use kind::{About, ModelKind};
-pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
+pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{StageInput, StagePlan};
 pub use weights::{Rename, export, import, import_tensors, read_checkpoint};

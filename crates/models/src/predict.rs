@@ -39,6 +39,12 @@ pub struct FinishedStage<M> {
     pub prompt_counts: Vec<usize>,
 }
 
+/// Hands every batch of the training split to a function, unchanged and with one modality switched on; clips without it are
+/// left out.
+pub trait TrainingBatches<E>: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E> {}
+
+impl<E, F: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E>> TrainingBatches<E> for F {}
+
 /// A model that can be trained. Its configuration says everything that its shape depends on.
 pub trait EmotionModel: Module + Sync {
     /// What a model is built from.
@@ -68,6 +74,12 @@ pub trait EmotionModel: Module + Sync {
         finished: &[FinishedStage<Self>],
         device: &Device,
     ) -> Self;
+
+    /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        let _ = training;
+        Ok(())
+    }
 
     /// The configuration that describes the model of stage `stage`, should that one be kept.
     fn config_at(config: &Self::Config, stage: usize) -> Config;

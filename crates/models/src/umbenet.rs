@@ -30,6 +30,7 @@ use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
     About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+    TrainingBatches,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -96,9 +97,7 @@ impl Umbenet {
         };
         let voice_encoder = match config.voice {
             VoiceEncoderConfig::Cnn { cnn, .. } => VoiceEncoder::Cnn(AudioCnn::new(cnn, init)),
-            VoiceEncoderConfig::Tiny { n_bins, channels, .. } => {
-                VoiceEncoder::Tiny(VoiceNet::new(n_bins, channels, width, init))
-            }
+            VoiceEncoderConfig::Tiny { channels, .. } => VoiceEncoder::Tiny(VoiceNet::new(channels, width, init)),
         };
         let caption_encoder = match config.text {
             TextEncoderConfig::Clip { tower, vocabulary } => CaptionEncoder::Clip(CaptionTower {
@@ -232,6 +231,28 @@ impl EmotionModel for Umbenet {
             config.two_stage = false;
         }
         Config::Umbenet(config)
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        if let VoiceEncoder::Tiny(net) = &mut self.voice_encoder {
+            net.calibrate(|each| {
+                training(Modality::Voice, &mut |batch| {
+                    if let Some(voice) = &batch.voice {
+                        each(voice.values.clone(), &voice.valid);
+                    }
+                })
+            })?;
+        }
+        if let CaptionEncoder::Tiny(net) = &mut self.caption_encoder {
+            net.calibrate(|each| {
+                training(Modality::Text, &mut |batch| {
+                    if let Some(text) = &batch.text {
+                        each(text.tokens.clone());
+                    }
+                })
+            })?;
+        }
+        Ok(())
     }
 
     fn forward(&self, config: &UmbenetConfig, batch: &Batch) -> Result<Outlook, ModelError> {

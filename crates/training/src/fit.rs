@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
 use models::{
-    Bundle, Card, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
+    Batch, Bundle, Card, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
 };
 use rand::{Rng, RngExt as _};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
@@ -205,6 +205,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     stopped: None,
                     epoch_secs: 0.0,
                 };
+                if plan.number == 1 {
+                    model
+                        .calibrate(|modality, body: &mut dyn FnMut(&Batch)| self.each_training_batch(modality, body))?;
+                }
                 (progress, Adam::default())
             }
         };
@@ -373,6 +377,20 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             Ok(())
         })?;
         Ok(counts)
+    }
+
+    /// All training clips that have `modality`, with nothing else switched on.
+    fn each_training_batch(&self, modality: Modality, body: &mut dyn FnMut(&Batch)) -> Result<(), TrainError> {
+        let reader = M::reader(self.config);
+        let device = self.device.clone().inner();
+        let (clips, on) = (self.train.clips(), Modalities::only(modality));
+        let having: Vec<usize> = (0..clips.len()).filter(|&index| clips[index].present.contains(modality)).collect();
+        for chunk in having.chunks(self.job.recipe.batch_size) {
+            let samples = self.train.samples(chunk)?;
+            let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
+            body(&reader.batch(&samples, &vec![on; chunk.len()], &device)?);
+        }
+        Ok(())
     }
 
     fn each_batch(
