@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 /// Epochs of t-SNE in all.
-const N_EPOCHS: usize = 750;
+const N_EPOCHS: usize = 1000;
 /// Epochs with exaggerated attraction, in which the layout forms.
 const N_EARLY: usize = 250;
 /// Epochs between two looks at whether to go on.
@@ -17,6 +17,10 @@ const SEGMENT: usize = 25;
 pub const PERPLEXITY: f32 = 30.0;
 /// Accuracy of the Barnes-Hut approximation, the usual value.
 const THETA: f32 = 0.5;
+/// What the number of points is divided by for the learning rate, and the least rate (Belkina et al. 2019, times the factor 4 that the
+/// gradient lacks here, and twice that for few points, because every look at whether to go on costs the momentum).
+const RATE_DIVISOR: f32 = 12.0;
+const LEAST_RATE: f32 = 400.0;
 /// Standard deviation of the start along the first component.
 const START_SCALE: f64 = 1e-2;
 
@@ -50,6 +54,7 @@ pub fn tsne(
             let mut work: tSNE<'_, f32, Vec<f32>, 2> = tSNE::new(&samples);
             work.perplexity(perplexity)
                 .epochs(SEGMENT)
+                .learning_rate((vectors.len() as f32 / RATE_DIVISOR).max(LEAST_RATE))
                 .momentum(if early { 0.5 } else { 0.8 })
                 .momentum_switch_epoch(SEGMENT + 1)
                 .stop_lying_epoch(if early { SEGMENT + 1 } else { 0 })
