@@ -3,11 +3,14 @@
 //! A modality that a sample lacks, or that is switched off, has no row at all: its encoder never sees it, and no value could
 //! leak from it.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{Inputs, Modalities, Modality, Sample, Voice};
+use emotion::{Inputs, Modalities, Modality, Sample, TextInput, Voice};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::encoders::clip::{Overlong, Tokenizer, end_of};
 
 /// Mean and twice the deviation of AudioSet's log-mel energies (AudioMAE), used for every log-mel input.
 const LOG_MEL_MEAN: f32 = -4.267_739_3;
@@ -108,8 +111,10 @@ pub struct Reader {
     pub inputs: Inputs,
     /// How it takes pixels.
     pub pixels: PixelScale,
-    /// Size of the table of hashed words.
+    /// Size of the table of hashed words, where there is no vocabulary.
     pub n_buckets: usize,
+    /// File with CLIP's vocabulary, for models with its text tower.
+    pub vocabulary: Option<PathBuf>,
     /// Whether the faces also stand for the scene, as UMBEnet's released code has it for clips that are crops of faces.
     pub face_as_scene: bool,
 }
@@ -143,7 +148,7 @@ impl Reader {
             scene: face.clone().filter(|_| self.face_as_scene),
             face,
             voice: self.voice(samples, rows_with(Modality::Voice), device),
-            text: self.text(samples, rows_with(Modality::Text), device),
+            text: self.text(samples, rows_with(Modality::Text), device)?,
         })
     }
 
@@ -199,22 +204,23 @@ impl Reader {
         })
     }
 
-    fn text(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<TextBatch> {
-        let input = self.inputs.text?;
-        if rows.is_empty() {
-            return None;
-        }
-        let mut tokens = vec![0_i64; rows.len() * input.max_tokens];
+    fn text(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Result<Option<TextBatch>, ModelError> {
+        let Some(TextInput { max_tokens }) = self.inputs.text.filter(|_| !rows.is_empty()) else { return Ok(None) };
+        let tokenizer = self.vocabulary.as_deref().map(Tokenizer::shared).transpose()?;
+        let mut tokens = vec![0_i64; rows.len() * max_tokens];
         let mut end = Vec::with_capacity(rows.len());
-        for (&row, out) in rows.iter().zip(tokens.chunks_mut(input.max_tokens)) {
+        for (&row, out) in rows.iter().zip(tokens.chunks_mut(max_tokens)) {
             let text = samples[row].text.as_deref().expect("rows were chosen by having a text");
-            let words = hashed_tokens(text, self.n_buckets);
-            let n = words.len().min(out.len());
+            let words = match &tokenizer {
+                Some(tokenizer) => tokenizer.caption(text, max_tokens, Overlong::Cut)?,
+                None => hashed_tokens(text, self.n_buckets),
+            };
+            let n = words.len().min(max_tokens);
             out[..n].copy_from_slice(&words[..n]);
-            end.push(n.saturating_sub(1));
+            end.push(if tokenizer.is_some() { end_of(out) } else { n.saturating_sub(1) });
         }
-        let shape = [rows.len(), input.max_tokens];
-        Some(TextBatch { rows, tokens: Tensor::from_data(TensorData::new(tokens, shape), device), end })
+        let shape = [rows.len(), max_tokens];
+        Ok(Some(TextBatch { rows, tokens: Tensor::from_data(TensorData::new(tokens, shape), device), end }))
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod audio_cnn;
 pub mod clip;
 pub mod tiny;
+pub mod vit;

@@ -27,6 +27,11 @@ impl<'a> Init<'a> {
         Self { is_empty: true, ..Self::new(0, device) }
     }
 
+    /// As [`Init::empty`], for a part of a module whose values always come from a checkpoint.
+    pub fn emptied(&mut self) -> Self {
+        Self { rng: Pcg64Mcg::seed_from_u64(self.rng.next_u64()), device: self.device, is_empty: true }
+    }
+
     /// Where the values go.
     pub fn device(&self) -> &'a Device {
         self.device

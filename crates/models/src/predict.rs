@@ -62,10 +62,20 @@ pub trait EmotionModel: Module + Sync {
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;
 
+    /// The configuration completed by what follows from the classes, before anything is built for training.
+    ///
+    /// Errors when a file that this takes cannot be read.
+    fn with_labels(config: &Self::Config, labels: &LabelSet) -> Result<Self::Config, ModelError> {
+        let _ = labels;
+        Ok(config.clone())
+    }
+
     /// The training plan, in order.
     fn stages(config: &Self::Config) -> Vec<StagePlan>;
 
     /// The model with which stage `stage` of the plan starts, given all stages before it.
+    ///
+    /// Errors when published weights that it starts from cannot be read.
     fn start_stage(
         config: &Self::Config,
         labels: &LabelSet,
@@ -73,7 +83,7 @@ pub trait EmotionModel: Module + Sync {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self;
+    ) -> Result<Self, ModelError>;
 
     /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {

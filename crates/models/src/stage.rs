@@ -31,6 +31,63 @@ impl StageInput {
     }
 }
 
+/// How the weights of a stage move, where the paper says so; the default is UMBEnet's.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Optimization {
+    /// How weights are drawn towards zero.
+    #[serde(default)]
+    pub weight_decay: WeightDecay,
+    /// How the learning rate falls.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Which epoch's model is kept.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+/// How Adam draws weights towards zero; only weights that have a gradient are.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WeightDecay {
+    /// Not at all.
+    #[default]
+    None,
+    /// `rate` times the weight is added to its gradient (`torch.optim.Adam`'s `weight_decay`).
+    L2 {
+        /// Per unit of the weight.
+        rate: f64,
+    },
+    /// Before each step a weight shrinks by `rate` times the learning rate (AdamW, Loshchilov & Hutter 2019).
+    Decoupled {
+        /// Per unit of the weight and of the learning rate.
+        rate: f64,
+    },
+}
+
+/// How the learning rate falls from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// When the validation loss stays flat, with the rules for stopping early.
+    #[default]
+    Plateau,
+    /// Along a half cosine that reaches zero after the last epoch (`CosineAnnealingLR` stepped once per epoch).
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
+/// Which epoch's model a stage keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The one with the lowest validation loss.
+    #[default]
+    LowestLoss,
+    /// The last one.
+    Last,
+}
+
 /// A stage of a training plan, as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StagePlan {
@@ -44,6 +101,9 @@ pub struct StagePlan {
     pub n_epochs: usize,
     /// Initial learning rate.
     pub learning_rate: f64,
+    /// How the weights move.
+    #[serde(default)]
+    pub optimization: Optimization,
     /// What is trained, in words.
     pub trains: String,
     /// Where the values come from at the start, in words.

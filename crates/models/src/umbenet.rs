@@ -12,18 +12,20 @@ mod tests;
 mod tokens;
 mod transfer;
 
+use std::path::PathBuf;
+
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
 use emotion::{LabelSet, Modality};
 
 pub use config::{FaceEncoderConfig, TextEncoderConfig, Token, UmbenetConfig, VoiceEncoderConfig};
-pub use published::{import_released, name_classes};
+pub use published::{embedded_names, import_released};
 pub use tokens::{CaptionEncoder, CaptionProjection, CaptionTower, FaceEncoder, VoiceEncoder};
 pub use transfer::{activated_rows, joint, pool_rows};
 
 use crate::encoders::audio_cnn::AudioCnn;
-use crate::encoders::clip::{ImageTower, TextTower};
+use crate::encoders::clip::{ClipSize, ImageTower, TextTower};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::lstm::Lstm;
 use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
@@ -41,7 +43,14 @@ pub const ABOUT: About = About {
     name: "umbenet",
     title: "UMBEnet",
     paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
-    presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+    presets: &[
+        ("tiny", || Config::Umbenet(UmbenetConfig::tiny())),
+        ("paper", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_L_14))),
+        ("paper-b16", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_B_16))),
+        ("paper-b32", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_B_32))),
+        ("official-compat", || Config::Umbenet(UmbenetConfig::official_compat())),
+    ],
+    help: config::help,
 };
 
 /// Names of the published checkpoints that differ from the module's.
@@ -86,11 +95,12 @@ pub struct Umbenet {
 }
 
 impl Umbenet {
-    /// A model with random values for `n_classes` classes and a pool of `pool_size` prompts.
+    /// A model for `n_classes` classes and a pool of `pool_size` prompts, with random values of all that is trained; towers of
+    /// CLIP are empty.
     pub fn new(config: &UmbenetConfig, n_classes: usize, pool_size: usize, init: &mut Init<'_>) -> Self {
         let width = config.embed_dim;
         let face_encoder = match config.face {
-            FaceEncoderConfig::Clip { tower } => FaceEncoder::Clip(ImageTower::new(tower, init)),
+            FaceEncoderConfig::Clip { tower } => FaceEncoder::Clip(ImageTower::new(tower, &mut init.emptied())),
             FaceEncoderConfig::Tiny { side_px, channels } => {
                 FaceEncoder::Tiny(FaceNet::new(side_px, channels, width, init))
             }
@@ -101,12 +111,12 @@ impl Umbenet {
         };
         let caption_encoder = match config.text {
             TextEncoderConfig::Clip { tower, vocabulary } => CaptionEncoder::Clip(CaptionTower {
-                token_embedding: init.normal([vocabulary, tower.width], 0.02),
-                tower: TextTower::new(tower, init),
+                token_embedding: init.emptied().normal([vocabulary, tower.width], 0.02),
+                tower: TextTower::new(tower, &mut init.emptied()),
                 projection: init.linear(tower.out, width),
             }),
             TextEncoderConfig::Shared { vocabulary } => CaptionEncoder::Shared(CaptionProjection {
-                token_embedding: init.normal([vocabulary, config.prompt_tower.width], 0.02),
+                token_embedding: init.emptied().normal([vocabulary, config.prompt_tower.width], 0.02),
                 projection: init.linear(config.prompt_tower.out, width),
             }),
             TextEncoderConfig::Tiny { n_buckets, channels, .. } => {
@@ -123,7 +133,10 @@ impl Umbenet {
             modality_positions: init.normal([POSITIONS, width], config.position_deviation),
             fusion: Transformer::new(width, config.fusion_layers, config.fusion_heads, init),
             prompt_pool: PromptPool::new(pool(config, n_classes, pool_size), init),
-            text_encoder: TextTower::new(config.prompt_tower, init),
+            text_encoder: match config.frozen_prompt_tower {
+                true => TextTower::new(config.prompt_tower, &mut init.emptied()),
+                false => TextTower::new(config.prompt_tower, init),
+            },
             logit_scale: init.constant([1], config.logit_scale.ln() as f32),
         }
         .freeze_pretrained(config)
@@ -209,6 +222,11 @@ impl EmotionModel for Umbenet {
         config.reader()
     }
 
+    fn with_labels(config: &UmbenetConfig, labels: &LabelSet) -> Result<UmbenetConfig, ModelError> {
+        let class_ends = published::class_ends(config, labels)?;
+        Ok(UmbenetConfig { class_ends, ..config.clone() })
+    }
+
     fn stages(config: &UmbenetConfig) -> Vec<StagePlan> {
         config.stages()
     }
@@ -220,12 +238,13 @@ impl EmotionModel for Umbenet {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self {
+    ) -> Result<Self, ModelError> {
         transfer::start_stage(config, labels, stage, seed, finished, device)
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {
-        let mut config = config.clone();
+        // The towers are part of the kept model; where their files were is nobody's business.
+        let mut config = UmbenetConfig { clip: PathBuf::new(), caption_clip: PathBuf::new(), ..config.clone() };
         if let Some(modality) = stage_modality(stage).filter(|_| config.two_stage) {
             config.pool_size = pool_rows(config.pool_size)[modality.index()];
             config.two_stage = false;

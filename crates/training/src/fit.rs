@@ -7,7 +7,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
 use models::{
-    Batch, Bundle, Card, EmotionModel, FinishedStage, ModelError, Outlook, StageInput, StagePlan, compute, with_model,
+    Batch, Bundle, Card, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan, compute,
+    with_model,
 };
 use rand::{Rng, RngExt as _};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
@@ -18,8 +19,8 @@ use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::step::train_step;
 use crate::{
-    Control, EpochRecord, Event, Job, Order, Outcome, Plateau, PromptMap, PromptMapRow, Run, StopReason, StopRules,
-    TrainError, evaluate, prepare, write_predictions,
+    Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
+    StopRules, TrainError, evaluate, prepare, write_predictions,
 };
 
 /// Steps between two reports and looks at the loss; reading it waits for the device.
@@ -79,6 +80,7 @@ fn train(
     let manifest = datasets::load(&job.manifest)?;
     let device = compute::open(&job.device)?;
     with_model!(&job.config, M, config => {
+        let config = &M::with_labels(config, &manifest.labels)?;
         Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
     })
 }
@@ -138,7 +140,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
 
     fn run(&self, tell: &mut Tell<'_>) -> Result<Outcome, TrainError> {
         let labels = &self.manifest.labels;
-        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device);
+        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device)?;
         tell(Event::Started {
             job: Box::new(self.job.clone()),
             labels: labels.clone(),
@@ -151,7 +153,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let mut finished: Vec<FinishedStage<M>> = Vec::new();
         let mut stopped = None;
         for stage in 0..self.stages.len() {
-            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device);
+            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device)?;
             if self.checkpoints.stage_end(stage)?.is_none()
                 && let StageOutcome::Stopped(order) = self.run_stage(stage, &mut model, tell)?
             {
@@ -190,16 +192,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 (progress, adam)
             }
             _ => {
-                let plateau = Plateau::new(
-                    plan.learning_rate,
-                    recipe.plateau_factor,
-                    recipe.plateau_patience,
-                    recipe.plateau_threshold,
-                );
                 let progress = Progress {
                     stage,
                     epochs_done: 0,
-                    plateau,
+                    learning_rate: LearningRate::new(plan, recipe),
                     best_epoch: 0,
                     best_loss: f64::MAX,
                     stopped: None,
@@ -212,13 +208,14 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 (progress, Adam::default())
             }
         };
+        adam = adam.with_weight_decay(plan.optimization.weight_decay);
         tell(Event::StageStarted { stage, epochs_done: progress.epochs_done })?;
         let train = self.clips_for(&self.train, plan.input.eval_modalities(), Split::Train, plan)?;
         let val = self.clips_for(&self.val, plan.input.eval_modalities(), Split::Val, plan)?;
         while progress.stopped.is_none() && progress.epochs_done < plan.n_epochs {
             let epoch = progress.epochs_done;
             let start = Instant::now();
-            let learning_rate = progress.plateau.learning_rate;
+            let learning_rate = progress.learning_rate.rate();
             let (train_loss, train_war) = match self.train_epoch(&train, &progress, model, &mut adam, tell)? {
                 Trained::Epoch { loss, war } => (loss, war),
                 Trained::Stopped(order) => {
@@ -230,16 +227,18 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 }
             };
             let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
-            let is_best = val_loss < progress.best_loss || epoch == 0;
+            let is_best = val_loss < progress.best_loss || epoch == 0 || plan.optimization.keep == Keep::Last;
             if is_best {
                 self.checkpoints.save_best(stage, model)?;
                 progress.best_epoch = epoch;
                 progress.best_loss = if val_loss.is_finite() { val_loss } else { f64::MAX };
             }
-            progress.plateau.step(val_loss);
+            progress.learning_rate.step(val_loss);
             progress.epochs_done += 1;
             progress.epoch_secs = start.elapsed().as_secs_f64();
-            progress.stopped = StopRules::of(recipe).reason(train_war, progress.plateau.learning_rate);
+            if let LearningRate::Plateau(plateau) = &progress.learning_rate {
+                progress.stopped = StopRules::of(recipe).reason(train_war, plateau.learning_rate);
+            }
             self.checkpoints.save(&progress, model, &adam)?;
             let record = EpochRecord {
                 train_loss,
@@ -287,7 +286,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let truths: Vec<usize> = chosen.iter().map(|&index| self.train.clips()[index].clip.label).collect();
             // Dropout draws on the device; where it starts follows from the place in training too.
             self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
-            let learning_rate = progress.plateau.learning_rate;
+            let learning_rate = progress.learning_rate.rate();
             let labels = labels(&truths, &self.device);
             let (outlook, loss) =
                 train_step(model, self.config, &batch, labels, &self.job.recipe, learning_rate, adam)?;

@@ -19,6 +19,7 @@ mod plateau;
 mod prepare;
 mod prompts;
 mod run;
+mod schedule;
 mod step;
 
 pub use adam::Adam;
@@ -33,4 +34,5 @@ pub use plateau::{Plateau, StopRules};
 pub use prepare::{PreparedClip, prepare};
 pub use prompts::{PromptMap, PromptMapRow};
 pub use run::Run;
+pub use schedule::LearningRate;
 pub use step::train_step;

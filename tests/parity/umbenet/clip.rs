@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor};
 use models::Init;
-use models::encoders::clip::{Clip, ClipSize, ImageTowerSize, TextTowerSize};
+use models::encoders::clip::{Clip, ClipSize, ImageTowerSize, TextTowerSize, end_of};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
@@ -14,10 +14,9 @@ use crate::parity::values;
 /// Values of an intermediate result that a case stores.
 const N_DEBUG: usize = 64;
 
-/// First position of the largest id of each row: the end token.
+/// Position of the end token of each row.
 pub fn ends(tokens: &[i64], length: usize) -> Vec<usize> {
-    let largest = |row: &[i64]| (0..length).rev().max_by_key(|&position| row[position]).unwrap();
-    tokens.chunks(length).map(largest).collect()
+    tokens.chunks(length).map(end_of).collect()
 }
 
 pub fn towers(case: &mut Case) {

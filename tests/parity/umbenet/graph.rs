@@ -2,12 +2,12 @@
 
 use burn::module::Module as _;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use models::encoders::audio_cnn::AudioCnnSize;
-use models::encoders::clip::{ImageTowerSize, TextTowerSize};
+use models::encoders::clip::{ImageTowerSize, TextTowerSize, end_of};
 use models::umbenet::{
-    FaceEncoderConfig, RENAMES, TextEncoderConfig, Token, Umbenet, UmbenetConfig, VoiceEncoderConfig, import_released,
-    name_classes,
+    FaceEncoderConfig, RENAMES, TextEncoderConfig, Token, Umbenet, UmbenetConfig, VoiceEncoderConfig, embedded_names,
+    import_released,
 };
 use models::{
     Batch, EmotionModel as _, FaceBatch, Init, Outlook, TextBatch, VoiceBatch, import_tensors, read_checkpoint,
@@ -175,6 +175,23 @@ fn subsets(case: &Case, columns: &[usize]) -> Vec<(String, [bool; 4])> {
         .collect()
 }
 
+/// Adds the embedded names of the classes to a checkpoint that has the table of all tokens.
+fn name_classes(
+    config: &UmbenetConfig,
+    class_tokens: &[Vec<i64>],
+    tensors: &mut Vec<burn::store::burn_pack::Tensor>,
+    device: &Device,
+) {
+    let table = tensors.iter().find(|tensor| tensor.name == "token_embedding.weight").unwrap();
+    let table = TensorData::from_bytes(table.to_bytes().unwrap(), table.shape.clone(), table.dtype);
+    let named = embedded_names(config, class_tokens, &Tensor::from_data(table, device));
+    for (name, value) in ["prompt_pool.token_prefix", "prompt_pool.token_suffix"].into_iter().zip(named) {
+        let (shape, data) = (value.dims(), value.into_data());
+        let bytes = data.into_bytes();
+        tensors.push(burn::store::burn_pack::Tensor::new(name.to_owned(), DType::F32, shape, None, bytes));
+    }
+}
+
 pub fn paper(case: &mut Case) {
     let device = if case.is_heavy() { Device::flex() } else { Device::flex().autodiff() };
     let mut config = config_of(case);
@@ -183,10 +200,8 @@ pub fn paper(case: &mut Case) {
     if case.roles().iter().any(|(role, _)| role == "class_tokens") {
         let tokens = case.by_role("class_tokens").ints();
         let class_tokens: Vec<Vec<i64>> = tokens.chunks(config.prompt_tower.context).map(<[i64]>::to_vec).collect();
-        let table = tensors.iter().find(|tensor| tensor.name == "token_embedding.weight").unwrap();
-        let (named, ends) = name_classes(&config, &class_tokens, table).unwrap();
-        tensors.extend(named);
-        config.class_ends = ends;
+        config.class_ends = class_tokens.iter().map(|tokens| end_of(tokens)).collect();
+        name_classes(&config, &class_tokens, &mut tensors, &device);
     } else {
         config.class_ends = case.by_role("class_eot").ints().iter().map(|&end| end as usize).collect();
     }

@@ -9,7 +9,7 @@ mod tokenizer;
 use std::path::Path;
 
 pub use names::{RENAMES, read};
-pub use tokenizer::{Overlong, Tokenizer};
+pub use tokenizer::{Overlong, Tokenizer, end_of};
 
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
@@ -37,6 +37,27 @@ pub struct Clip {
     pub text: TextTower,
     /// Logarithm of the factor between cosines and logits, `[1]`.
     pub logit_scale: Param<Tensor<1>>,
+}
+
+/// The text tower alone, with its tokens.
+#[derive(Module, Debug)]
+pub struct ClipText {
+    /// Embeddings of tokens, `[vocabulary, width]`.
+    pub token_embedding: Param<Tensor<2>>,
+    /// Texts to vectors.
+    pub text: TextTower,
+}
+
+impl ClipText {
+    /// The text tower of a file with both.
+    pub fn open(path: &Path, size: TextTowerSize, vocabulary: usize, init: &mut Init<'_>) -> Result<Self, ModelError> {
+        let token_embedding = init.normal([vocabulary, size.width], 0.02);
+        let mut text = Self { token_embedding, text: TextTower::new(size, init) };
+        let mut tensors = read(path)?;
+        tensors.retain(|tensor| !tensor.name.starts_with("visual.") && tensor.name != "logit_scale");
+        import_tensors(&mut text, tensors, RENAMES, path)?;
+        Ok(text)
+    }
 }
 
 /// Sizes of both towers.

@@ -1,12 +1,14 @@
 //! What a UMBEnet is built from, its presets and its training plan.
 
+use std::path::PathBuf;
+
 use emotion::{FaceInput, Inputs, Modality, TextInput, VoiceInput};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::encoders::clip::{self, ClipSize, ImageTowerSize, TextTowerSize};
-use crate::{ModelError, Reader, StageInput, StagePlan};
+use crate::{ModelError, Optimization, Reader, StageInput, StagePlan};
 
 /// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
 ///
@@ -66,6 +68,16 @@ pub struct UmbenetConfig {
     pub tokens: Vec<Token>,
     /// Position of the end token of each class's prompt; empty: the last position.
     pub class_ends: Vec<usize>,
+    /// File with the weights of the CLIP whose towers read frames and class prompts, under OpenAI's or Hugging Face's names;
+    /// needed to train with it.
+    #[serde(default)]
+    pub clip: PathBuf,
+    /// The same for the CLIP whose text tower reads captions.
+    #[serde(default)]
+    pub caption_clip: PathBuf,
+    /// File with CLIP's vocabulary, `bpe_simple_vocab_16e6.txt.gz`; needed to read captions and names of classes by its towers.
+    #[serde(default)]
+    pub vocabulary: PathBuf,
     /// Class-prompt tower (width W, context L).
     pub prompt_tower: TextTowerSize,
     /// Face encoder.
@@ -200,6 +212,9 @@ impl UmbenetConfig {
             frozen_prompt_tower: false,
             tokens: Token::paper(),
             class_ends: Vec::new(),
+            clip: PathBuf::new(),
+            caption_clip: PathBuf::new(),
+            vocabulary: PathBuf::new(),
             prompt_tower: TextTowerSize { context: 10, width: 64, n_layers: 1, head_width: 16, out: 64 },
             face: FaceEncoderConfig::Tiny { side_px: 96, channels: 128 },
             voice: VoiceEncoderConfig::Tiny { rate_hz: 16_000, n_frames: 320, n_bins: 64, channels: 48 },
@@ -237,6 +252,9 @@ impl UmbenetConfig {
             frozen_prompt_tower: true,
             tokens: Token::paper(),
             class_ends: Vec::new(),
+            clip: PathBuf::new(),
+            caption_clip: PathBuf::new(),
+            vocabulary: PathBuf::new(),
             prompt_tower: towers.text,
             face: FaceEncoderConfig::Clip { tower: towers.image },
             voice: VoiceEncoderConfig::Cnn {
@@ -292,6 +310,12 @@ impl UmbenetConfig {
                 "embed_dim {} and prompt_tower.out {} differ",
                 self.embed_dim, self.prompt_tower.out
             ));
+        }
+        if self.frozen_prompt_tower != matches!(self.face, FaceEncoderConfig::Clip { .. }) {
+            return complain("frozen_prompt_tower goes with the face encoder of CLIP, and only with it".into());
+        }
+        if matches!(self.text, TextEncoderConfig::Shared { .. }) && !self.frozen_prompt_tower {
+            return complain("captions share the tower of the class prompts only where it is CLIP's".into());
         }
         if !self.prompt_tower.width.is_multiple_of(self.prompt_tower.head_width) {
             return complain("prompt_tower.width must be a multiple of prompt_tower.head_width".into());
@@ -370,6 +394,7 @@ impl UmbenetConfig {
             },
             pixels,
             n_buckets,
+            vocabulary: (!matches!(self.text, TextEncoderConfig::Tiny { .. })).then(|| self.vocabulary.clone()),
             face_as_scene: self.has_scene(),
         }
     }
@@ -381,6 +406,7 @@ impl UmbenetConfig {
             input: StageInput::Only { modality },
             n_epochs: self.unimodal_epochs,
             learning_rate: self.learning_rate,
+            optimization: Optimization::default(),
             trains: format!("the {} encoder, the fusion and a pool of its own", modality.name()),
             starts_from: "the same initial values for every modality".into(),
         };
@@ -390,6 +416,7 @@ impl UmbenetConfig {
             input: StageInput::RandomDrop { keep: self.keep_probability },
             n_epochs: self.joint_epochs,
             learning_rate: self.learning_rate,
+            optimization: Optimization::default(),
             trains: "everything, with modalities missing at random".into(),
             starts_from: if self.two_stage {
                 "the prompts that stage 1 activated, each encoder from its own run, the rest averaged".into()
@@ -399,4 +426,37 @@ impl UmbenetConfig {
         };
         if self.two_stage { Modality::ALL.into_iter().map(unimodal).chain([joint]).collect() } else { vec![joint] }
     }
+}
+
+/// What a setting is, for people.
+pub(super) fn help(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "learning_rate" => "Initial learning rate of every stage. Paper: 0.002.",
+        "unimodal_epochs" => "Epochs of each stage-1 run, at most.",
+        "joint_epochs" => "Epochs of stage 2, at most.",
+        "pool_size" => "Prompts in the pool. Paper: 32.",
+        "top_k" => "Prompts that a clip activates. Paper: 5.",
+        "selected_tokens" => "Tokens of a pool prompt. Paper: 32, half of its prompt length of 64.",
+        "inherent_tokens" => "Tokens of the inherent prompt. Paper: 32, half of its prompt length of 64.",
+        "l1" => "Weight of the sparse gate's L1 term. Released code: 0.01.",
+        "pull" => "Weight of the term that pulls keys towards features.",
+        "keep_probability" => "How likely stage 2 keeps each modality of a clip.",
+        "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
+        "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
+        "n_frames" => "Frames per clip. Released code: 16.",
+        "embed_dim" => "Width of the joint feature. Paper mode: 768.",
+        "fusion_layers" => "Blocks of each fusion transformer. Released code: 12.",
+        "fusion_heads" => "Heads of each fusion transformer. Released code: 8.",
+        "gate_width" => "Hidden width of the sparse gate.",
+        "batch_selection" => "Whether the mean of a batch chooses the prompts of all its clips. Released code: true.",
+        "lstm" => "Whether each frame's face and scene pass an LSTM together. Released code: true.",
+        "clip" => "File with the weights of CLIP, as safetensors, under OpenAI's or Hugging Face's names.",
+        "caption_clip" => "File with the weights of the CLIP whose text tower reads captions: ViT-B/32.",
+        "vocabulary" => "File with CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz.",
+        "face.side_px" => "Side of a face crop in pixels.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
+        "voice.n_frames" => "Log-mel frames of 10 ms per clip.",
+        "voice.n_bins" => "Mel bins.",
+        _ => return None,
+    })
 }

@@ -8,9 +8,10 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use emotion::{LabelSet, Modality};
 
+use super::published::load_towers;
 use super::{CaptionEncoder, Umbenet, UmbenetConfig, stage_modality};
 use crate::layers::prompt_pool::PromptPool;
-use crate::{FinishedStage, Init};
+use crate::{FinishedStage, Init, ModelError};
 
 /// Prompts of each stage-1 pool; the first runs have one more where three does not divide `pool_size`.
 pub fn pool_rows(pool_size: usize) -> [usize; 3] {
@@ -36,23 +37,26 @@ pub(super) fn start_stage(
     seed: u64,
     finished: &[FinishedStage<Umbenet>],
     device: &Device,
-) -> Umbenet {
+) -> Result<Umbenet, ModelError> {
     let n_classes = labels.len();
     // The same seed for every run: they start from the same values of everything but the pool.
-    let fresh = |pool_size: usize| Umbenet::new(config, n_classes, pool_size, &mut Init::new(seed, device));
+    let fresh = |pool_size: usize| {
+        let model = Umbenet::new(config, n_classes, pool_size, &mut Init::new(seed, device));
+        load_towers(model, config, labels, device)
+    };
     match stage_modality(stage).filter(|_| config.two_stage) {
         Some(modality) => {
             let pool_size = pool_rows(config.pool_size)[modality.index()];
-            let mut model = fresh(pool_size);
+            let mut model = fresh(pool_size)?;
             let mut init = Init::new(seed.wrapping_add(1 + stage as u64), device);
             let own = PromptPool::new(super::pool(config, n_classes, pool_size), &mut init);
             model.prompt_pool.prompt_pool = own.prompt_pool;
             model.prompt_pool.prompt_key = own.prompt_key;
             model.prompt_pool.ctx = own.ctx;
-            model
+            Ok(model)
         }
         None if finished.is_empty() => fresh(config.pool_size),
-        None => joint(fresh(config.pool_size), finished).freeze_pretrained(config),
+        None => Ok(joint(fresh(config.pool_size)?, finished).freeze_pretrained(config)),
     }
 }
 

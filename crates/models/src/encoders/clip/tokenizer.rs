@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::Regex;
 
@@ -68,6 +69,18 @@ impl Tokenizer {
             return Err(damaged(format!("the vocabulary has {} merges, not {N_MERGES}", ranks.len())));
         }
         Ok(Self { ranks, words: Regex::new(WORDS).expect("the pattern is a constant") })
+    }
+
+    /// Reads the vocabulary, or takes it from memory where it is the one that was read last.
+    pub fn shared(path: &Path) -> Result<Arc<Self>, ModelError> {
+        static LAST: Mutex<Option<(PathBuf, Arc<Tokenizer>)>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, tokenizer)) = last.as_ref().filter(|(known, _)| known == path) {
+            return Ok(tokenizer.clone());
+        }
+        let tokenizer = Arc::new(Self::open(path)?);
+        *last = Some((path.to_owned(), tokenizer.clone()));
+        Ok(tokenizer)
     }
 
     /// The token before a text.
@@ -143,6 +156,11 @@ impl Tokenizer {
         }
         symbols.into_iter().map(i64::from).collect()
     }
+}
+
+/// Position of the end token, which has the largest id of all; the first of equals.
+pub fn end_of(tokens: &[i64]) -> usize {
+    (0..tokens.len()).rev().max_by_key(|&position| tokens[position]).unwrap_or(0)
 }
 
 /// Whether a byte is written as itself in the vocabulary.
