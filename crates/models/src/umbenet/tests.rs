@@ -105,3 +105,149 @@ fn the_same_seed_makes_the_same_model() {
     assert_ne!(key(&make(1)), key(&make(2)));
     assert_eq!(make(1).num_params(), make(2).num_params());
 }
+
+/// The paper's variant and the released code's, both with small encoders.
+fn variants() -> [UmbenetConfig; 2] {
+    let paper = UmbenetConfig { fusion_layers: 1, ..UmbenetConfig::tiny() };
+    let released = UmbenetConfig {
+        tokens: Token::released(),
+        lstm: true,
+        batch_selection: true,
+        gate_width: 0,
+        pull: 0.0,
+        ..paper.clone()
+    };
+    [paper, released]
+}
+
+#[test]
+fn every_preset_can_be_had() {
+    let kind = crate::ModelKind::Umbenet;
+    for name in kind.presets() {
+        kind.preset(name).unwrap().check().unwrap();
+    }
+    for config in variants() {
+        config.check().unwrap();
+    }
+    let no_scene = UmbenetConfig { lstm: true, ..UmbenetConfig::tiny() };
+    assert!(no_scene.check().is_err());
+}
+
+#[test]
+fn in_the_released_variant_the_rest_of_the_batch_matters() {
+    let device = Device::flex();
+    let [_, config] = variants();
+    let mut config = UmbenetConfig { top_k: 1, ..config };
+    let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
+    let mut chosen = |batch_selection: bool, samples: &[&emotion::Sample]| {
+        config.batch_selection = batch_selection;
+        let on = vec![emotion::Modalities::ALL; samples.len()];
+        let batch = config.reader().batch(samples, &on, &device).unwrap();
+        model.forward(&config, &batch).unwrap().selection.unwrap().chosen
+    };
+    let samples: Vec<emotion::Sample> = (1..9).map(sample).collect();
+    let all: Vec<&emotion::Sample> = samples.iter().collect();
+    let alone: Vec<Vec<usize>> = samples.iter().flat_map(|sample| chosen(false, &[sample])).collect();
+    assert_eq!(chosen(false, &all), alone);
+    assert!(alone.iter().any(|prompts| *prompts != alone[0]), "samples differ in what they activate: {alone:?}");
+    let together = chosen(true, &all);
+    assert!(together.iter().all(|prompts| *prompts == together[0]));
+}
+
+#[test]
+fn the_scene_is_masked_where_it_is_absent() {
+    let device = Device::flex();
+    let config = UmbenetConfig { lstm: false, ..variants()[1].clone() };
+    let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
+    let on = [emotion::Modalities::ALL];
+    let batch = config.reader().batch(&[&sample(1)], &on, &device).unwrap();
+    let fused = |batch: &Batch| values(&model.forward(&config, batch).unwrap().fused);
+    let without = Batch { scene: None, ..batch.clone() };
+    assert_eq!(values(&model.present(&config, &without)), [1.0, 0.0, 1.0, 1.0]);
+    assert_ne!(fused(&batch), fused(&without));
+}
+
+/// The loss of two samples that differ in what they lack.
+fn loss_of(model: &Umbenet, config: &UmbenetConfig, device: &Device) -> Tensor<1> {
+    let on = ["vat".parse().unwrap(), "vt".parse().unwrap(), "a".parse().unwrap()];
+    // Dropout draws on the device.
+    device.seed(3);
+    let batch = config.reader().batch(&[&sample(1), &sample(2), &sample(3)], &on, device).unwrap();
+    let outlook = model.forward(config, &batch).unwrap();
+    model.loss(config, &outlook, Tensor::from_ints([2, 0, 1], device)).total
+}
+
+/// Moves every parameter that learns by `step` times a direction of its own, and adds up the slope along it.
+struct Along<'a> {
+    step: f64,
+    directions: Init<'a>,
+    grads: &'a GradientsParams,
+    slope: f64,
+}
+
+impl burn::module::ModuleMapper for Along<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(grad) = self.grads.get::<D>(param.id) else { return param };
+        let direction = self.directions.normal(param.dims(), 1.0).val().inner();
+        self.slope += f64::from((grad * direction.clone()).sum().into_scalar::<f32>());
+        param.map(|value| Tensor::from_inner(value.inner() + direction.mul_scalar(self.step)).require_grad())
+    }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    let device = Device::flex().autodiff();
+    for config in variants() {
+        let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
+        let grads = GradientsParams::from_grads(loss_of(&model, &config, &device).backward(), &model);
+        let along = |step: f64| {
+            let mut along = Along { step, directions: Init::new(7, &device), grads: &grads, slope: 0.0 };
+            let moved = model.clone().map(&mut along);
+            (f64::from(values(&loss_of(&moved, &config, &device))[0]), along.slope)
+        };
+        // Large enough for single precision, small enough for a straight line and the same prompts.
+        let step = 2e-4;
+        let ((above, slope), (below, _)) = (along(step), along(-step));
+        let got = (above - below) / (2.0 * step);
+        assert!((got - slope).abs() < 0.03 * slope.abs().max(1.0), "{got} along the direction, {slope} by gradients");
+    }
+}
+
+/// Names of the parameters without a gradient.
+struct Still<'a> {
+    grads: &'a GradientsParams,
+    path: Vec<String>,
+    names: Vec<String>,
+}
+
+impl burn::module::ModuleVisitor for Still<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.grads.get::<D>(param.id).is_none() {
+            self.names.push(self.path.join("."));
+        }
+    }
+}
+
+#[test]
+fn everything_learns_but_temperature_scales_and_keys_that_nothing_pulls() {
+    let device = Device::flex().autodiff();
+    for config in variants() {
+        let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
+        let grads = GradientsParams::from_grads(loss_of(&model, &config, &device).backward(), &model);
+        let mut still = Still { grads: &grads, path: Vec::new(), names: Vec::new() };
+        model.visit(&mut still);
+        // Scales of the small encoders are measured, not learned.
+        still.names.retain(|name| !name.contains("_encoder.Tiny."));
+        let expected: &[&str] =
+            if config.pull > 0.0 { &["logit_scale"] } else { &["prompt_pool.prompt_key", "logit_scale"] };
+        assert_eq!(still.names, expected);
+    }
+}
