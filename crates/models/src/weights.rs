@@ -10,6 +10,7 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{
     BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
+use burn::tensor::{DType, TensorData};
 
 use crate::ModelError;
 
@@ -132,6 +133,9 @@ pub fn import_files<M: Module>(
 fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
+        if tensor.dtype.is_float() && tensor.dtype != DType::F32 {
+            *tensor = single_precision(tensor).map_err(bad)?;
+        }
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -146,6 +150,13 @@ fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) ->
         .filter_map(|(what, names)| listed(what, &names))
         .collect();
     if complaints.is_empty() { Ok(()) } else { Err(bad(complaints.join("; "))) }
+}
+
+/// The same tensor of 32-bit floats, from halves or doubles.
+fn single_precision(tensor: &PackTensor) -> Result<PackTensor, String> {
+    let bytes = tensor.to_bytes().map_err(|error| error.to_string())?;
+    let data = TensorData::from_bytes(bytes, tensor.shape.clone(), tensor.dtype).convert::<f32>();
+    Ok(PackTensor::new(tensor.name.clone(), DType::F32, tensor.shape.clone(), tensor.param_id, data.into_bytes()))
 }
 
 /// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.
@@ -215,5 +226,20 @@ mod tests {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
         }
+    }
+
+    #[test]
+    fn halves_become_single_precision() {
+        let device = burn::tensor::Device::flex();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("half.safetensors");
+        // 1.5 and -2 as 16-bit floats.
+        let bytes: Vec<u8> = [0x3e00_u16, 0xc000].into_iter().flat_map(u16::to_le_bytes).collect();
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F16, vec![2], &bytes).unwrap();
+        std::fs::write(&path, safetensors::serialize([("gamma", view)], None).unwrap()).unwrap();
+        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
+        import(&mut norm, &path, &[]).unwrap();
+        assert_eq!(norm.gamma.val().dtype(), DType::F32);
+        assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
     }
 }

@@ -88,6 +88,8 @@ impl SequenceSize {
             },
             pixels: PixelScale::PerFrame,
             n_buckets,
+            vocabulary: None,
+            face_as_scene: false,
         }
     }
 
