@@ -11,10 +11,11 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mcr;
 pub mod mma_dfer;
-#[cfg(test)]
-mod parity;
+pub mod mult;
 mod predict;
+pub mod sequence_model;
 mod settings;
 mod stage;
 pub mod umbenet;
