@@ -67,8 +67,7 @@ pub(crate) fn assemble(
             speaker: row.speaker,
             text: row.text,
             face: row.face,
-            duration_secs: None,
-            present: None,
+            ..Clip::default()
         });
     }
     // Labels of rows that were left out after all are no classes.
