@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use emotion::{Clip, Manifest, Modalities, Modality, Problem};
+use emotion::{Clip, Manifest, Modality, Problem};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 /// Probes all clips in parallel; unreadable ones move to the problems, the others learn their length and modalities.
