@@ -154,6 +154,9 @@ pub enum DatasetError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// Precomputed features that cannot be read.
+    #[error(transparent)]
+    Features(#[from] features::FeatureError),
     /// Labels that cannot be mapped as asked.
     #[error(transparent)]
     Mapping(#[from] emotion::LabelMapError),

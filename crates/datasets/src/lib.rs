@@ -23,6 +23,7 @@ mod msp_improv;
 mod named;
 mod naming;
 mod ravdess;
+mod sequences;
 mod split;
 mod store;
 mod table;
@@ -50,6 +51,7 @@ pub use mosi::Mosi;
 pub use msp_improv::MspImprov;
 pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
 pub use ravdess::Ravdess;
+pub use sequences::Sequences;
 pub use store::{load, save};
 pub use text_corpora::{GoEmotions, TweetEval};
 pub use tree::is_media;
@@ -113,6 +115,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Iemocap,
     &Ravdess,
     &Mosi,
+    &Sequences,
     &FerPlus,
     &Meld,
     &TweetEval,

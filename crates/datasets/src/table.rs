@@ -35,6 +35,8 @@ impl Table {
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
         let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
         let (text, n_foreign) = decode(&bytes);
+        // The reader takes the second half of such an end for a part of the next line when it counts.
+        let text = text.replace("\r\n", "\n");
         let delimiter = sniff(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
