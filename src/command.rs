@@ -148,7 +148,7 @@ impl Training {
             name: state.free_run_name(dataset, model),
             dataset: dataset.to_owned(),
             model,
-            preset: model.presets()[0].to_owned(),
+            preset: model.default_preset().to_owned(),
             seed: 0,
             device,
             settings: BTreeMap::new(),

@@ -3,5 +3,6 @@
 
 mod cli;
 mod pages;
+mod parity;
 mod tidy;
 mod train;

@@ -51,7 +51,7 @@ impl Default for Form {
         let model = ModelKind::ALL[0];
         Self {
             model,
-            preset: model.presets()[0].to_owned(),
+            preset: model.default_preset().to_owned(),
             name: String::new(),
             seed: 0,
             changed: BTreeMap::new(),
@@ -222,9 +222,9 @@ impl Form {
                 .show_ui(ui, |ui| {
                     for model in ModelKind::ALL {
                         for preset in model.presets() {
-                            let selected = model == self.model && *preset == self.preset;
+                            let selected = model == self.model && preset == self.preset;
                             if ui.selectable_label(selected, format!("{} · {preset}", model.title())).clicked() {
-                                (self.model, self.preset) = (model, (*preset).to_owned());
+                                (self.model, self.preset) = (model, preset.to_owned());
                                 self.changed.clear();
                                 self.plan = None;
                             }
@@ -627,6 +627,8 @@ fn stage_ui(ui: &Ui, rect: Rect, plan: &StagePlan, progress: Option<&StageProgre
         StageInput::Only { modality } => format!("Sees {} only", modality.name()),
         StageInput::RandomDrop { keep } => format!("Each modality kept with probability {keep}"),
         StageInput::All => "Sees all that a clip has".into(),
+        StageInput::InTurn { together: true } => "Sees the voice, the face, then both".into(),
+        StageInput::InTurn { together: false } => "Sees the voice, then the face".into(),
     };
     painted_text(ui, text_line(20.0, 17.0), Align2::LEFT_CENTER, &sees, theme::TEXT_SMALL, colors.weak);
     painted_text(

@@ -4,11 +4,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module as _;
+use burn::tensor::Device;
 use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::umbenet::{self, Umbenet, UmbenetConfig};
-use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights};
+use crate::mma_dfer::MmaDferConfig;
+use crate::umbenet::UmbenetConfig;
+use crate::vavl::VavlConfig;
+use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
 
 /// The version of `model.toml`.
 const FORMAT: u32 = 1;
@@ -23,6 +26,10 @@ const BURN_WEIGHTS: &str = "model.bpk";
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),
+    /// MMA-DFER.
+    MmaDfer(MmaDferConfig),
+    /// VAVL.
+    Vavl(VavlConfig),
 }
 
 impl Config {
@@ -30,28 +37,24 @@ impl Config {
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
+            Self::MmaDfer(_) => ModelKind::MmaDfer,
+            Self::Vavl(_) => ModelKind::Vavl,
         }
     }
 
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
-        match self {
-            Self::Umbenet(config) => config.check(),
-        }
+        with_model!(self, M, config => M::check(config))
     }
 
     /// The training plan.
     pub fn stages(&self) -> Vec<crate::StagePlan> {
-        match self {
-            Self::Umbenet(config) => Umbenet::stages(config),
-        }
+        with_model!(self, M, config => M::stages(config))
     }
 
     /// What the model needs of a clip.
     pub fn inputs(&self) -> emotion::Inputs {
-        match self {
-            Self::Umbenet(config) => Umbenet::reader(config).inputs,
-        }
+        with_model!(self, M, config => M::reader(config).inputs)
     }
 }
 
@@ -114,13 +117,10 @@ pub fn load(dir: &Path, device: &DeviceId) -> Result<Box<dyn Predict>, ModelErro
     };
     let bundle = load_bundle(dir)?;
     let device = compute::open(device)?;
-    match bundle.config.clone() {
-        Config::Umbenet(config) => {
-            let mut model = Umbenet::new(&config, bundle.labels.len(), config.pool_size, &mut Init::new(0, &device));
-            weights::import(&mut model, &dir.join(WEIGHTS), umbenet::RENAMES)?;
-            Ok(Box::new(Trained::new(&model, config, bundle, device)))
-        }
-    }
+    with_model!(bundle.config.clone(), M, config => {
+        let model: M = fill(&config, &bundle, &dir.join(WEIGHTS), &device)?;
+        Ok(Box::new(Trained::new(&model, config, bundle, device)))
+    })
 }
 
 /// Writes the model of `from` (anything that [`load`] takes) to `to`, also in burn's own format; returns the names of the files.
@@ -135,19 +135,27 @@ pub fn copy_bundle(from: &Path, to: &Path) -> Result<Vec<String>, ModelError> {
     }
     let bundle = load_bundle(from)?;
     let device = compute::open(&DeviceId::Cpu)?;
-    match &bundle.config {
-        Config::Umbenet(config) => {
-            let mut model = Umbenet::new(config, bundle.labels.len(), config.pool_size, &mut Init::new(0, &device));
-            weights::import(&mut model, &from.join(WEIGHTS), umbenet::RENAMES)?;
-            save_bundle(to, &bundle, &model)?;
-            let path = to.join(BURN_WEIGHTS);
-            let bytes = model.into_record().into_bytes();
-            let failed =
-                |reason: String| ModelError::Write { path: path.clone(), source: std::io::Error::other(reason) };
-            write_atomically(&path, &bytes.map_err(|error| failed(error.to_string()))?)?;
-        }
-    }
+    with_model!(&bundle.config, M, config => {
+        let model: M = fill(config, &bundle, &from.join(WEIGHTS), &device)?;
+        save_bundle(to, &bundle, &model)?;
+        let path = to.join(BURN_WEIGHTS);
+        let bytes = model.into_record().into_bytes();
+        let failed = |reason: String| ModelError::Write { path: path.clone(), source: std::io::Error::other(reason) };
+        write_atomically(&path, &bytes.map_err(|error| failed(error.to_string()))?)?;
+    });
     Ok([DESCRIPTION, WEIGHTS, BURN_WEIGHTS, "card.md"].map(str::to_owned).to_vec())
+}
+
+/// The model that a description speaks of, with the weights of a file.
+fn fill<M: EmotionModel>(
+    config: &M::Config,
+    bundle: &Bundle,
+    weights: &Path,
+    device: &Device,
+) -> Result<M, ModelError> {
+    let mut model = M::build(config, bundle.labels.len(), &mut Init::new(0, device));
+    weights::import(&mut model, weights, M::RENAMES)?;
+    Ok(model)
 }
 
 /// Reads `model.toml` alone.
@@ -166,7 +174,7 @@ pub fn load_bundle(dir: &Path) -> Result<Bundle, ModelError> {
 /// Writes a model as a bundle; the description last, so that a folder with one is whole.
 pub fn save_bundle<M: EmotionModel>(dir: &Path, bundle: &Bundle, model: &M) -> Result<(), ModelError> {
     std::fs::create_dir_all(dir).map_err(|source| ModelError::Write { path: dir.to_owned(), source })?;
-    weights::export(model, &dir.join(WEIGHTS), umbenet::RENAMES)?;
+    weights::export(model, &dir.join(WEIGHTS), M::RENAMES)?;
     save_description(dir, bundle)
 }
 

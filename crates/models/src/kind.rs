@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::umbenet::UmbenetConfig;
-use crate::{Config, ModelError};
+use crate::{Config, ModelError, mma_dfer, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -11,53 +10,100 @@ use crate::{Config, ModelError};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Two pretrained encoders that learn from each other.
+    MmaDfer,
+    /// Conformers over face and voice, together or alone.
+    Vavl,
+}
+
+/// What is said of a model; each model's file has its own.
+#[derive(Debug)]
+pub struct About {
+    /// The word on the command line and in files.
+    pub name: &'static str,
+    /// The name that people know.
+    pub title: &'static str,
+    /// The paper.
+    pub paper: &'static str,
+    /// Names and configurations of the presets, the default first.
+    pub presets: &'static [(&'static str, fn() -> Config)],
+    /// What a setting of the configuration is, for people, with the paper's value where there is one.
+    pub help: fn(&str) -> Option<&'static str>,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Umbenet];
+    pub const ALL: [Self; 3] = [Self::Umbenet, Self::MmaDfer, Self::Vavl];
+
+    fn about(self) -> &'static About {
+        match self {
+            Self::Umbenet => &umbenet::ABOUT,
+            Self::MmaDfer => &mma_dfer::ABOUT,
+            Self::Vavl => &vavl::ABOUT,
+        }
+    }
 
     /// The word on the command line and in files.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Umbenet => "umbenet",
-        }
+        self.about().name
     }
 
     /// The name that people know.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Umbenet => "UMBEnet",
-        }
+        self.about().title
     }
 
     /// The paper.
     pub fn paper(self) -> &'static str {
-        match self {
-            Self::Umbenet => {
-                "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024"
-            }
-        }
+        self.about().paper
     }
 
     /// Names of the presets, the default first.
-    pub fn presets(self) -> &'static [&'static str] {
-        match self {
-            Self::Umbenet => &["tiny"],
-        }
+    pub fn presets(self) -> impl Iterator<Item = &'static str> {
+        self.about().presets.iter().map(|(name, _)| *name)
+    }
+
+    /// The preset that a first training uses.
+    pub fn default_preset(self) -> &'static str {
+        self.about().presets[0].0
+    }
+
+    /// What a setting of the model's configuration is, for people.
+    pub fn help(self, key: &str) -> &'static str {
+        (self.about().help)(key).unwrap_or("A size of the model.")
     }
 
     /// The configuration of a preset.
     pub fn preset(self, name: &str) -> Result<Config, ModelError> {
-        match (self, name) {
-            (Self::Umbenet, "tiny") => Ok(Config::Umbenet(UmbenetConfig::tiny())),
-            _ => Err(ModelError::Config(format!(
-                "{} has no preset {name:?}: choose one of {}",
-                self.title(),
-                self.presets().join(", ")
-            ))),
-        }
+        let preset = self.about().presets.iter().find(|(preset, _)| *preset == name);
+        preset.map(|(_, config)| config()).ok_or_else(|| {
+            let known: Vec<&str> = self.presets().collect();
+            ModelError::Config(format!("{} has no preset {name:?}: choose one of {}", self.title(), known.join(", ")))
+        })
     }
+}
+
+/// Runs an expression with the type of a configuration's model: `with_model!(config, M, config => load::<M>(config))`.
+///
+/// The one place that joins the variants of [`Config`] with the types of the models.
+#[macro_export]
+macro_rules! with_model {
+    ($value:expr, $model:ident, $config:ident => $run:expr) => {
+        match $value {
+            $crate::Config::Umbenet($config) => {
+                type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::MmaDfer($config) => {
+                type $model = $crate::mma_dfer::MmaDfer;
+                $run
+            }
+            $crate::Config::Vavl($config) => {
+                type $model = $crate::vavl::Vavl;
+                $run
+            }
+        }
+    };
 }
 
 impl std::fmt::Display for ModelKind {

@@ -1,4 +1,5 @@
 //! Building blocks that more than one model uses.
 
+pub mod batch_norm;
 pub mod prompt_pool;
 pub mod transformer;

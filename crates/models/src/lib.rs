@@ -11,12 +11,14 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mma_dfer;
 #[cfg(test)]
 mod parity;
 mod predict;
 mod settings;
 mod stage;
 pub mod umbenet;
+pub mod vavl;
 mod weights;
 
 pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
@@ -24,8 +26,8 @@ pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bund
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
 pub use init::Init;
-pub use kind::ModelKind;
-pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained};
+pub use kind::{About, ModelKind};
+pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
-pub use stage::{StageInput, StagePlan};
-pub use weights::{Rename, export, import, read_checkpoint};
+pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+pub use weights::{Rename, export, import, import_files, import_tensors, read_checkpoint};

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
 
 use crate::layers::prompt_pool::Selection;
-use crate::{Batch, Bundle, Card, Config, ModelError, ModelKind, Reader, StageInput, StagePlan};
+use crate::{Batch, Bundle, Card, Config, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan};
 
 /// What a forward pass yields.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Outlook {
     pub tokens: Tensor<3>,
     /// Activated prompts, for a model with a pool.
     pub selection: Option<Selection>,
+    /// Named terms of the loss that need no labels, `[1]` each, weighted.
+    pub auxiliary: Vec<(&'static str, Tensor<1>)>,
 }
 
 /// A loss and what it is the sum of.
@@ -30,6 +32,14 @@ pub struct Loss {
     pub terms: Vec<(&'static str, Tensor<1>)>,
 }
 
+impl Loss {
+    /// The sum of at least one term.
+    pub fn sum(terms: Vec<(&'static str, Tensor<1>)>) -> Self {
+        let total = terms.iter().skip(1).fold(terms[0].1.clone(), |total, (_, term)| total + term.clone());
+        Self { total, terms }
+    }
+}
+
 /// A stage that is over, for the stages that start from it.
 #[derive(Debug, Clone)]
 pub struct FinishedStage<M> {
@@ -39,10 +49,25 @@ pub struct FinishedStage<M> {
     pub prompt_counts: Vec<usize>,
 }
 
+/// Hands every batch of the training split to a function, unchanged and with one modality switched on; clips without it are
+/// left out.
+pub trait TrainingBatches<E>: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E> {}
+
+impl<E, F: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E>> TrainingBatches<E> for F {}
+
 /// A model that can be trained. Its configuration says everything that its shape depends on.
 pub trait EmotionModel: Module + Sync {
     /// What a model is built from.
     type Config: Clone + Send + Sync;
+
+    /// Where the names of its published checkpoints differ from the module's.
+    const RENAMES: &'static [Rename];
+
+    /// Checks what the types of a configuration cannot say.
+    fn check(config: &Self::Config) -> Result<(), ModelError>;
+
+    /// A model with random values, shaped as a kept model of this configuration is.
+    fn build(config: &Self::Config, n_classes: usize, init: &mut Init<'_>) -> Self;
 
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;
@@ -51,6 +76,8 @@ pub trait EmotionModel: Module + Sync {
     fn stages(config: &Self::Config) -> Vec<StagePlan>;
 
     /// The model with which stage `stage` of the plan starts, given all stages before it.
+    ///
+    /// Errors when published weights that it starts from cannot be read.
     fn start_stage(
         config: &Self::Config,
         labels: &LabelSet,
@@ -58,7 +85,13 @@ pub trait EmotionModel: Module + Sync {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self;
+    ) -> Result<Self, ModelError>;
+
+    /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        let _ = training;
+        Ok(())
+    }
 
     /// The configuration that describes the model of stage `stage`, should that one be kept.
     fn config_at(config: &Self::Config, stage: usize) -> Config;

@@ -23,10 +23,22 @@ use crate::encoders::clip::{ImageTower, TextTower};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::prompt_pool::{PoolSize, PromptPool};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
-use crate::{Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan};
+use crate::{
+    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+    TrainingBatches,
+};
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
 const POSITIONS: usize = 16;
+
+/// What is said of UMBEnet.
+pub const ABOUT: About = About {
+    name: "umbenet",
+    title: "UMBEnet",
+    paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
+    presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+    help: config::help,
+};
 
 /// Names of the published checkpoints that differ from the module's.
 pub const RENAMES: &[Rename] = &[
@@ -119,9 +131,7 @@ impl Umbenet {
         };
         let voice_encoder = match config.voice {
             VoiceEncoderConfig::Cnn { cnn, .. } => VoiceEncoder::Cnn(AudioCnn::new(cnn, init)),
-            VoiceEncoderConfig::Tiny { n_bins, channels, .. } => {
-                VoiceEncoder::Tiny(VoiceNet::new(n_bins, channels, width, init))
-            }
+            VoiceEncoderConfig::Tiny { channels, .. } => VoiceEncoder::Tiny(VoiceNet::new(channels, width, init)),
         };
         let caption_encoder = match config.text {
             TextEncoderConfig::Clip { tower, vocabulary } => CaptionEncoder::Clip(CaptionTower {
@@ -266,6 +276,15 @@ fn pool(config: &UmbenetConfig, n_classes: usize, n_prompts: usize) -> PoolSize 
 
 impl EmotionModel for Umbenet {
     type Config = UmbenetConfig;
+    const RENAMES: &'static [Rename] = RENAMES;
+
+    fn check(config: &UmbenetConfig) -> Result<(), ModelError> {
+        config.check()
+    }
+
+    fn build(config: &UmbenetConfig, n_classes: usize, init: &mut Init<'_>) -> Self {
+        Self::new(config, n_classes, config.pool_size, init)
+    }
 
     fn reader(config: &UmbenetConfig) -> Reader {
         config.reader()
@@ -282,8 +301,8 @@ impl EmotionModel for Umbenet {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self {
-        transfer::start_stage(config, labels, stage, seed, finished, device)
+    ) -> Result<Self, ModelError> {
+        Ok(transfer::start_stage(config, labels, stage, seed, finished, device))
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {
@@ -293,6 +312,28 @@ impl EmotionModel for Umbenet {
             config.two_stage = false;
         }
         Config::Umbenet(config)
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        if let VoiceEncoder::Tiny(net) = &mut self.voice_encoder {
+            net.calibrate(|each| {
+                training(Modality::Voice, &mut |batch| {
+                    if let Some(voice) = &batch.voice {
+                        each(voice.values.clone(), &voice.valid);
+                    }
+                })
+            })?;
+        }
+        if let CaptionEncoder::Tiny(net) = &mut self.caption_encoder {
+            net.calibrate(|each| {
+                training(Modality::Text, &mut |batch| {
+                    if let Some(text) = &batch.text {
+                        each(text.tokens.clone());
+                    }
+                })
+            })?;
+        }
+        Ok(())
     }
 
     fn forward(&self, config: &UmbenetConfig, batch: &Batch) -> Result<Outlook, ModelError> {
@@ -307,13 +348,19 @@ impl EmotionModel for Umbenet {
         let classes = classes.select(0, sets); // [batch, classes, width]
         let cosines = (classes * fused.clone().reshape([n, 1, width])).sum_dim(2).flatten::<2>(1, 2);
         let logits = cosines * self.logit_scale.val().exp().unsqueeze();
-        Ok(Outlook { logits, fused, tokens, selection: Some(selection) })
+        Ok(Outlook { logits, fused, tokens, selection: Some(selection), auxiliary: Vec::new() })
     }
 
     fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
         let [n] = labels.dims();
-        let chosen = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1]));
-        let cross_entropy = chosen.mean().neg();
+        let log_probabilities = log_softmax(outlook.logits.clone(), 1);
+        let chosen = log_probabilities.clone().gather(1, labels.reshape([n, 1])).mean().neg();
+        let smoothing = config.label_smoothing;
+        let cross_entropy = if smoothing > 0.0 {
+            chosen.mul_scalar(1.0 - smoothing) + log_probabilities.mean().neg().mul_scalar(smoothing)
+        } else {
+            chosen
+        };
         let l1 = self.prompt_pool.l1().mul_scalar(config.l1);
         let mut terms = vec![("cross-entropy", cross_entropy), ("gate L1", l1)];
         if let Some(selection) = &outlook.selection {

@@ -19,7 +19,9 @@ mod plateau;
 mod prepare;
 mod prompts;
 mod run;
+mod schedule;
 
+pub use adam::Adam;
 pub use control::{Control, Order};
 pub use error::TrainError;
 pub use evaluate::{ClipPrediction, evaluate, write_predictions};
@@ -31,3 +33,4 @@ pub use plateau::{Plateau, StopRules};
 pub use prepare::{PreparedClip, prepare};
 pub use prompts::{PromptMap, PromptMapRow};
 pub use run::Run;
+pub use schedule::LearningRate;

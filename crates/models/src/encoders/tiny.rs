@@ -5,7 +5,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
 use burn::tensor::activation::relu;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::Init;
 use crate::layers::transformer::masked_mean;
@@ -30,14 +30,16 @@ const CELL_PX: usize = 8;
 const N_DIRECTIONS: usize = 8;
 /// Share of values that a training step of a face encoder does without, against learning speakers by heart.
 const DROPPED_FACE: f64 = 0.5;
-/// The same for the smaller encoders of voice and text, which have less to spare.
-const DROPPED: f64 = 0.2;
+/// The same for voices, of which there are fewer values to spare.
+const DROPPED_VOICE: f64 = 0.3;
+/// The same for words.
+const DROPPED_TEXT: f64 = 0.5;
 
 impl FaceNet {
     /// For crops of `side_px`, a multiple of 8, with `width` hidden units.
     pub fn new(side_px: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         assert_eq!(side_px % CELL_PX, 0, "face crops of {side_px} px: the side must be a multiple of {CELL_PX}");
-        let n_values = (side_px / CELL_PX).pow(2) * N_DIRECTIONS;
+        let n_values = gradient_width(side_px);
         Self {
             input_norm: init.layer_norm(n_values),
             dropout: DropoutConfig::new(DROPPED_FACE).init(),
@@ -56,10 +58,15 @@ impl FaceNet {
     }
 }
 
+/// Values that [`oriented_gradients`] makes of a frame of `side_px`.
+pub fn gradient_width(side_px: usize) -> usize {
+    (side_px / CELL_PX).pow(2) * N_DIRECTIONS
+}
+
 /// Mean strength of the gradients in each direction and cell, each cell normalized by all of its directions.
 ///
 /// `[batch, 3, side, side]` to `[batch, directions · cells]`.
-fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
+pub fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
     let [batch, _, side, _] = frames.dims();
     let cells = side / CELL_PX;
     let grey = frames.mean_dim(1).reshape([batch, side, side]);
@@ -91,92 +98,188 @@ fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
 /// Strength of gradients, in deviations of the frame's pixels, below which a cell counts as flat.
 const FLAT: f64 = 0.05;
 
-/// Log-mel frames to one vector: mean and deviation over time of the spectrum itself, of its changes, and of what two
-/// strided convolutions make of it.
+/// Log-mel frames to one vector: statistics of the cepstrum over the clip, then a hidden layer.
 ///
-/// Statistics of the spectrum are what simple recognizers of emotional speech live on; a few hundred clips hardly teach more.
+/// Mean and deviation of the cepstral coefficients (MFCC, Davis & Mermelstein 1980) and the deviation of their changes are what
+/// simple recognizers of emotional speech live on; a few hundred clips hardly teach more. [`VoiceNet::calibrate`] brings them
+/// to the same scale.
 #[derive(Module, Debug)]
 pub struct VoiceNet {
+    /// Mean of each statistic over the training clips, `[statistics]`.
+    shift: Param<Tensor<1>>,
+    /// One over its deviation, `[statistics]`.
+    scale: Param<Tensor<1>>,
     dropout: Dropout,
-    spectrum_norm: LayerNorm,
-    down_1: Linear,
-    norm_1: LayerNorm,
-    down_2: Linear,
-    norm_2: LayerNorm,
+    hidden: Linear,
+    hidden_norm: LayerNorm,
     head: Linear,
     norm: LayerNorm,
 }
 
-/// Frames of 10 ms that one step of the first convolution takes together.
-const VOICE_STRIDE: usize = 4;
+/// Cepstral coefficients; those above describe single harmonics.
+const N_CEPSTRA: usize = 32;
+/// Mean, deviation, deviation of changes.
+const N_STATISTICS: usize = 3;
+/// Beyond so many deviations a statistic says no more.
+const FARTHEST: f64 = 4.0;
 
 impl VoiceNet {
-    /// For `n_bins` mel bins.
-    pub fn new(n_bins: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
+    /// With `width` hidden units.
+    pub fn new(width: usize, out: usize, init: &mut Init<'_>) -> Self {
+        let n_values = N_STATISTICS * N_CEPSTRA;
         Self {
-            dropout: DropoutConfig::new(DROPPED).init(),
-            spectrum_norm: init.layer_norm(4 * n_bins),
-            down_1: init.linear(VOICE_STRIDE * n_bins, width),
-            norm_1: init.layer_norm(width),
-            down_2: init.linear(2 * width, width),
-            norm_2: init.layer_norm(width),
-            head: init.linear(4 * n_bins + 2 * width, out),
+            shift: init.constant([n_values], 0.0).no_grad(),
+            scale: init.constant([n_values], 1.0).no_grad(),
+            dropout: DropoutConfig::new(DROPPED_VOICE).init(),
+            hidden: init.linear(n_values, width),
+            hidden_norm: init.layer_norm(width),
+            head: init.linear(width, out),
             norm: init.layer_norm(out),
         }
     }
 
+    /// Sets the scales from the training split; `each` hands over its batches, as [`VoiceNet::forward`] takes them.
+    pub fn calibrate<E>(
+        &mut self,
+        each: impl FnOnce(&mut dyn FnMut(Tensor<3>, &Tensor<2>)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let n_values = N_STATISTICS * N_CEPSTRA;
+        let (mut n, mut sums, mut squares) = (0.0, vec![0.0; n_values], vec![0.0; n_values]);
+        each(&mut |mel, valid| {
+            let rows: Vec<f32> = cepstral_statistics(mel, valid).try_into_vec_as().unwrap_or_default();
+            for row in rows.chunks(n_values) {
+                n += 1.0;
+                for (value_idx, value) in row.iter().map(|&value| f64::from(value)).enumerate() {
+                    sums[value_idx] += value;
+                    squares[value_idx] += value * value;
+                }
+            }
+        })?;
+        if n == 0.0 {
+            return Ok(());
+        }
+        let means: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
+        let deviations = means.iter().zip(squares).map(|(mean, squares)| (squares / n - mean * mean).max(0.0).sqrt());
+        // What never changes says nothing.
+        let scales = deviations.map(|deviation| if deviation > 1e-4 { 1.0 / deviation } else { 0.0 }).collect();
+        self.shift = replaced(&self.shift, means);
+        self.scale = replaced(&self.scale, scales);
+        Ok(())
+    }
+
     /// Encodes normalized log-mel frames.
     ///
-    /// - `mel` `[batch, frames, bins]`, `frames` a multiple of 8
+    /// - `mel` `[batch, frames, bins]`
     /// - `valid` `[batch, frames]` of 0 and 1
     /// - output `[batch, out]`
     pub fn forward(&self, mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
-        let [batch, frames, bins] = mel.dims();
-        let change = mel.clone().narrow(1, 1, frames - 1) - mel.clone().narrow(1, 0, frames - 1);
-        // A change is there where both of its frames are.
-        let spectrum = statistics(mel.clone(), valid);
-        let spectrum = Tensor::cat(vec![spectrum, statistics(change, &valid.clone().narrow(1, 1, frames - 1))], 1);
-
-        let n = frames / VOICE_STRIDE;
-        let x = mel.reshape([batch, n, VOICE_STRIDE * bins]);
-        let x = relu(self.norm_1.forward(self.down_1.forward(x)));
-        let n = n / 2;
-        let x = x.reshape([batch, n, 2 * self.down_1.weight.dims()[1]]);
-        let x = relu(self.norm_2.forward(self.down_2.forward(x))); // [batch, n, width]
-        let steps_valid = valid.clone().reshape([batch, n, frames / n]).mean_dim(2).reshape([batch, n]);
-        let learned = statistics(x, &steps_valid);
-
-        let all = Tensor::cat(vec![self.spectrum_norm.forward(spectrum), learned], 1);
-        self.norm.forward(self.head.forward(self.dropout.forward(all)))
+        let statistics = cepstral_statistics(mel, valid) - self.shift.val().unsqueeze();
+        let scaled = (statistics * self.scale.val().unsqueeze()).clamp(-FARTHEST, FARTHEST);
+        let hidden = relu(self.hidden_norm.forward(self.hidden.forward(self.dropout.forward(scaled))));
+        self.norm.forward(self.head.forward(self.dropout.forward(hidden)))
     }
 }
 
-/// Mean and deviation over the steps that are there: `[batch, steps, width]` to `[batch, 2 · width]`.
-fn statistics(x: Tensor<3>, present: &Tensor<2>) -> Tensor<2> {
+/// Width of what [`cepstral_statistics`] makes of a clip.
+pub const CEPSTRAL_WIDTH: usize = N_STATISTICS * N_CEPSTRA;
+
+/// Mean and deviation of cepstral coefficients, and the deviation of their changes, over the frames that are there.
+///
+/// - `mel` `[batch, frames, bins]`, two frames at least; `valid` `[batch, frames]` of 0 and 1
+/// - output `[batch, 96]`
+pub fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
+    let [_, frames, bins] = mel.dims();
+    let cepstra = mel.clone().matmul(cosines(bins, &mel.device()).unsqueeze());
+    let change = cepstra.clone().narrow(1, 1, frames - 1) - cepstra.clone().narrow(1, 0, frames - 1);
+    let (mean, deviation) = mean_and_deviation(cepstra, valid);
+    // A change is there where both of its frames are.
+    let (_, of_change) = mean_and_deviation(change, &valid.clone().narrow(1, 1, frames - 1));
+    Tensor::cat(vec![mean, deviation, of_change], 1)
+}
+
+/// The orthonormal cosine transform of the second kind, `[bins, coefficients]`.
+fn cosines(bins: usize, device: &Device) -> Tensor<2> {
+    let n = bins as f64;
+    let values = (0..bins * N_CEPSTRA).map(|idx| {
+        let (bin, coefficient) = ((idx / N_CEPSTRA) as f64, (idx % N_CEPSTRA) as f64);
+        let norm = if coefficient == 0.0 { 1.0 / n } else { 2.0 / n };
+        (norm.sqrt() * (std::f64::consts::PI * coefficient * (bin + 0.5) / n).cos()) as f32
+    });
+    Tensor::from_data(TensorData::new(values.collect(), [bins, N_CEPSTRA]), device)
+}
+
+/// Over the steps that are there: `[batch, steps, width]` to `[batch, width]` twice.
+fn mean_and_deviation(x: Tensor<3>, present: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     let mean = masked_mean(x.clone(), present);
     let centred = x - mean.clone().unsqueeze_dim::<3>(1);
     let deviation = masked_mean(centred.square(), present).add_scalar(1e-6).sqrt();
-    Tensor::cat(vec![mean, deviation], 1)
+    (mean, deviation)
 }
 
-/// Hashed words to one vector: the mean of their embeddings, then a hidden layer.
+/// The same parameter with other values, still without gradients.
+fn replaced(param: &Param<Tensor<1>>, values: Vec<f64>) -> Param<Tensor<1>> {
+    let len = values.len();
+    let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+    let device = param.val().device();
+    Param::initialized(param.id, Tensor::from_data(TensorData::new(values, [len]), &device))
+}
+
+/// Hashed words to one vector: the sum of their embeddings, rare words counting more, then a linear layer.
+///
+/// Words are weighted by their inverse document frequency and the weights of a text have length 1 (TF-IDF, Salton & Buckley
+/// 1988); a word that fewer than two training texts have counts nothing: it could only be learned by heart.
+/// [`TextNet::calibrate`] sets the weights.
 #[derive(Module, Debug)]
 pub struct TextNet {
+    /// Weight of each word, `[buckets]`.
+    weight: Param<Tensor<1>>,
     dropout: Dropout,
     embedding: Param<Tensor<2>>,
-    hidden: Linear,
+    head: Linear,
     norm: LayerNorm,
 }
+
+/// Deviation of fresh embeddings: little beside what a word learns in the few texts that have it.
+const EMBEDDING_DEVIATION: f64 = 0.01;
 
 impl TextNet {
     /// A table of `n_buckets` words.
     pub fn new(n_buckets: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         Self {
-            dropout: DropoutConfig::new(DROPPED).init(),
-            embedding: init.normal([n_buckets, width], 0.1),
-            hidden: init.linear(width, out),
+            weight: init.constant([n_buckets], 1.0).no_grad(),
+            dropout: DropoutConfig::new(DROPPED_TEXT).init(),
+            embedding: init.normal([n_buckets, width], EMBEDDING_DEVIATION),
+            head: init.linear(width, out),
             norm: init.layer_norm(out),
         }
+    }
+
+    /// Sets the weights of words from the training split; `each` hands over its batches, as [`TextNet::forward`] takes them.
+    pub fn calibrate<E>(
+        &mut self,
+        each: impl FnOnce(&mut dyn FnMut(Tensor<2, Int>)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let n_buckets = self.weight.dims()[0];
+        let (mut n, mut n_with) = (0.0, vec![0.0_f64; n_buckets]);
+        each(&mut |tokens| {
+            let [_, length] = tokens.dims();
+            let tokens: Vec<i64> = tokens.try_into_vec_as().unwrap_or_default();
+            for row in tokens.chunks(length) {
+                n += 1.0;
+                let mut words: Vec<usize> = row.iter().filter_map(|&token| usize::try_from(token).ok()).collect();
+                words.sort_unstable();
+                words.dedup();
+                for word in words {
+                    n_with[word] += 1.0;
+                }
+            }
+        })?;
+        if n == 0.0 {
+            return Ok(());
+        }
+        let idf = |with: f64| if with < 2.0 { 0.0 } else { ((1.0 + n) / (1.0 + with)).ln() + 1.0 };
+        self.weight = replaced(&self.weight, n_with.into_iter().map(idf).collect());
+        Ok(())
     }
 
     /// `tokens` `[batch, length]`, 0 for padding, to `[batch, out]`.
@@ -184,15 +287,17 @@ impl TextNet {
         let [batch, length] = tokens.dims();
         let width = self.embedding.dims()[1];
         let present = tokens.clone().greater_elem(0).float();
-        let words = self.embedding.val().select(0, tokens.reshape([batch * length])).reshape([batch, length, width]);
-        self.norm.forward(self.hidden.forward(self.dropout.forward(masked_mean(words, &present))))
+        let tokens = tokens.reshape([batch * length]);
+        let weights = self.weight.val().select(0, tokens.clone()).reshape([batch, length]) * present;
+        let total = weights.clone().square().sum_dim(1).add_scalar(1e-6).sqrt();
+        let words = self.embedding.val().select(0, tokens).reshape([batch, length, width]);
+        let text = (words * (weights / total).unsqueeze_dim(2)).sum_dim(1).reshape([batch, width]);
+        self.norm.forward(self.head.forward(self.dropout.forward(text)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
-
     use super::*;
 
     #[test]
@@ -215,7 +320,7 @@ mod tests {
     #[test]
     fn silence_after_the_end_does_not_change_a_voice() {
         let device = Device::flex();
-        let net = VoiceNet::new(4, 8, 6, &mut Init::new(1, &device));
+        let net = VoiceNet::new(8, 6, &mut Init::new(1, &device));
         let mel = Init::new(2, &device).normal([1, 16, 4], 1.0).val();
         let valid = Tensor::cat(vec![Tensor::<2>::ones([1, 8], &device), Tensor::zeros([1, 8], &device)], 1);
         let padded = Tensor::cat(vec![mel.clone().narrow(1, 0, 8), Tensor::zeros([1, 8, 4], &device)], 1);

@@ -1,0 +1,6 @@
+//! MCR and MulT.
+
+use super::Case;
+
+/// Kinds of cases.
+pub const CASES: &[(&str, fn(&mut Case))] = &[];
