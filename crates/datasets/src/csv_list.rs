@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceBox, Manifest, Problem, Split};
+use emotion::{Affect, FaceBox, Manifest, Problem, Scale, Split};
 
 use crate::assemble::{Draft, Row};
 use crate::columns::Columns;
@@ -105,6 +105,14 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
     for reason in doubts(&table, &columns) {
         draft.note(&list.path, reason);
     }
+    if columns.ratings.iter().any(Option::is_some) {
+        match options.scale {
+            Some(_) => draft.scale = options.scale,
+            None => {
+                draft.note(&list.path, "the columns of ratings are not used: say which scale they are on, as in 1..5")
+            }
+        }
+    }
     for record in &table.records {
         let line = record.line;
         let field = |column: usize| record.field(column);
@@ -134,6 +142,15 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
         if columns.face.is_some() && face.is_none() {
             draft.note(&path, format!("no usable face box in line {line}"));
         }
+        let ratings = columns.ratings.map(|column| column.map(field).filter(|rating| !rating.is_empty()));
+        let affect = match options.scale.map(|scale| affect(ratings, scale)) {
+            Some(Ok(affect)) => affect,
+            Some(Err(rating)) => {
+                draft.note(&path, format!("the rating {rating:?} in line {line} is not on the scale and is not used"));
+                Affect::default()
+            }
+            None => Affect::default(),
+        };
         let some = |column: Option<usize>| column.map(field).filter(|value| !value.is_empty()).map(str::to_owned);
         let text = some(columns.text).or_else(|| match columns.text {
             Some(_) => None,
@@ -146,6 +163,7 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             speaker: some(columns.speaker),
             text,
             face,
+            affect,
             ..Row::default()
         });
     }
@@ -156,6 +174,16 @@ fn face_box(sides: [&str; 4]) -> Option<FaceBox> {
     let [x, y, width, height] = sides.map(|side| side.replace(',', ".").parse::<f32>().ok().filter(|v| v.is_finite()));
     let face = FaceBox { x_px: x?, y_px: y?, width_px: width?, height_px: height? };
     (face.width_px >= 1.0 && face.height_px >= 1.0).then_some(face)
+}
+
+/// Valence, arousal and dominance in −1..=1; the error is the one that is not on `scale`.
+fn affect(ratings: [Option<&str>; 3], scale: Scale) -> Result<Affect, String> {
+    let unit = |rating: Option<&str>| {
+        let number = |rating: &str| scale.to_unit(rating.replace(',', ".").parse().ok()?);
+        rating.map(|rating| number(rating).ok_or_else(|| rating.to_owned())).transpose()
+    };
+    let [valence, arousal, dominance] = ratings;
+    Ok(Affect { valence: unit(valence)?, arousal: unit(arousal)?, dominance: unit(dominance)? })
 }
 
 /// The files that rows name. The folder is searched only once a row needs it.

@@ -16,6 +16,7 @@ mod ferv39k;
 mod folders;
 mod frame_lists;
 mod iemocap;
+mod kaldi;
 mod mafw;
 mod meld;
 mod mosi;
@@ -32,7 +33,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceSource, LabelMap, Manifest, Problem};
+use emotion::{FaceSource, LabelMap, Manifest, Problem, Scale};
 
 pub use columns::ColumnMap;
 pub use crema_d::CremaD;
@@ -45,6 +46,7 @@ pub use ferv39k::Ferv39k;
 pub use folders::Folders;
 pub use frame_lists::FrameLists;
 pub use iemocap::Iemocap;
+pub use kaldi::Kaldi;
 pub use mafw::Mafw;
 pub use meld::Meld;
 pub use mosi::Mosi;
@@ -71,6 +73,8 @@ pub struct Options {
     pub fold: Option<usize>,
     /// How classes are renamed, merged and left out, as [`LabelMap::parse`] reads it; `None` keeps them.
     pub labels: Option<String>,
+    /// The scale of a list's columns of ratings, which are not used without.
+    pub scale: Option<Scale>,
     /// Seed of the splits, where the dataset brings none.
     pub seed: u64,
 }
@@ -123,6 +127,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &EMO_DB,
     &SAVEE,
     &ENTERFACE,
+    &Kaldi,
     &CsvList,
     &Folders,
 ];

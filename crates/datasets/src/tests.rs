@@ -270,7 +270,7 @@ fn errors_say_what_to_do() {
     assert!(fails(&root.path().join("gone"), &Options::default()).contains("no such folder"));
     assert!(fails(&root.path().join("a.txt"), &Options::default()).contains("a dataset is a folder"));
     let options = Options { importer: Some("xls".into()), ..Default::default() };
-    assert!(fails(root.path(), &options).contains("enterface, csv, folders"));
+    assert!(fails(root.path(), &options).contains("kaldi, csv, folders"));
     let options = Options { faces: FaceSource::Boxes, ..Default::default() };
     assert!(fails(root.path(), &options).contains("face_width"));
 }
@@ -490,4 +490,17 @@ fn the_fold_to_score_can_be_chosen() {
     assert!(manifest.protocol.contains("fold 1 is test, fold 5 is val"), "{}", manifest.protocol);
     assert_eq!(manifest.split(Split::Test).map(|clip| clip.id.as_str()).collect::<Vec<_>>(), ["0.wav", "1.wav"]);
     assert!(with(6).unwrap_err().to_string().contains("no fold 6; the folds are 1, 2, 3, 4 and 5"));
+}
+
+#[test]
+fn ratings_need_their_scale() {
+    let files = [A, B, ("labels.csv", "path,label,Valence,activation\na.mp4,anger,1.5,\nb.mp4,fear,3,7\n")];
+    let manifest = check(&files, &TWO, &["the columns of ratings are not used: say which scale"]);
+    assert!(manifest.scale.is_none() && manifest.clips.iter().all(|clip| clip.affect.is_empty()));
+    let scale = Some(Scale::ONE_TO_FIVE);
+    let manifest = import(folder(&files).path(), &Options { scale, ..Options::default() }).unwrap();
+    assert_eq!((manifest.scale, manifest.clips[0].affect.valence), (scale, Some(-0.75)));
+    assert_eq!(manifest.clips[0].affect.arousal, None);
+    assert!(manifest.clips[1].affect.is_empty());
+    assert!(manifest.problems[0].reason.contains("the rating \"7\" in line 3 is not on the scale"));
 }

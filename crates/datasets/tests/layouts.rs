@@ -424,6 +424,22 @@ fn meld() {
 }
 
 #[test]
+fn kaldi() {
+    let manifest = check(
+        "kaldi",
+        &[("spk1-a", "train anger*"), ("spk2-b", "train happiness"), ("spk3-c", "test anger")],
+        &[
+            "spk3-d: no label",
+            "spk1-x: line 2 is a command, which is not run",
+            "spk2-y: file of line 3 is missing",
+            "\"joy\" (1) is read as happiness",
+        ],
+    );
+    let first = clip(&manifest, "spk1-a");
+    assert_eq!((first.path.as_path(), first.speaker.as_deref()), (Path::new("wav/a 1.wav"), Some("spk1")));
+}
+
+#[test]
 fn tweet_eval() {
     let clips = [
         ("train/1", "train anger*"),

@@ -34,6 +34,23 @@ impl Scale {
     }
 }
 
+/// What is wrong with the spelling of a scale.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no scale: write the lowest and the highest rating, as in 1..5 or -3..3")]
+pub struct ScaleError(String);
+
+impl std::str::FromStr for Scale {
+    type Err = ScaleError;
+    fn from_str(text: &str) -> Result<Self, ScaleError> {
+        let ends =
+            text.split_once("..").and_then(|(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)));
+        let scale = ends.map(|(low, high): (f32, f32)| Self { low, high });
+        scale
+            .filter(|scale| scale.low < scale.high && scale.low.is_finite() && scale.high.is_finite())
+            .ok_or_else(|| ScaleError(text.to_owned()))
+    }
+}
+
 /// Mean ratings of a clip, each in −1..=1 where it was rated.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Affect {
@@ -71,6 +88,15 @@ mod tests {
         ] {
             assert_eq!(scale.to_unit(value), Some(unit), "{scale:?} {value}");
             assert_eq!(scale.value_of(unit), value);
+        }
+    }
+
+    #[test]
+    fn scales_are_written_by_their_ends() {
+        assert_eq!("1..5".parse(), Ok(Scale::ONE_TO_FIVE));
+        assert_eq!("-3 .. 3.0".parse(), Ok(Scale::SENTIMENT));
+        for wrong in ["1-5", "5..1", "1..", "..5", "1..inf", "a..b", ""] {
+            assert_eq!(wrong.parse::<Scale>(), Err(ScaleError(wrong.to_owned())));
         }
     }
 

@@ -13,7 +13,7 @@ mod prediction;
 mod sample;
 mod score;
 
-pub use affect::{Affect, Scale};
+pub use affect::{Affect, Scale, ScaleError};
 pub use features::{FeatureRef, Sequence, Stream};
 pub use inputs::{FaceInput, Inputs, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};

@@ -44,9 +44,9 @@ impl Reader {
         let store = self.open.get_mut(&path).expect("it was just opened");
         let array = store.read(feature.array.as_deref().unwrap_or_default(), feature.row)?;
         // `[width]` is one step, `[steps, width]` a sequence, `[1, steps, width]` too.
-        let outer: usize = array.shape.iter().rev().skip(2).product();
+        let is_one = array.shape.iter().rev().skip(2).all(|&side| side == 1);
         let (n_steps, width) = match array.shape.as_slice() {
-            _ if outer != 1 => return Err(out_of_range("a sequence of vectors is asked for".to_owned(), &array.shape)),
+            _ if !is_one => return Err(out_of_range("a sequence of vectors is asked for".to_owned(), &array.shape)),
             [] => (1, 1),
             [width] => (1, *width),
             [.., n_steps, width] => (*n_steps, *width),

@@ -180,3 +180,57 @@ fn a_clip_gets_its_steps_without_padding_and_without_infinities() {
         assert!(matches!(reader.read(&streams, &wrong), Err(FeatureError::OutOfRange { .. })), "{wrong:?}");
     }
 }
+
+/// Numbers that look random and are the same every time (SplitMix64).
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+}
+
+#[test]
+fn damaged_files_are_errors_or_other_numbers_but_never_a_panic() {
+    let folder = Folder::new();
+    let array = npy("<f4", false, "(2, 3)", &floats(6));
+    let header = r#"{"audio":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
+    let pickle = include_bytes!("pickle/samples/protocol4.pkl");
+    let old_pickle = include_bytes!("pickle/samples/protocol2.pkl");
+    let mut noise = Noise(1);
+    for (name, bytes) in [
+        ("a.npy", array.clone()),
+        ("b.npz", zip(::zip::CompressionMethod::Stored, &[("audio.npy", &array)])),
+        ("c.npz", zip(::zip::CompressionMethod::Deflated, &[("audio.npy", &array)])),
+        ("d.safetensors", safetensors(header, &floats(6))),
+        ("e.csv", b"x0,x1\n0,1\n2,3\n".to_vec()),
+        ("f.pkl", pickle.to_vec()),
+        ("g.pkl", old_pickle.to_vec()),
+    ] {
+        let mut n_opened = 0;
+        for _ in 0..400 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=noise.below(4) {
+                let at = noise.below(damaged.len());
+                match noise.below(4) {
+                    0 => damaged.truncate(at.max(1)),
+                    1 => damaged[at] = b"()[]}{0R.b\x93\xFF"[noise.below(12)],
+                    2 => damaged[at] ^= 1 << noise.below(8),
+                    _ => drop(damaged.splice(at..at, bytes[noise.below(bytes.len())..].iter().copied())),
+                }
+            }
+            let Ok(mut store) = folder.open(name, &damaged) else { continue };
+            n_opened += 1;
+            let arrays: Vec<(String, usize)> =
+                store.arrays().map(|(name, shape)| (name.to_owned(), shape.iter().product())).collect();
+            for (name, n) in arrays {
+                assert!(n <= 10_000, "no array can be larger than its file");
+                drop((store.read(&name, None), store.read(&name, Some(0)), store.read(&name, Some(1))));
+            }
+        }
+        assert!(n_opened > 0, "{name}: some damage does not matter");
+    }
+}

@@ -27,6 +27,7 @@ pub fn layouts() -> Vec<File> {
     layout("meld", meld());
     layout("tweet-eval", tweet_eval());
     layout("go-emotions", go_emotions());
+    layout("kaldi", kaldi());
     layout("emo-db", media("wav/", &["03a01Fa.wav", "03a01Wa.wav", "08a02Nc.wav", "09b10Lb.wav", "readme.wav"]));
     layout("savee", media("AudioData/", &["DC/a01.wav", "DC/sa15.wav", "JE/a01.wav", "JE/su02.wav", "KL/n30.wav"]));
     layout(
@@ -264,6 +265,22 @@ fn meld() -> Vec<File> {
         "test_sent_emo.csv",
         format!("{header}1,Yes,Joey,neutral,neutral,0,0,{rest}2,Oh,Ross,bored,neutral,0,1,{rest}"),
     ));
+    files
+}
+
+fn kaldi() -> Vec<File> {
+    let mut files = media("wav/", &["a 1.wav", "b.wav", "c.flac"]);
+    files.extend([
+        file(
+            "train/wav.scp",
+            "spk1-a /export/corpus/wav/a 1.wav\nspk1-x sox x.sph -t wav - |\nspk2-y gone.wav\nspk2-b wav/b.wav\n",
+        ),
+        file("train/utt2emo", "spk1-a anger\nspk2-b joy\nspk2-y joy\n"),
+        file("train/utt2spk", "spk1-a spk1\nspk2-b spk2\n"),
+        file("train/text", "spk1-a what  a day\n"),
+        file("test/wav.scp", "spk3-c c.flac\nspk3-d b.wav\n"),
+        file("test/utt2emo", "spk3-c anger"),
+    ]);
     files
 }
 
