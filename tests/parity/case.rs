@@ -341,10 +341,7 @@ impl ModuleVisitor for Norms<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path: Vec<&str> = self.path.iter().filter(|(_, variant)| !variant).map(|(name, _)| name.as_str()).collect();
-        let path = path.join(".");
-        let rename = self.renames.iter().find(|rename| path.starts_with(rename.module));
-        let name =
-            rename.map_or(path.clone(), |rename| format!("{}{}", rename.checkpoint, &path[rename.module.len()..]));
+        let name = Rename::to_checkpoint(self.renames, &path.join("."));
         if let Some(grad) = self.grads.get::<D>(param.id) {
             self.found.push((name, grad.square().sum().sqrt().into_scalar()));
         }

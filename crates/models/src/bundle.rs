@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
+use crate::mma_dfer::MmaDferConfig;
 use crate::umbenet::UmbenetConfig;
 use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
@@ -25,6 +26,8 @@ const BURN_WEIGHTS: &str = "model.bpk";
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),
+    /// MMA-DFER.
+    MmaDfer(MmaDferConfig),
     /// VAVL.
     Vavl(VavlConfig),
 }
@@ -34,6 +37,7 @@ impl Config {
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
+            Self::MmaDfer(_) => ModelKind::MmaDfer,
             Self::Vavl(_) => ModelKind::Vavl,
         }
     }

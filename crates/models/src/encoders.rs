@@ -5,4 +5,5 @@ pub mod clip;
 pub mod conformer;
 pub mod efficientnet;
 pub mod tiny;
+pub mod vit;
 pub mod wav2vec2;

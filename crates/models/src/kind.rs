@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, umbenet, vavl};
+use crate::{Config, ModelError, mma_dfer, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use crate::{Config, ModelError, umbenet, vavl};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Two pretrained encoders that learn from each other.
+    MmaDfer,
     /// Conformers over face and voice, together or alone.
     Vavl,
 }
@@ -25,15 +27,18 @@ pub struct About {
     pub paper: &'static str,
     /// Names and configurations of the presets, the default first.
     pub presets: &'static [(&'static str, fn() -> Config)],
+    /// What a setting of the configuration is, for people, with the paper's value where there is one.
+    pub help: fn(&str) -> Option<&'static str>,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Umbenet, Self::Vavl];
+    pub const ALL: [Self; 3] = [Self::Umbenet, Self::MmaDfer, Self::Vavl];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
+            Self::MmaDfer => &mma_dfer::ABOUT,
             Self::Vavl => &vavl::ABOUT,
         }
     }
@@ -63,6 +68,11 @@ impl ModelKind {
         self.about().presets[0].0
     }
 
+    /// What a setting of the model's configuration is, for people.
+    pub fn help(self, key: &str) -> &'static str {
+        (self.about().help)(key).unwrap_or("A size of the model.")
+    }
+
     /// The configuration of a preset.
     pub fn preset(self, name: &str) -> Result<Config, ModelError> {
         let preset = self.about().presets.iter().find(|(preset, _)| *preset == name);
@@ -82,6 +92,10 @@ macro_rules! with_model {
         match $value {
             $crate::Config::Umbenet($config) => {
                 type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::MmaDfer($config) => {
+                type $model = $crate::mma_dfer::MmaDfer;
                 $run
             }
             $crate::Config::Vavl($config) => {

@@ -11,6 +11,7 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mma_dfer;
 #[cfg(test)]
 mod parity;
 mod predict;
@@ -29,4 +30,4 @@ pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
-pub use weights::{Rename, export, import, import_files, read_checkpoint};
+pub use weights::{Rename, export, import, import_files, import_tensors, read_checkpoint};

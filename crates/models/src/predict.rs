@@ -76,6 +76,8 @@ pub trait EmotionModel: Module + Sync {
     fn stages(config: &Self::Config) -> Vec<StagePlan>;
 
     /// The model with which stage `stage` of the plan starts, given all stages before it.
+    ///
+    /// Errors when published weights that it starts from cannot be read.
     fn start_stage(
         config: &Self::Config,
         labels: &LabelSet,
@@ -83,7 +85,7 @@ pub trait EmotionModel: Module + Sync {
         seed: u64,
         finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self;
+    ) -> Result<Self, ModelError>;
 
     /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {

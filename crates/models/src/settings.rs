@@ -36,6 +36,11 @@ pub enum SettingError {
     },
 }
 
+/// Whether a path names the choice among several shapes of a table.
+fn is_tag(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("kind" | "model"))
+}
+
 /// All scalar settings of a configuration, in its order.
 pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
     fn walk(prefix: &str, value: &Value, out: &mut Vec<Setting>) {
@@ -47,7 +52,9 @@ pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
                 }
             }
             // What an encoder is decides which other settings exist; it is chosen with the preset.
-            Value::String(_) | Value::Array(_) => {}
+            Value::String(_) if is_tag(prefix) => {}
+            Value::Array(_) => {}
+            Value::String(word) => out.push(Setting { key: prefix.to_owned(), value: word.clone() }),
             scalar => out.push(Setting { key: prefix.to_owned(), value: scalar.to_string() }),
         }
     }
@@ -73,6 +80,7 @@ pub fn apply_setting<T: Serialize + DeserializeOwned>(config: &T, key: &str, val
         }
         Value::Float(_) => value.parse().map(Value::Float).map_err(|_| unfit("it must be a number".into()))?,
         Value::Boolean(_) => value.parse().map(Value::Boolean).map_err(|_| unfit("it must be true or false".into()))?,
+        Value::String(_) => Value::String(value.to_owned()),
         _ => return Err(unfit("it cannot be changed".into())),
     };
     root.try_into().map_err(|error: toml::de::Error| unfit(error.message().to_owned()))
@@ -89,17 +97,29 @@ mod tests {
         side_px: usize,
     }
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(rename_all = "snake_case")]
+    enum Way {
+        Up,
+        FarDown,
+    }
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Outer {
         top_k: usize,
         rate: f64,
+        way: Way,
         face: Inner,
     }
 
     #[test]
     fn settings_are_found_by_path_and_checked() {
-        let outer = Outer { top_k: 3, rate: 0.5, face: Inner { side_px: 64 } };
-        let changed = apply_setting(&apply_setting(&outer, "face.side_px", "32").unwrap(), "rate", "1").unwrap();
-        assert_eq!(changed, Outer { top_k: 3, rate: 1.0, face: Inner { side_px: 32 } });
+        let outer = Outer { top_k: 3, rate: 0.5, way: Way::Up, face: Inner { side_px: 64 } };
+        let changed = [("face.side_px", "32"), ("rate", "1"), ("way", "far_down")]
+            .iter()
+            .fold(outer, |outer, (key, value)| apply_setting(&outer, key, value).unwrap());
+        assert_eq!(changed, Outer { top_k: 3, rate: 1.0, way: Way::FarDown, face: Inner { side_px: 32 } });
+        let outer = changed;
+        let error = apply_setting(&outer, "way", "sideways").unwrap_err().to_string();
+        assert!(error.contains("far_down"), "the words that fit are listed: {error}");
         assert!(matches!(apply_setting(&outer, "k", "1"), Err(SettingError::Unknown { .. })));
         for value in ["-1", "x", "1.5"] {
             assert!(matches!(apply_setting(&outer, "top_k", value), Err(SettingError::Value { .. })), "{value}");

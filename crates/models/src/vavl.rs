@@ -36,6 +36,7 @@ pub const ABOUT: About = About {
     title: "VAVL",
     paper: "Goncalves et al., Versatile audio-visual learning for emotion recognition, 2024",
     presets: &[("tiny", || Config::Vavl(VavlConfig::tiny())), ("paper", || Config::Vavl(VavlConfig::paper()))],
+    help: config::help,
 };
 
 /// The model: clips to features, features to predictions.
@@ -117,8 +118,11 @@ impl EmotionModel for Vavl {
         seed: u64,
         _finished: &[FinishedStage<Self>],
         device: &Device,
-    ) -> Self {
-        Self::new(config, labels.len(), &mut Init::new(seed, device))
+    ) -> Result<Self, ModelError> {
+        let mut model = Self::new(config, labels.len(), &mut Init::new(seed, device));
+        model.face_features.load(&config.efficientnet)?;
+        model.voice_features.load(&config.wav2vec2)?;
+        Ok(model)
     }
 
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {

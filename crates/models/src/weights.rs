@@ -16,13 +16,52 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// A prefix that a checkpoint spells differently from the module.
+/// The beginning of names that a checkpoint spells differently from the module; `*` stands for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
     pub checkpoint: &'static str,
     /// As in the module.
     pub module: &'static str,
+}
+
+impl Rename {
+    /// A name of the checkpoint as the module spells it.
+    pub fn to_module(renames: &[Self], name: &str) -> String {
+        renamed(name, renames.iter().map(|rename| (rename.checkpoint, rename.module)))
+    }
+
+    /// A name of the module as the checkpoint spells it.
+    pub fn to_checkpoint(renames: &[Self], name: &str) -> String {
+        renamed(name, renames.iter().map(|rename| (rename.module, rename.checkpoint)))
+    }
+}
+
+/// `name` after the first of `pairs` that fits it.
+fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let replaced = |(from, to): (&str, &str)| {
+        let (numbers, rest) = numbers(from, name)?;
+        let beginning = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
+        Some(beginning + rest)
+    };
+    pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
+}
+
+/// What the stars of a pattern stand for in a name that begins like it, and what follows.
+fn numbers<'a>(pattern: &str, name: &'a str) -> Option<(Vec<&'a str>, &'a str)> {
+    let mut parts = pattern.split('*');
+    let mut rest = name.strip_prefix(parts.next()?)?;
+    let mut numbers = Vec::new();
+    for part in parts {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        if number.is_empty() {
+            return None;
+        }
+        numbers.push(number);
+        rest = after.strip_prefix(part)?;
+    }
+    Some((numbers, rest))
 }
 
 /// Reads all tensors of a `.safetensors`, `.pt` or `.pth` file, without building any module.
@@ -45,15 +84,7 @@ pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
 
 /// Fills `module` from a checkpoint with PyTorch's names and layouts.
 pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
-    import_files(module, &[path.to_owned()], |_, name| {
-        let rename = renames.iter().find(|rename| name.starts_with(rename.checkpoint));
-        Some(
-            rename.map_or_else(
-                || name.to_owned(),
-                |rename| format!("{}{}", rename.module, &name[rename.checkpoint.len()..]),
-            ),
-        )
-    })
+    import_tensors(module, read_checkpoint(path)?, renames, path)
 }
 
 /// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
@@ -79,13 +110,19 @@ pub fn import_files<M: Module>(
         [path] => path.as_path(),
         paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
     };
-    fill(module, tensors, blamed)
+    import_tensors(module, tensors, &[], blamed)
 }
 
-/// Gives every parameter of the module its tensor.
-fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
+/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
+pub fn import_tensors<M: Module>(
+    module: &mut M,
+    mut tensors: Vec<PackTensor>,
+    renames: &[Rename],
+    path: &Path,
+) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
+        tensor.name = Rename::to_module(renames, &tensor.name);
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -108,10 +145,7 @@ pub fn export<M: Module>(module: &M, path: &Path, renames: &[Rename]) -> Result<
     let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
     let mut named = Vec::with_capacity(tensors.len());
     for tensor in &tensors {
-        let name = renames.iter().find(|rename| tensor.name.starts_with(rename.module)).map_or_else(
-            || tensor.name.clone(),
-            |rename| format!("{}{}", rename.checkpoint, &tensor.name[rename.module.len()..]),
-        );
+        let name = Rename::to_checkpoint(renames, &tensor.name);
         let bytes = tensor.to_bytes().map_err(|error| failed(error.to_string()))?;
         named.push((name, tensor.shape.iter().copied().collect::<Vec<usize>>(), bytes));
     }
@@ -133,5 +167,27 @@ fn listed(what: &str, names: &[String]) -> Option<String> {
         0 => None,
         n if n <= LISTED => Some(format!("{n} {what}: {first}")),
         n => Some(format!("{n} {what}: {first}, and {} more", n - LISTED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_in_a_rename_is_a_number() {
+        let renames = [
+            Rename { checkpoint: "net.*.up.*.", module: "layers.*.bends.*." },
+            Rename { checkpoint: "net.", module: "rest." },
+        ];
+        for (checkpoint, module) in [
+            ("net.3.up.12.weight", "layers.3.bends.12.weight"),
+            ("net.3.down.weight", "rest.3.down.weight"),
+            ("net.x.up.1.weight", "rest.x.up.1.weight"),
+            ("head.weight", "head.weight"),
+        ] {
+            assert_eq!(Rename::to_module(&renames, checkpoint), module);
+            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
+        }
     }
 }

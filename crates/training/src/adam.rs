@@ -147,8 +147,9 @@ impl ModuleMapper for Step<'_> {
 mod tests {
     use burn::tensor::Int;
     use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
+    use models::mma_dfer::{MmaDfer, MmaDferConfig};
     use models::umbenet::{Umbenet, UmbenetConfig};
-    use models::{EmotionModel as _, Outlook};
+    use models::{EmotionModel, Outlook};
 
     use super::*;
 
@@ -163,37 +164,50 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
+    /// Trains on eight samples with ever other subsets of `of`, then expects every subset to be right on all of them.
+    fn check_overfits<M: EmotionModel>(config: &M::Config, of: &[Modalities], rate: f64, n_steps: usize) {
         let device = Device::flex().autodiff();
-        let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
         let labels = LabelSet::basic(4);
-        let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device);
-        let (recipe, mut adam) = (Recipe::default(), Adam::default());
+        let mut model = M::start_stage(config, &labels, 0, 1, &[], &device).unwrap();
+        let weight_decay = M::stages(config)[0].optimization.weight_decay;
+        let (recipe, mut adam) = (Recipe::default(), Adam::default().with_weight_decay(weight_decay));
         let samples: Vec<Sample> = (0..8).map(sample).collect();
         let samples: Vec<&Sample> = samples.iter().collect();
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
-        let reader = Umbenet::reader(&config);
-        let outlook = |model: &Umbenet, on: &[Modalities], device: &Device| -> Outlook {
-            model.forward(&config, &reader.batch(&samples, on, device).unwrap()).unwrap()
+        let reader = M::reader(config);
+        let outlook = |model: &M, on: &[Modalities], device: &Device| -> Outlook {
+            model.forward(config, &reader.batch(&samples, on, device).unwrap()).unwrap()
         };
-        for step in 0..250 {
+        for step in 0..n_steps {
             // Dropout draws on the device.
             device.seed(step as u64);
-            let on: Vec<Modalities> = (0..8).map(|row| Modalities::subsets()[(row + step) % 7]).collect();
+            let on: Vec<Modalities> = (0..8).map(|row| of[(row + step) % of.len()]).collect();
             let outlook = outlook(&model, &on, &device);
             let target = Tensor::<1, Int>::from_ints(truths.as_slice(), &device);
-            let loss = model.loss(&config, &outlook, target);
+            let loss = M::loss(&model, config, &outlook, target);
             let grads = GradientsParams::from_grads(loss.total.backward(), &model);
-            model = adam.step(&recipe, 0.002, model.clone(), grads);
+            model = adam.step(&recipe, rate, model.clone(), grads);
         }
         let (model, device) = (model.valid(), device.inner());
-        for on in Modalities::subsets() {
+        for &on in of {
             let logits: Vec<f32> = outlook(&model, &[on; 8], &device).logits.try_into_vec_as().unwrap();
             let tops: Vec<i64> =
                 logits.chunks(4).map(|row| (0..4).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64).collect();
             assert_eq!(tops, truths, "{on}");
         }
+    }
+
+    #[test]
+    fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
+        let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
+        check_overfits::<Umbenet>(&config, &Modalities::subsets(), 0.002, 250);
+    }
+
+    #[test]
+    fn tiny_mma_dfer_overfits_eight_samples_with_face_or_voice() {
+        let config = MmaDferConfig { n_frames: 4, ..MmaDferConfig::tiny() };
+        let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
+        check_overfits::<MmaDfer>(&config, &of, 0.002, 150);
     }
 
     #[test]

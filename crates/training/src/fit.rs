@@ -94,6 +94,7 @@ struct Trainer<'a, M: EmotionModel> {
     manifest: &'a Manifest,
     /// With autodiff.
     device: Device,
+    n_parameters: usize,
     stages: Vec<StagePlan>,
     train: Loader<'a>,
     val: Loader<'a>,
@@ -119,6 +120,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         device: Device,
         tell: &mut Tell<'_>,
     ) -> Result<Self, TrainError> {
+        let device = device.autodiff();
+        // Published weights that are not there are missed now, not after the clips are prepared.
+        let n_parameters = M::start_stage(config, &manifest.labels, 0, job.seed, &[], &device)?.num_params();
         let inputs = M::reader(config).inputs;
         let train = prepared_split(manifest, Split::Train, &inputs, cache, control, tell)?;
         let val = prepared_split(manifest, Split::Val, &inputs, cache, control, tell)?;
@@ -129,7 +133,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             cache,
             control,
             manifest,
-            device: device.autodiff(),
+            device,
+            n_parameters,
             stages: M::stages(config),
             train: Loader::new(cache, train)?,
             val: Loader::new(cache, val)?,
@@ -139,20 +144,19 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
 
     fn run(&self, tell: &mut Tell<'_>) -> Result<Outcome, TrainError> {
         let labels = &self.manifest.labels;
-        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device);
         tell(Event::Started {
             job: Box::new(self.job.clone()),
             labels: labels.clone(),
             stages: self.stages.clone(),
             n_train: self.train.clips().len(),
             n_val: self.val.clips().len(),
-            n_parameters: fresh.num_params(),
+            n_parameters: self.n_parameters,
             device: compute::resolve(&self.job.device).to_string(),
         })?;
         let mut finished: Vec<FinishedStage<M>> = Vec::new();
         let mut stopped = None;
         for stage in 0..self.stages.len() {
-            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device);
+            let mut model = M::start_stage(self.config, labels, stage, self.job.seed, &finished, &self.device)?;
             if self.checkpoints.stage_end(stage)?.is_none()
                 && let StageOutcome::Stopped(order) = self.run_stage(stage, &mut model, tell)?
             {

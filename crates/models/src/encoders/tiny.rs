@@ -30,8 +30,10 @@ const CELL_PX: usize = 8;
 const N_DIRECTIONS: usize = 8;
 /// Share of values that a training step of a face encoder does without, against learning speakers by heart.
 const DROPPED_FACE: f64 = 0.5;
-/// The same for the smaller encoders of voice and text, which have less to spare.
-const DROPPED: f64 = 0.2;
+/// The same for voices, of which there are fewer values to spare.
+const DROPPED_VOICE: f64 = 0.3;
+/// The same for words.
+const DROPPED_TEXT: f64 = 0.5;
 
 impl FaceNet {
     /// For crops of `side_px`, a multiple of 8, with `width` hidden units.
@@ -128,7 +130,7 @@ impl VoiceNet {
         Self {
             shift: init.constant([n_values], 0.0).no_grad(),
             scale: init.constant([n_values], 1.0).no_grad(),
-            dropout: DropoutConfig::new(DROPPED).init(),
+            dropout: DropoutConfig::new(DROPPED_VOICE).init(),
             hidden: init.linear(n_values, width),
             hidden_norm: init.layer_norm(width),
             head: init.linear(width, out),
@@ -225,7 +227,8 @@ fn replaced(param: &Param<Tensor<1>>, values: Vec<f64>) -> Param<Tensor<1>> {
 /// Hashed words to one vector: the sum of their embeddings, rare words counting more, then a linear layer.
 ///
 /// Words are weighted by their inverse document frequency and the weights of a text have length 1 (TF-IDF, Salton & Buckley
-/// 1988); a word that no training text has counts nothing. [`TextNet::calibrate`] sets the weights.
+/// 1988); a word that fewer than two training texts have counts nothing: it could only be learned by heart.
+/// [`TextNet::calibrate`] sets the weights.
 #[derive(Module, Debug)]
 pub struct TextNet {
     /// Weight of each word, `[buckets]`.
@@ -244,7 +247,7 @@ impl TextNet {
     pub fn new(n_buckets: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         Self {
             weight: init.constant([n_buckets], 1.0).no_grad(),
-            dropout: DropoutConfig::new(DROPPED).init(),
+            dropout: DropoutConfig::new(DROPPED_TEXT).init(),
             embedding: init.normal([n_buckets, width], EMBEDDING_DEVIATION),
             head: init.linear(width, out),
             norm: init.layer_norm(out),
@@ -274,7 +277,7 @@ impl TextNet {
         if n == 0.0 {
             return Ok(());
         }
-        let idf = |with: f64| if with == 0.0 { 0.0 } else { ((1.0 + n) / (1.0 + with)).ln() + 1.0 };
+        let idf = |with: f64| if with < 2.0 { 0.0 } else { ((1.0 + n) / (1.0 + with)).ln() + 1.0 };
         self.weight = replaced(&self.weight, n_with.into_iter().map(idf).collect());
         Ok(())
     }

@@ -101,7 +101,7 @@ fn moved(config: &VavlConfig, clips: &[Sample]) -> Vec<String> {
         }
     }
     let device = Device::flex().autodiff();
-    let model = Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device);
+    let model = Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device).unwrap();
     let outlook = outlook_of(&model, config, clips, &device);
     let labels = Tensor::from_data(TensorData::new(vec![1_i64; clips.len()], [clips.len()]), &device);
     let loss = model.loss(config, &outlook, labels);
@@ -152,4 +152,22 @@ fn ablations_take_away_what_they_name() {
         assert!((got - (alone[0][idx] + alone[1][idx]) / 2.0).abs() < 1e-6);
     }
     assert_eq!(Vavl::stages(&config)[0].input.turns().len(), 2, "there is no head to train for both");
+}
+
+#[test]
+fn pretrained_extractors_are_asked_for_by_name() {
+    let device = Device::flex();
+    let mut config = small();
+    let size =
+        crate::encoders::efficientnet::EfficientNetSize { channel_multiplier: 0.1, depth_multiplier: 0.1, classes: 0 };
+    config.face = FaceFeaturesConfig::EfficientNet { n_frames: 4, side_px: 32, size };
+    let start = |config: &VavlConfig| Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device);
+    assert!(start(&config).unwrap_err().to_string().contains("efficientnet"));
+
+    let dir = tempfile::tempdir().unwrap();
+    config.efficientnet = dir.path().join("faces.safetensors");
+    let network = crate::encoders::efficientnet::EfficientNet::new(size, &mut Init::new(7, &device));
+    crate::export(&network, &config.efficientnet, &[]).unwrap();
+    let clip = only(&Sample { face: None, ..sample(0) }, Modality::Voice);
+    outlook_of(&start(&config).unwrap(), &config, &[clip], &device);
 }
