@@ -149,6 +149,7 @@ mod tests {
     use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
     use models::mma_dfer::{MmaDfer, MmaDferConfig};
     use models::umbenet::{Umbenet, UmbenetConfig};
+    use models::vavl::{FaceFeaturesConfig, Vavl, VavlConfig};
     use models::{EmotionModel, Outlook};
 
     use super::*;
@@ -208,6 +209,14 @@ mod tests {
         let config = MmaDferConfig { n_frames: 4, ..MmaDferConfig::tiny() };
         let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
         check_overfits::<MmaDfer>(&config, &of, 0.002, 150);
+    }
+
+    #[test]
+    fn tiny_vavl_overfits_eight_samples_with_face_or_voice() {
+        let face = FaceFeaturesConfig::Gradients { n_frames: 4, side_px: 96, dropout: 0.5 };
+        let config = VavlConfig { face, ..VavlConfig::tiny() };
+        let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
+        check_overfits::<Vavl>(&config, &of, 0.002, 150);
     }
 
     #[test]
