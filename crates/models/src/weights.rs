@@ -16,7 +16,8 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// The beginning of names that a checkpoint spells differently from the module; `*` stands for a number, the same in both.
+/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them. `*` stands
+/// for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
@@ -40,9 +41,10 @@ impl Rename {
 /// `name` after the first of `pairs` that fits it.
 fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let replaced = |(from, to): (&str, &str)| {
-        let (numbers, rest) = numbers(from, name)?;
-        let beginning = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
-        Some(beginning + rest)
+        let at = if from.starts_with('.') { name.find(from) } else { Some(0) }?;
+        let (numbers, rest) = numbers(from, &name[at..])?;
+        let replaced = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
+        Some(format!("{}{replaced}{rest}", &name[..at]))
     };
     pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
 }
@@ -87,6 +89,19 @@ pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Res
     import_tensors(module, read_checkpoint(path)?, renames, path)
 }
 
+/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
+pub fn import_tensors<M: Module>(
+    module: &mut M,
+    mut tensors: Vec<PackTensor>,
+    renames: &[Rename],
+    path: &Path,
+) -> Result<(), ModelError> {
+    for tensor in &mut tensors {
+        tensor.name = Rename::to_module(renames, &tensor.name);
+    }
+    fill(module, tensors, path)
+}
+
 /// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
 /// anybody reads.
 ///
@@ -110,19 +125,13 @@ pub fn import_files<M: Module>(
         [path] => path.as_path(),
         paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
     };
-    import_tensors(module, tensors, &[], blamed)
+    fill(module, tensors, blamed)
 }
 
-/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
-pub fn import_tensors<M: Module>(
-    module: &mut M,
-    mut tensors: Vec<PackTensor>,
-    renames: &[Rename],
-    path: &Path,
-) -> Result<(), ModelError> {
+/// Gives every parameter of the module its tensor.
+fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
-        tensor.name = Rename::to_module(renames, &tensor.name);
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -185,6 +194,23 @@ mod tests {
             ("net.3.down.weight", "rest.3.down.weight"),
             ("net.x.up.1.weight", "rest.x.up.1.weight"),
             ("head.weight", "head.weight"),
+        ] {
+            assert_eq!(Rename::to_module(&renames, checkpoint), module);
+            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
+        }
+    }
+
+    #[test]
+    fn a_rename_with_a_dot_first_is_of_any_part() {
+        let renames = [
+            Rename { checkpoint: "token_embedding.weight", module: "table" },
+            Rename { checkpoint: ".self.", module: ".own." },
+        ];
+        for (checkpoint, module) in [
+            ("token_embedding.weight", "table"),
+            ("layers.0.self.weight", "layers.0.own.weight"),
+            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
+            ("self.weight", "self.weight"),
         ] {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
