@@ -89,6 +89,48 @@ fn a_loss_that_is_no_number_ends_the_job_with_advice() {
     assert!(error.to_string().contains("smaller learning_rate"), "{error}");
 }
 
+/// A second of a tone as a WAV file: 16 kHz, mono, 16 bits.
+fn write_tone(path: &Path, pitch_hz: f32) {
+    let sample = |i: u32| ((i as f32 * pitch_hz * std::f32::consts::TAU / 16_000.0).sin() * 8_000.0) as i16;
+    let data: Vec<u8> = (0..16_000).flat_map(|i| sample(i).to_le_bytes()).collect();
+    let n = data.len() as u32;
+    let mut bytes = [&b"RIFF"[..], &(36 + n).to_le_bytes(), b"WAVEfmt ", &16_u32.to_le_bytes()].concat();
+    bytes.extend([1_u16, 1].iter().flat_map(|value| value.to_le_bytes()));
+    bytes.extend([16_000_u32, 32_000].iter().flat_map(|value| value.to_le_bytes()));
+    bytes.extend([2_u16, 16].iter().flat_map(|value| value.to_le_bytes()));
+    bytes.extend([&b"data"[..], &n.to_le_bytes(), &data].concat());
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn vavl_learns_from_clips_of_which_some_have_no_face() {
+    let (dir, cache, job) = world();
+    let mut manifest = datasets::load(&job.manifest).unwrap();
+    for (idx, clip) in manifest.clips.iter_mut().enumerate().step_by(3) {
+        clip.path = format!("tone-{idx}.wav").into();
+        clip.present = Some("a".parse::<Modalities>().unwrap());
+        write_tone(&job.manifest.with_file_name(&clip.path), 200.0 + 300.0 * clip.label as f32);
+    }
+    datasets::save(&manifest, &job.manifest).unwrap();
+    let mut job =
+        Job::new("run", &job.manifest, ModelKind::Vavl, "tiny", &[("batch_size".into(), "4".into())]).unwrap();
+    job.device = DeviceId::Cpu;
+    job.set_epochs(12).unwrap();
+    let run = dir.path().join("run");
+    let mut losses = Vec::new();
+    let outcome = fit(&job, &run, false, &cache, &Control::default(), &mut |event| {
+        if let Event::EpochFinished { record, .. } = event {
+            losses.push(record.train_loss);
+        }
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Complete);
+    // Steps are few and clips fewer: single epochs are noisy.
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(best < 0.85 * losses[0], "{losses:?}");
+    let model = models::load(&run, &DeviceId::Cpu).unwrap();
+    assert_eq!(model.inputs().modalities(), "va".parse::<Modalities>().unwrap());
+}
+
 #[test]
 fn models_of_sequences_train_and_predict_from_any_modality() {
     for kind in [ModelKind::Mcr, ModelKind::Mult] {

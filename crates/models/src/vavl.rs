@@ -119,7 +119,10 @@ impl EmotionModel for Vavl {
         _finished: &[FinishedStage<Self>],
         device: &Device,
     ) -> Result<Self, ModelError> {
-        Ok(Self::new(config, labels.len(), &mut Init::new(seed, device)))
+        let mut model = Self::new(config, labels.len(), &mut Init::new(seed, device));
+        model.face_features.load(&config.efficientnet)?;
+        model.voice_features.load(&config.wav2vec2)?;
+        Ok(model)
     }
 
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {

@@ -149,7 +149,8 @@ mod tests {
     use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
     use models::mma_dfer::{MmaDfer, MmaDferConfig};
     use models::umbenet::{Umbenet, UmbenetConfig};
-    use models::{EmotionModel, Outlook};
+    use models::vavl::{FaceFeaturesConfig, Vavl, VavlConfig};
+    use models::{Batch, EmotionModel, ModelError, Outlook};
 
     use super::*;
 
@@ -166,7 +167,13 @@ mod tests {
     }
 
     /// Trains on eight samples with ever other subsets of `of`, then expects every subset to be right on all of them.
-    fn check_overfits<M: EmotionModel>(config: &M::Config, of: &[Modalities], rate: f64, n_steps: usize) {
+    fn check_overfits<M: EmotionModel>(
+        config: &M::Config,
+        calibrated: bool,
+        of: &[Modalities],
+        rate: f64,
+        n_steps: usize,
+    ) {
         let device = Device::flex().autodiff();
         let labels = LabelSet::basic(4);
         let mut model = M::start_stage(config, &labels, 0, 1, &[], &device).unwrap();
@@ -176,6 +183,14 @@ mod tests {
         let samples: Vec<&Sample> = samples.iter().collect();
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
         let reader = M::reader(config);
+        if calibrated {
+            let still = device.clone().inner();
+            let all_with = |modality, body: &mut dyn FnMut(&Batch)| {
+                body(&reader.batch(&samples, &[Modalities::only(modality); 8], &still)?);
+                Ok::<_, ModelError>(())
+            };
+            model.calibrate(all_with).unwrap();
+        }
         let outlook = |model: &M, on: &[Modalities], device: &Device| -> Outlook {
             model.forward(config, &reader.batch(&samples, on, device).unwrap()).unwrap()
         };
@@ -206,14 +221,23 @@ mod tests {
     #[test]
     fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
         let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
-        check_overfits::<Umbenet>(&config, &Modalities::subsets(), 0.002, 250);
+        check_overfits::<Umbenet>(&config, false, &Modalities::subsets(), 0.002, 250);
     }
 
     #[test]
     fn tiny_mma_dfer_overfits_eight_samples_with_face_or_voice() {
         let config = MmaDferConfig { n_frames: 4, ..MmaDferConfig::tiny() };
         let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
-        check_overfits::<MmaDfer>(&config, &of, 0.002, 150);
+        check_overfits::<MmaDfer>(&config, false, &of, 0.002, 150);
+    }
+
+    #[test]
+    fn tiny_vavl_overfits_eight_samples_with_face_or_voice() {
+        // What training drops is there against learning by heart, which is what this asks for.
+        let face = FaceFeaturesConfig::Gradients { n_frames: 4, side_px: 96, dropout: 0.0 };
+        let config = VavlConfig { face, ..VavlConfig::tiny() };
+        let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
+        check_overfits::<Vavl>(&config, true, &of, 0.001, 300);
     }
 
     #[test]

@@ -195,7 +195,8 @@ pub const CEPSTRAL_WIDTH: usize = N_STATISTICS * N_CEPSTRA;
 /// - output `[batch, 96]`
 pub fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
     let [_, frames, bins] = mel.dims();
-    let cepstra = mel.clone().matmul(cosines(bins, &mel.device()).unsqueeze());
+    let cosines = cosines(bins, &mel.device()).unsqueeze();
+    let cepstra = mel.matmul(cosines);
     let change = cepstra.clone().narrow(1, 1, frames - 1) - cepstra.clone().narrow(1, 0, frames - 1);
     let (mean, deviation) = mean_and_deviation(cepstra, valid);
     // A change is there where both of its frames are.

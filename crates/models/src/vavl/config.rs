@@ -1,5 +1,7 @@
 //! What a VAVL is built from, its presets and its training plan.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::features::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
@@ -22,6 +24,10 @@ pub struct VavlConfig {
     pub weight_decay: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
+    /// File with the weights of wav2vec 2.0; needed to train on its features.
+    pub wav2vec2: PathBuf,
+    /// File with the weights of the EfficientNet; needed to train on its features.
+    pub efficientnet: PathBuf,
     /// What is trained.
     pub network: NetworkConfig,
     /// Where the features of a face come from.
@@ -38,6 +44,8 @@ impl VavlConfig {
             learning_rate: 1e-3,
             weight_decay: 5e-7,
             schedule: Schedule::Plateau,
+            wav2vec2: PathBuf::new(),
+            efficientnet: PathBuf::new(),
             network: NetworkConfig {
                 projection_width: 48,
                 conformer: ConformerSize {
@@ -78,6 +86,8 @@ impl VavlConfig {
             learning_rate: 5e-5,
             weight_decay: 5e-7,
             schedule: Schedule::Constant,
+            wav2vec2: PathBuf::new(),
+            efficientnet: PathBuf::new(),
             network: NetworkConfig {
                 projection_width: 50,
                 conformer: ConformerSize {
@@ -151,19 +161,38 @@ impl VavlConfig {
 pub(super) fn help(key: &str) -> Option<&'static str> {
     Some(match key {
         "epochs" => "Epochs at most. Released code: 20.",
-        "learning_rate" => "Initial learning rate. Paper: 0.00005.",
+        "learning_rate" => "Initial learning rate. Paper: 5e-5.",
         "weight_decay" => "What Adam adds of a weight to its gradient. Released code: 5e-7.",
-        "network.alpha" => "Weight of the reconstruction loss. Released code: 2.",
-        "network.layers" => "Conformer layers of each modality. Released code: 3.",
-        "network.shared_layers" => "Conformer layers that face and voice share. Released code: 2.",
-        "network.residual" => "Off leaves out what leads past the shared layers, as in the paper's ablation.",
-        "network.reconstruction" => "Off trains without reconstructing the features, as in the paper's ablation.",
-        "network.audio_visual_head" => "Off leaves out the head for both modalities, as in the paper's ablation.",
-        "network.projection_width" => "Width of a step before the conformers. Released code: 50.",
-        "network.conformer.width" => "Width inside the conformers. Released code: 512.",
-        "network.conformer.heads" => "Heads of the conformers. Released code: 8.",
-        "network.conformer.kernel" => "Steps that a convolution of the conformers sees. Released code: 31.",
-        "network.head_dropout" => "Part of the values that a head does without in training. Released code: 0.2.",
+        "schedule" => "How the learning rate falls: plateau, cosine or constant. Released code: constant.",
+        "wav2vec2" => "File with wav2vec 2.0's weights, wav2vec2-large-robust or one fine-tuned from it.",
+        "efficientnet" => "File with the EfficientNet's weights, enet_b2_8 as a state dictionary.",
+        "network.projection_width" => "Width to which features are reduced before a branch. Released code: 50.",
+        "network.layers" => "Blocks of each branch. Paper: 3, or 5 by its count of parameters.",
+        "network.shared_layers" => "Blocks that voice and face share. Paper: 2.",
+        "network.conformer.width" => "Width of the conformers. Released code: 512.",
+        "network.conformer.heads" => "Heads of the attention. Released code: 8.",
+        "network.conformer.kernel" => "Frames that a depthwise convolution sees, odd. Released code: 31.",
+        "network.conformer.relative_position" => "as_is, which published weights need, or fixed, as repaired since.",
+        "network.conformer.dropout" => "Share of values that training drops in the conformers. Released code: 0.1.",
+        "network.head_width" => "First hidden width of a head. Released code: 512.",
+        "network.head_hidden" => "Second hidden width of a head. Released code: 256.",
+        "network.head_dropout" => "Share of values that training drops in the heads. Released code: 0.2.",
+        "network.alpha" => "Weight of the reconstruction. Released code: 2 for classes, 1 for attributes.",
+        "network.layout" => {
+            "batch_first, or official_transposed: attention over the batch, as the released code has it."
+        }
+        "network.residual" => "Off: ablation 1, the shared layers add nothing of what they get.",
+        "network.reconstruction" => "Off: ablation 2, nothing is reconstructed.",
+        "network.audio_visual_head" => "Off: ablation 3, the mean of the unimodal predictions.",
+        "face.n_frames" => "Face frames of a clip.",
+        "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
+        "face.dropout" => "Share of a face's features that training drops.",
+        "voice.n_samples" => "Samples of a clip at 16 kHz. Released code: 192000.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
+        "voice.n_frames" => "Log-mel frames of 10 ms of a clip.",
+        "voice.n_bins" => "Mel bins.",
+        "voice.frames_per_step" => "Log-mel frames of a step.",
+        "voice.dropout" => "Share of a voice's features that training drops.",
         _ => return None,
     })
 }

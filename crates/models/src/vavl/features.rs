@@ -2,6 +2,8 @@
 //!
 //! Waveforms and the features of faces are normalized by statistics of the training set; padding is zero after that.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, assert_shape};
@@ -209,6 +211,14 @@ impl FaceFeatures {
         Self { extractor, scale: Scale::new(config.width(), init) }
     }
 
+    /// Fills a pretrained extractor from its file; what needs none passes the path over.
+    pub(super) fn load(&mut self, path: &Path) -> Result<(), ModelError> {
+        match &mut self.extractor {
+            FaceExtractor::EfficientNet(network) => network.import(named("efficientnet", path)?),
+            FaceExtractor::Gradients(_) => Ok(()),
+        }
+    }
+
     /// The frames of those who have a face.
     pub fn forward(&self, face: &FaceBatch) -> Sequence {
         let whole = padded(self.scale.forward(self.raw(face)), face.valid.clone());
@@ -264,6 +274,14 @@ impl VoiceFeatures {
         }
     }
 
+    /// Fills a pretrained extractor from its file; what needs none passes the path over.
+    pub(super) fn load(&mut self, path: &Path) -> Result<(), ModelError> {
+        match &mut self.extractor {
+            VoiceExtractor::Wav2vec2(network) => network.import(named("wav2vec2", path)?),
+            VoiceExtractor::Cepstrum(_) => Ok(()),
+        }
+    }
+
     /// The steps of those who speak.
     pub fn forward(&self, voice: &VoiceBatch) -> Result<Sequence, ModelError> {
         let (raw, valid) = self.raw(voice);
@@ -311,6 +329,15 @@ impl VoiceFeatures {
             }
         }
     }
+}
+
+/// The file that a setting names.
+fn named<'a>(setting: &str, path: &'a Path) -> Result<&'a Path, ModelError> {
+    if path.as_os_str().is_empty() {
+        let reason = format!("{setting} is not set: name the file that the extractor's published weights are in");
+        return Err(ModelError::Config(reason));
+    }
+    Ok(path)
 }
 
 /// Valid samples of each clip; `valid` `[clips, samples]`.

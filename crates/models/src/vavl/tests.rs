@@ -1,5 +1,7 @@
 //! Properties that the definition of VAVL promises.
 
+use burn::module::{ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
 
@@ -18,7 +20,7 @@ fn small() -> VavlConfig {
             n_frames: 32,
             n_bins: 40,
             frames_per_step: 4,
-            dropout: 0.2,
+            dropout: 0.0,
         },
         ..VavlConfig::tiny()
     }
@@ -84,48 +86,112 @@ fn in_the_transposed_layout_a_prediction_depends_on_its_batch() {
     assert!(alone.iter().zip(&together).any(|(a, b)| (a - b).abs() > 1e-4));
 }
 
-/// Paths of the parameters that a loss on these clips has a gradient for.
-fn moved(config: &VavlConfig, clips: &[Sample]) -> Vec<String> {
-    struct Moved<'a>(&'a burn::optim::GradientsParams, Vec<String>, Vec<String>);
-    impl burn::module::ModuleVisitor for Moved<'_> {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.1.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.1.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
-            if self.0.get::<D>(param.id).is_some() {
-                self.2.push(self.1.join("."));
-            }
-        }
-    }
+/// The loss of a fresh model on these clips, with its gradients.
+fn gradients(config: &VavlConfig, clips: &[Sample]) -> (Vavl, GradientsParams, Device) {
     let device = Device::flex().autodiff();
     let model = Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device).unwrap();
-    let outlook = outlook_of(&model, config, clips, &device);
-    let labels = Tensor::from_data(TensorData::new(vec![1_i64; clips.len()], [clips.len()]), &device);
-    let loss = model.loss(config, &outlook, labels);
-    let grads = burn::optim::GradientsParams::from_grads(loss.total.backward(), &model);
-    let mut moved = Moved(&grads, Vec::new(), Vec::new());
-    model.visit(&mut moved);
-    moved.2
+    let grads = GradientsParams::from_grads(loss_of(&model, config, clips, &device).backward(), &model);
+    (model, grads, device)
+}
+
+fn loss_of(model: &Vavl, config: &VavlConfig, clips: &[Sample], device: &Device) -> Tensor<1> {
+    let outlook = outlook_of(model, config, clips, device);
+    let labels = Tensor::from_data(TensorData::new(vec![1_i64; clips.len()], [clips.len()]), device);
+    model.loss(config, &outlook, labels).total
+}
+
+/// Paths of parameters that can move, and of those that have a gradient.
+struct Paths<'a> {
+    grads: &'a GradientsParams,
+    path: Vec<String>,
+    all: Vec<String>,
+    moved: Vec<String>,
+}
+
+impl ModuleVisitor for Paths<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.all.push(self.path.join("."));
+        }
+        if self.grads.get::<D>(param.id).is_some() {
+            self.moved.push(self.path.join("."));
+        }
+    }
 }
 
 #[test]
-fn each_update_teaches_what_algorithm_1_says() {
+fn each_update_teaches_what_algorithm_1_says_and_nothing_else() {
     let config = small();
     let clips = [sample(0), sample(1)];
-    let parts = |clips: &[Sample]| {
-        let mut parts: Vec<String> =
-            moved(&config, clips).iter().map(|path| path.split('.').take(2).collect::<Vec<_>>().join(".")).collect();
-        parts.dedup();
-        parts
-    };
     let voices = clips.each_ref().map(|clip| only(clip, Modality::Voice));
     let faces = clips.each_ref().map(|clip| only(clip, Modality::Face));
-    assert_eq!(parts(&voices), ["network.acoustic", "network.shared"]);
-    assert_eq!(parts(&faces), ["network.visual", "network.shared"]);
-    assert_eq!(parts(&clips), ["network.audio_visual_head"]);
+    let updates: [(&[Sample], &[&str]); 3] = [
+        (&voices, &["network.acoustic.", "network.shared."]),
+        (&faces, &["network.visual.", "network.shared."]),
+        (&clips, &["network.audio_visual_head."]),
+    ];
+    for (clips, parts) in updates {
+        let (model, grads, _) = gradients(&config, clips);
+        let mut paths = Paths { grads: &grads, path: Vec::new(), all: Vec::new(), moved: Vec::new() };
+        model.visit(&mut paths);
+        let taught = paths.all.iter().filter(|path| parts.iter().any(|part| path.starts_with(part)));
+        assert_eq!(paths.moved, taught.cloned().collect::<Vec<_>>(), "{parts:?}");
+    }
+}
+
+/// Moves every parameter by `length` times its gradient.
+struct Along<'a> {
+    grads: &'a GradientsParams,
+    length: f32,
+}
+
+impl ModuleMapper for Along<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(grad) = self.grads.get::<D>(param.id) else { return param };
+        param.map(|value| Tensor::from_inner(value.inner() + grad.mul_scalar(self.length)))
+    }
+}
+
+#[test]
+fn a_step_along_the_gradient_changes_the_loss_by_the_square_of_its_length() {
+    let mut config = small();
+    config.network.conformer.dropout = 0.0;
+    config.network.head_dropout = 0.0;
+    config.face = FaceFeaturesConfig::Gradients { n_frames: 4, side_px: 16, dropout: 0.0 };
+    for modality in [Modality::Voice, Modality::Face] {
+        let clips = [0, 1, 2].map(|seed| only(&sample(seed), modality));
+        let (model, grads, device) = gradients(&config, &clips);
+        let mut square = Square(&grads, 0.0);
+        model.visit(&mut square);
+        let square = square.1;
+        // Short enough for the loss to be straight, long enough for 32 bits.
+        let length = 2e-3 / square;
+        let at = |length: f64| {
+            let moved = model.clone().map(&mut Along { grads: &grads, length: length as f32 });
+            f64::from(values(&loss_of(&moved, &config, &clips, &device))[0])
+        };
+        let slope = (at(length) - at(-length)) / (2.0 * length);
+        assert!((slope / square - 1.0).abs() < 0.05, "{modality:?}: {slope} {square}");
+    }
+}
+
+/// Squared length of all gradients together.
+struct Square<'a>(&'a GradientsParams, f64);
+
+impl ModuleVisitor for Square<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.0.get::<D>(param.id) {
+            self.1 += f64::from(grad.square().sum().into_scalar::<f32>());
+        }
+    }
 }
 
 #[test]
@@ -152,4 +218,22 @@ fn ablations_take_away_what_they_name() {
         assert!((got - (alone[0][idx] + alone[1][idx]) / 2.0).abs() < 1e-6);
     }
     assert_eq!(Vavl::stages(&config)[0].input.turns().len(), 2, "there is no head to train for both");
+}
+
+#[test]
+fn pretrained_extractors_are_asked_for_by_name() {
+    let device = Device::flex();
+    let mut config = small();
+    let size =
+        crate::encoders::efficientnet::EfficientNetSize { channel_multiplier: 0.1, depth_multiplier: 0.1, classes: 0 };
+    config.face = FaceFeaturesConfig::EfficientNet { n_frames: 4, side_px: 32, size };
+    let start = |config: &VavlConfig| Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device);
+    assert!(start(&config).unwrap_err().to_string().contains("efficientnet"));
+
+    let dir = tempfile::tempdir().unwrap();
+    config.efficientnet = dir.path().join("faces.safetensors");
+    let network = crate::encoders::efficientnet::EfficientNet::new(size, &mut Init::new(7, &device));
+    crate::export(&network, &config.efficientnet, &[]).unwrap();
+    let clip = only(&Sample { face: None, ..sample(0) }, Modality::Voice);
+    outlook_of(&start(&config).unwrap(), &config, &[clip], &device);
 }
