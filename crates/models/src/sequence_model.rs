@@ -16,6 +16,7 @@ use crate::layers::streams::{ByStream, Streams};
 use crate::layers::transformer::unit_rows;
 use crate::{
     Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StageInput, StagePlan,
+    TrainingBatches,
 };
 
 /// A network from three sequences to scores.
@@ -129,6 +130,10 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         device: &Device,
     ) -> Self {
         Self::build(config, labels.len(), &mut Init::new(seed, device))
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        self.sequences.calibrate(training)
     }
 
     fn config_at(config: &Self::Config, _stage: usize) -> Config {
