@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Modalities, Modality};
 
 /// A prepared clip. A modality that the clip lacks is `None`, never zeros that look like data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sample {
     /// Face crops.
     pub face: Option<Frames>,

@@ -9,8 +9,10 @@ use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::mcr::McrConfig;
+use crate::mma_dfer::MmaDferConfig;
 use crate::mult::MultConfig;
 use crate::umbenet::UmbenetConfig;
+use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
 
 /// The version of `model.toml`.
@@ -30,6 +32,10 @@ pub enum Config {
     Mcr(McrConfig),
     /// MulT.
     Mult(MultConfig),
+    /// MMA-DFER.
+    MmaDfer(MmaDferConfig),
+    /// VAVL.
+    Vavl(VavlConfig),
 }
 
 impl Config {
@@ -39,6 +45,8 @@ impl Config {
             Self::Umbenet(_) => ModelKind::Umbenet,
             Self::Mcr(_) => ModelKind::Mcr,
             Self::Mult(_) => ModelKind::Mult,
+            Self::MmaDfer(_) => ModelKind::MmaDfer,
+            Self::Vavl(_) => ModelKind::Vavl,
         }
     }
 

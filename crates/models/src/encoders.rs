@@ -2,5 +2,9 @@
 
 pub mod audio_cnn;
 pub mod clip;
+pub mod conformer;
+pub mod efficientnet;
 pub mod sequences;
 pub mod tiny;
+pub mod vit;
+pub mod wav2vec2;

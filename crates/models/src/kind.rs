@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, mcr, mult, umbenet};
+use crate::{Config, ModelError, mcr, mma_dfer, mult, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,6 +10,10 @@ use crate::{Config, ModelError, mcr, mult, umbenet};
 pub enum ModelKind {
     /// Prompt pool over face, voice and text.
     Umbenet,
+    /// Two pretrained encoders that learn from each other.
+    MmaDfer,
+    /// Conformers over face and voice, together or alone.
+    Vavl,
     /// Sequences that reinforce one another, as targets and as sources.
     Mcr,
     /// Sequences that look at one another.
@@ -27,15 +31,19 @@ pub struct About {
     pub paper: &'static str,
     /// Names and configurations of the presets, the default first.
     pub presets: &'static [(&'static str, fn() -> Config)],
+    /// What a setting of the configuration is, for people, with the paper's value where there is one.
+    pub help: fn(&str) -> Option<&'static str>,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Umbenet, Self::Mcr, Self::Mult];
+    pub const ALL: [Self; 5] = [Self::Umbenet, Self::MmaDfer, Self::Vavl, Self::Mcr, Self::Mult];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
+            Self::MmaDfer => &mma_dfer::ABOUT,
+            Self::Vavl => &vavl::ABOUT,
             Self::Mcr => &mcr::ABOUT,
             Self::Mult => &mult::ABOUT,
         }
@@ -66,6 +74,11 @@ impl ModelKind {
         self.about().presets[0].0
     }
 
+    /// What a setting of the model's configuration is, for people.
+    pub fn help(self, key: &str) -> &'static str {
+        (self.about().help)(key).unwrap_or("A size of the model.")
+    }
+
     /// The configuration of a preset.
     pub fn preset(self, name: &str) -> Result<Config, ModelError> {
         let preset = self.about().presets.iter().find(|(preset, _)| *preset == name);
@@ -85,6 +98,14 @@ macro_rules! with_model {
         match $value {
             $crate::Config::Umbenet($config) => {
                 type $model = $crate::umbenet::Umbenet;
+                $run
+            }
+            $crate::Config::MmaDfer($config) => {
+                type $model = $crate::mma_dfer::MmaDfer;
+                $run
+            }
+            $crate::Config::Vavl($config) => {
+                type $model = $crate::vavl::Vavl;
                 $run
             }
             $crate::Config::Mcr($config) => {

@@ -12,6 +12,7 @@ mod init;
 mod kind;
 pub mod layers;
 pub mod mcr;
+pub mod mma_dfer;
 pub mod mult;
 #[cfg(test)]
 mod parity;
@@ -20,6 +21,7 @@ pub mod sequence_model;
 mod settings;
 mod stage;
 pub mod umbenet;
+pub mod vavl;
 mod weights;
 
 pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
@@ -30,5 +32,5 @@ pub use init::Init;
 pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
-pub use stage::{StageInput, StagePlan};
-pub use weights::{Rename, export, import, import_tensors, read_checkpoint};
+pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+pub use weights::{Rename, export, import, import_files, import_tensors, read_checkpoint};

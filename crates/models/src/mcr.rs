@@ -26,14 +26,18 @@ pub use units::{Cmu, CmuOutput, Exchange, FeedForward, Gate, Scu, ScuOutput, Sou
 use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{Encoder, TimeConv, dropout, residual_head, step_at, with_positions};
 use crate::layers::streams::{ByStream, Streams, Watch};
-use crate::sequence_model::{SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
+use crate::sequence_model::{self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
 use crate::{About, Config, Init, ModelError, Rename};
 
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
 pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: "proj_", module: "proj." },
-    Rename { checkpoint: ".self.", module: ".own." },
-    Rename { checkpoint: ".beta_", module: ".attention.beta_" },
+    Rename { checkpoint: "layers.*.scu.l.self.", module: "layers.*.scu.l.own." },
+    Rename { checkpoint: "layers.*.scu.v.self.", module: "layers.*.scu.v.own." },
+    Rename { checkpoint: "layers.*.scu.a.self.", module: "layers.*.scu.a.own." },
+    Rename { checkpoint: "layers.*.scu.l.beta_", module: "layers.*.scu.l.attention.beta_" },
+    Rename { checkpoint: "layers.*.scu.v.beta_", module: "layers.*.scu.v.attention.beta_" },
+    Rename { checkpoint: "layers.*.scu.a.beta_", module: "layers.*.scu.a.attention.beta_" },
 ];
 
 /// What is said of MCR.
@@ -43,6 +47,7 @@ pub const ABOUT: About = About {
     paper: "Yang et al., Target and source modality co-reinforcement for emotion understanding from asynchronous multimodal \
             sequences, 2023",
     presets: &[("tiny", || Config::Mcr(McrConfig::tiny()))],
+    help: sequence_model::help,
 };
 
 /// MCR on the sequences of a clip.

@@ -36,6 +36,11 @@ pub enum SettingError {
     },
 }
 
+/// Whether a path names the choice among several shapes of a table.
+fn is_tag(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("kind" | "model"))
+}
+
 /// All scalar settings of a configuration, in its order.
 pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
     fn walk(prefix: &str, value: &Value, out: &mut Vec<Setting>) {
@@ -46,10 +51,10 @@ pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
                     walk(&path, value, out);
                 }
             }
-            // What a model or an encoder is decides which other settings exist; it is chosen with the preset.
-            Value::String(_) if ["model", "kind"].contains(&prefix.rsplit('.').next().unwrap_or(prefix)) => {}
-            Value::String(word) => out.push(Setting { key: prefix.to_owned(), value: word.clone() }),
+            // What an encoder is decides which other settings exist; it is chosen with the preset.
+            Value::String(_) if is_tag(prefix) => {}
             Value::Array(_) => {}
+            Value::String(word) => out.push(Setting { key: prefix.to_owned(), value: word.clone() }),
             scalar => out.push(Setting { key: prefix.to_owned(), value: scalar.to_string() }),
         }
     }
@@ -90,35 +95,34 @@ mod tests {
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Inner {
         side_px: usize,
-        kind: Form,
     }
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     #[serde(rename_all = "snake_case")]
-    enum Form {
-        Round,
-        NearlySquare,
+    enum Way {
+        Up,
+        FarDown,
     }
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Outer {
         top_k: usize,
         rate: f64,
+        way: Way,
         face: Inner,
-        form: Form,
     }
 
     #[test]
     fn settings_are_found_by_path_and_checked() {
-        let face = |side_px| Inner { side_px, kind: Form::Round };
-        let outer = Outer { top_k: 3, rate: 0.5, face: face(64), form: Form::Round };
-        let changes = [("face.side_px", "32"), ("rate", "1"), ("form", "nearly_square")];
-        let changed = changes.into_iter().try_fold(outer, |outer, (key, value)| apply_setting(&outer, key, value));
-        let outer = Outer { top_k: 3, rate: 1.0, face: face(32), form: Form::NearlySquare };
-        assert_eq!(changed.as_ref(), Ok(&outer));
-        for key in ["k", "face.kind"] {
-            assert!(matches!(apply_setting(&outer, key, "round"), Err(SettingError::Unknown { .. })), "{key}");
-        }
-        for (key, value) in [("top_k", "-1"), ("top_k", "x"), ("top_k", "1.5"), ("form", "oval")] {
-            assert!(matches!(apply_setting(&outer, key, value), Err(SettingError::Value { .. })), "{value}");
+        let outer = Outer { top_k: 3, rate: 0.5, way: Way::Up, face: Inner { side_px: 64 } };
+        let changed = [("face.side_px", "32"), ("rate", "1"), ("way", "far_down")]
+            .iter()
+            .fold(outer, |outer, (key, value)| apply_setting(&outer, key, value).unwrap());
+        assert_eq!(changed, Outer { top_k: 3, rate: 1.0, way: Way::FarDown, face: Inner { side_px: 32 } });
+        let outer = changed;
+        let error = apply_setting(&outer, "way", "sideways").unwrap_err().to_string();
+        assert!(error.contains("far_down"), "the words that fit are listed: {error}");
+        assert!(matches!(apply_setting(&outer, "k", "1"), Err(SettingError::Unknown { .. })));
+        for value in ["-1", "x", "1.5"] {
+            assert!(matches!(apply_setting(&outer, "top_k", value), Err(SettingError::Value { .. })), "{value}");
         }
     }
 }

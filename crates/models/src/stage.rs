@@ -19,16 +19,89 @@ pub enum StageInput {
     },
     /// All that a sample has.
     All,
+    /// The voice alone, the face alone, then both, an optimizer step each, of the samples that have what it takes (VAVL
+    /// algorithm 1).
+    InTurn {
+        /// Whether there is a step for both.
+        together: bool,
+    },
 }
 
 impl StageInput {
+    /// What each optimizer step of a batch sees, one after the other; empty: one step, in which each sample has its own.
+    pub fn turns(self) -> Vec<Modalities> {
+        let (voice, face) = (Modalities::only(Modality::Voice), Modalities::only(Modality::Face));
+        match self {
+            Self::InTurn { together: true } => vec![voice, face, voice.with(Modality::Face, true)],
+            Self::InTurn { together: false } => vec![voice, face],
+            _ => Vec::new(),
+        }
+    }
+
     /// The modalities that validation of this stage uses.
     pub fn eval_modalities(self) -> Modalities {
         match self {
             Self::Only { modality } => Modalities::only(modality),
-            Self::RandomDrop { .. } | Self::All => Modalities::ALL,
+            Self::RandomDrop { .. } | Self::All | Self::InTurn { .. } => Modalities::ALL,
         }
     }
+}
+
+/// How the weights of a stage move, where the paper says so; the default is UMBEnet's.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Optimization {
+    /// How weights are drawn towards zero.
+    #[serde(default)]
+    pub weight_decay: WeightDecay,
+    /// How the learning rate falls.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Which epoch's model is kept.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+/// How Adam draws weights towards zero; only weights that have a gradient are.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WeightDecay {
+    /// Not at all.
+    #[default]
+    None,
+    /// `rate` times the weight is added to its gradient (`torch.optim.Adam`'s `weight_decay`).
+    L2 {
+        /// Per unit of the weight.
+        rate: f64,
+    },
+    /// Before each step a weight shrinks by `rate` times the learning rate (AdamW, Loshchilov & Hutter 2019).
+    Decoupled {
+        /// Per unit of the weight and of the learning rate.
+        rate: f64,
+    },
+}
+
+/// How the learning rate falls from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// When the validation loss stays flat, with the rules for stopping early.
+    #[default]
+    Plateau,
+    /// Along a half cosine that reaches zero after the last epoch (`CosineAnnealingLR` stepped once per epoch).
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
+/// Which epoch's model a stage keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The one with the lowest validation loss.
+    #[default]
+    LowestLoss,
+    /// The last one.
+    Last,
 }
 
 /// A stage of a training plan, as people see it.
@@ -44,6 +117,9 @@ pub struct StagePlan {
     pub n_epochs: usize,
     /// Initial learning rate.
     pub learning_rate: f64,
+    /// How the weights move.
+    #[serde(default)]
+    pub optimization: Optimization,
     /// What is trained, in words.
     pub trains: String,
     /// Where the values come from at the start, in words.

@@ -3,7 +3,7 @@
 //! Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
@@ -16,7 +16,7 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them.
+/// The beginning of names that a checkpoint spells differently from the module; `*` stands for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
@@ -40,10 +40,28 @@ impl Rename {
 /// `name` after the first of `pairs` that fits it.
 fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let replaced = |(from, to): (&str, &str)| {
-        let at = if from.starts_with('.') { name.find(from) } else { name.starts_with(from).then_some(0) }?;
-        Some(format!("{}{to}{}", &name[..at], &name[at + from.len()..]))
+        let (numbers, rest) = numbers(from, name)?;
+        let beginning = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
+        Some(beginning + rest)
     };
     pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
+}
+
+/// What the stars of a pattern stand for in a name that begins like it, and what follows.
+fn numbers<'a>(pattern: &str, name: &'a str) -> Option<(Vec<&'a str>, &'a str)> {
+    let mut parts = pattern.split('*');
+    let mut rest = name.strip_prefix(parts.next()?)?;
+    let mut numbers = Vec::new();
+    for part in parts {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        if number.is_empty() {
+            return None;
+        }
+        numbers.push(number);
+        rest = after.strip_prefix(part)?;
+    }
+    Some((numbers, rest))
 }
 
 /// Reads all tensors of a `.safetensors`, `.pt` or `.pth` file, without building any module.
@@ -76,9 +94,42 @@ pub fn import_tensors<M: Module>(
     renames: &[Rename],
     path: &Path,
 ) -> Result<(), ModelError> {
-    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
         tensor.name = Rename::to_module(renames, &tensor.name);
+    }
+    fill(module, tensors, path)
+}
+
+/// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
+/// anybody reads.
+///
+/// `module_path` says where in the module a tensor of a file belongs; `None` leaves it out.
+pub fn import_files<M: Module>(
+    module: &mut M,
+    paths: &[PathBuf],
+    module_path: impl Fn(&Path, &str) -> Option<String>,
+) -> Result<(), ModelError> {
+    let mut tensors = Vec::new();
+    for path in paths {
+        for mut tensor in read_checkpoint(path)? {
+            if let Some(name) = module_path(path, &tensor.name) {
+                tensor.name = name;
+                tensors.push(tensor);
+            }
+        }
+    }
+    // Blame falls on the folder where several files must fit together.
+    let blamed = match paths {
+        [path] => path.as_path(),
+        paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
+    };
+    fill(module, tensors, blamed)
+}
+
+/// Gives every parameter of the module its tensor.
+fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
+    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
+    for tensor in &mut tensors {
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -131,16 +182,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rename_with_a_dot_first_is_of_any_part() {
+    fn a_star_in_a_rename_is_a_number() {
         let renames = [
-            Rename { checkpoint: "token_embedding.weight", module: "table" },
-            Rename { checkpoint: ".self.", module: ".own." },
+            Rename { checkpoint: "net.*.up.*.", module: "layers.*.bends.*." },
+            Rename { checkpoint: "net.", module: "rest." },
         ];
         for (checkpoint, module) in [
-            ("token_embedding.weight", "table"),
-            ("layers.0.self.weight", "layers.0.own.weight"),
-            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
-            ("self.weight", "self.weight"),
+            ("net.3.up.12.weight", "layers.3.bends.12.weight"),
+            ("net.3.down.weight", "rest.3.down.weight"),
+            ("net.x.up.1.weight", "rest.x.up.1.weight"),
+            ("head.weight", "head.weight"),
         ] {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);

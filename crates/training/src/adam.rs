@@ -1,4 +1,4 @@
-//! Adam (Kingma & Ba 2015), as `torch.optim.Adam` without weight decay.
+//! Adam (Kingma & Ba 2015), as `torch.optim.Adam`, and AdamW (Loshchilov & Hutter 2019), as `torch.optim.AdamW`.
 //!
 //! burn's own is not used because restoring its state puts tensors on the default device, which may be a GPU that is
 //! compiled in but not there.
@@ -9,6 +9,7 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
+use models::WeightDecay;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::{Recipe, TrainError, run};
@@ -16,6 +17,7 @@ use crate::{Recipe, TrainError, run};
 /// Moments of every parameter that ever had a gradient, by its path in the module.
 #[derive(Debug, Clone, Default)]
 pub struct Adam {
+    weight_decay: WeightDecay,
     states: BTreeMap<String, State>,
 }
 
@@ -30,6 +32,12 @@ struct State {
 }
 
 impl Adam {
+    /// The same moments with this decay; fresh ones have none.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: WeightDecay) -> Self {
+        Self { weight_decay, ..self }
+    }
+
     /// Moves every parameter that has a gradient.
     pub fn step<M: Module>(&mut self, recipe: &Recipe, learning_rate: f64, model: M, grads: GradientsParams) -> M {
         model.map(&mut Step { adam: self, recipe, learning_rate, grads, path: Vec::new() })
@@ -57,7 +65,7 @@ impl Adam {
         run::write_atomically(path, &bytes)
     }
 
-    /// Reads moments written by [`Self::save`], to the device without autodiff.
+    /// Reads moments written by [`Self::save`], to the device without autodiff; the decay is not among them.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
         let damaged = |reason: String| TrainError::Damaged { reason, path: path.to_owned() };
         let bytes = std::fs::read(path).map_err(|source| TrainError::Read { path: path.to_owned(), source })?;
@@ -81,7 +89,7 @@ impl Adam {
                 Ok((name.clone(), State { n_steps, mean: moment(name, "mean")?, square: moment(name, "square")? }))
             })
             .collect::<Result<_, TrainError>>()?;
-        Ok(Self { states })
+        Ok(Self { weight_decay: WeightDecay::None, states })
     }
 }
 
@@ -106,7 +114,16 @@ impl ModuleMapper for Step<'_> {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return param };
         let dims = grad.dims();
         let n: usize = dims.iter().product();
-        let grad = grad.reshape([n]);
+        let mut grad = grad.reshape([n]);
+        let weight = || param.val().inner().reshape([n]);
+        let shrink = match self.adam.weight_decay {
+            WeightDecay::None => 1.0,
+            WeightDecay::L2 { rate } => {
+                grad = grad + weight().mul_scalar(rate);
+                1.0
+            }
+            WeightDecay::Decoupled { rate } => 1.0 - self.learning_rate * rate,
+        };
         let Recipe { beta_1, beta_2, epsilon, .. } = *self.recipe;
         let (n_steps, mean, square) = match self.adam.states.remove(&self.path.join(".")) {
             Some(State { n_steps, mean, square }) => (n_steps + 1, mean.mul_scalar(beta_1), square.mul_scalar(beta_2)),
@@ -120,7 +137,7 @@ impl ModuleMapper for Step<'_> {
         let change = (mean.clone() / denominator).mul_scalar(self.learning_rate / unbias_1);
         self.adam.states.insert(self.path.join("."), State { n_steps, mean, square });
         param.map(|value| {
-            let moved = value.clone().inner() - change.reshape(dims);
+            let moved = value.clone().inner().mul_scalar(shrink) - change.reshape(dims);
             Tensor::from_inner(moved).set_require_grad(value.is_require_grad())
         })
     }
@@ -130,8 +147,9 @@ impl ModuleMapper for Step<'_> {
 mod tests {
     use burn::tensor::Int;
     use emotion::{Frames, LabelSet, LogMel, Modalities, Sample, Voice};
+    use models::mma_dfer::{MmaDfer, MmaDferConfig};
     use models::umbenet::{Umbenet, UmbenetConfig};
-    use models::{EmotionModel as _, Outlook};
+    use models::{EmotionModel, Outlook};
 
     use super::*;
 
@@ -146,37 +164,50 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
+    /// Trains on eight samples with ever other subsets of `of`, then expects every subset to be right on all of them.
+    fn check_overfits<M: EmotionModel>(config: &M::Config, of: &[Modalities], rate: f64, n_steps: usize) {
         let device = Device::flex().autodiff();
-        let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
         let labels = LabelSet::basic(4);
-        let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device);
-        let (recipe, mut adam) = (Recipe::default(), Adam::default());
+        let mut model = M::start_stage(config, &labels, 0, 1, &[], &device).unwrap();
+        let weight_decay = M::stages(config)[0].optimization.weight_decay;
+        let (recipe, mut adam) = (Recipe::default(), Adam::default().with_weight_decay(weight_decay));
         let samples: Vec<Sample> = (0..8).map(sample).collect();
         let samples: Vec<&Sample> = samples.iter().collect();
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
-        let reader = Umbenet::reader(&config);
-        let outlook = |model: &Umbenet, on: &[Modalities], device: &Device| -> Outlook {
-            model.forward(&config, &reader.batch(&samples, on, device).unwrap()).unwrap()
+        let reader = M::reader(config);
+        let outlook = |model: &M, on: &[Modalities], device: &Device| -> Outlook {
+            model.forward(config, &reader.batch(&samples, on, device).unwrap()).unwrap()
         };
-        for step in 0..250 {
+        for step in 0..n_steps {
             // Dropout draws on the device.
             device.seed(step as u64);
-            let on: Vec<Modalities> = (0..8).map(|row| Modalities::subsets()[(row + step) % 7]).collect();
+            let on: Vec<Modalities> = (0..8).map(|row| of[(row + step) % of.len()]).collect();
             let outlook = outlook(&model, &on, &device);
             let target = Tensor::<1, Int>::from_ints(truths.as_slice(), &device);
-            let loss = model.loss(&config, &outlook, target);
+            let loss = M::loss(&model, config, &outlook, target);
             let grads = GradientsParams::from_grads(loss.total.backward(), &model);
-            model = adam.step(&recipe, 0.002, model.clone(), grads);
+            model = adam.step(&recipe, rate, model.clone(), grads);
         }
         let (model, device) = (model.valid(), device.inner());
-        for on in Modalities::subsets() {
+        for &on in of {
             let logits: Vec<f32> = outlook(&model, &[on; 8], &device).logits.try_into_vec_as().unwrap();
             let tops: Vec<i64> =
                 logits.chunks(4).map(|row| (0..4).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64).collect();
             assert_eq!(tops, truths, "{on}");
         }
+    }
+
+    #[test]
+    fn tiny_umbenet_overfits_eight_samples_with_any_modalities() {
+        let config = UmbenetConfig { n_frames: 4, two_stage: false, ..UmbenetConfig::tiny() };
+        check_overfits::<Umbenet>(&config, &Modalities::subsets(), 0.002, 250);
+    }
+
+    #[test]
+    fn tiny_mma_dfer_overfits_eight_samples_with_face_or_voice() {
+        let config = MmaDferConfig { n_frames: 4, ..MmaDferConfig::tiny() };
+        let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
+        check_overfits::<MmaDfer>(&config, &of, 0.002, 150);
     }
 
     #[test]
@@ -196,6 +227,31 @@ mod tests {
         let mut restored = Adam::load(&path, &device.clone().inner()).unwrap();
         let values = |model: burn::nn::Linear| model.weight.val().try_into_vec_as::<f32>().unwrap();
         assert_eq!(values(step(&mut adam, model.clone())), values(step(&mut restored, model)));
+    }
+
+    /// After one step from 2 with a gradient of 1: Adam's step is the rate, whatever the size of the gradient.
+    #[test]
+    fn decoupled_decay_shrinks_weights_and_l2_turns_gradients() {
+        let device = Device::flex().autodiff();
+        let after = |weight_decay: WeightDecay, slope: f64| {
+            let mut model = burn::nn::LinearConfig::new(1, 1).with_bias(false).init(&device);
+            model.weight = model.weight.map(|weight| (weight.zeros_like() + 2.0).detach().require_grad());
+            let x = Tensor::<2>::full([1, 1], slope, &device);
+            let grads = GradientsParams::from_grads(model.forward(x).sum().backward(), &model);
+            let moved = Adam::default().with_weight_decay(weight_decay).step(&Recipe::default(), 0.1, model, grads);
+            moved.weight.val().into_scalar::<f32>()
+        };
+        for (weight_decay, slope, want) in [
+            (WeightDecay::None, 1.0, 1.9),
+            (WeightDecay::Decoupled { rate: 0.5 }, 1.0, 2.0 * (1.0 - 0.1 * 0.5) - 0.1),
+            (WeightDecay::L2 { rate: 0.5 }, 1.0, 1.9),
+            // -0.5 + 0.5 · 2 is positive: the weight falls against its gradient.
+            (WeightDecay::L2 { rate: 0.5 }, -0.5, 1.9),
+            (WeightDecay::Decoupled { rate: 0.5 }, -0.5, 2.0 * (1.0 - 0.1 * 0.5) + 0.1),
+        ] {
+            let got = after(weight_decay, slope);
+            assert!((got - want as f32).abs() < 1e-5, "{weight_decay:?} {slope}: {got}, should be {want}");
+        }
     }
 
     #[test]

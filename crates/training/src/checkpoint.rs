@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
 use crate::run::{read, write_atomically};
-use crate::{Plateau, Run, TrainError};
+use crate::{LearningRate, Run, TrainError};
 
 /// What a folder of tensors does not say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,9 +21,9 @@ pub struct Progress {
     /// Epochs of the stage that are done.
     pub epochs_done: usize,
     /// Schedule after the last of them.
-    pub plateau: Plateau,
-    /// Best epoch of the stage, from 0: the lowest validation loss, as in UMBEnet's released code. Recall would jump by whole
-    /// clips on a small validation split.
+    pub learning_rate: LearningRate,
+    /// Best epoch of the stage, from 0: where the plan does not keep the last, the lowest validation loss, as in UMBEnet's
+    /// released code. Recall would jump by whole clips on a small validation split.
     pub best_epoch: usize,
     /// Its validation loss.
     pub best_loss: f64,
@@ -145,6 +145,7 @@ fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Plateau;
 
     #[test]
     fn numbers_come_back_to_the_last_bit() {
@@ -154,7 +155,7 @@ mod tests {
             let progress = Progress {
                 stage: 1,
                 epochs_done: 2,
-                plateau: Plateau::new(0.002 * 0.6 * 0.6, 0.6, 3, 1e-4),
+                learning_rate: LearningRate::Plateau(Plateau::new(0.002 * 0.6 * 0.6, 0.6, 3, 1e-4)),
                 best_epoch: 0,
                 best_loss,
                 stopped: None,

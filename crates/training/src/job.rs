@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use models::{Config, DeviceId, ModelKind, SettingError, apply_setting, settings_of};
+use models::{Config, DeviceId, ModelKind, Setting, SettingError, apply_setting, settings_of};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -159,16 +159,12 @@ impl Job {
 
 /// What `--set` and the window's form can change, with the preset's values.
 pub fn settings(model: ModelKind, preset: &str) -> Result<Vec<JobSetting>, TrainError> {
-    let recipe = settings_of(&Recipe::default());
-    let config = settings_of(&model.preset(preset)?);
-    Ok(recipe
-        .into_iter()
-        .chain(config)
-        .map(|setting| JobSetting { help: help(&setting.key), key: setting.key, value: setting.value })
-        .collect())
+    let recipe = settings_of(&Recipe::default()).into_iter().map(|setting| (help(&setting.key), setting));
+    let config = settings_of(&model.preset(preset)?).into_iter().map(|setting| (model.help(&setting.key), setting));
+    Ok(recipe.chain(config).map(|(help, Setting { key, value })| JobSetting { key, value, help }).collect())
 }
 
-/// What a setting is, for people.
+/// What a setting of the recipe is, for people.
 fn help(key: &str) -> &'static str {
     match key {
         "batch_size" => "Clips per optimizer step. UMBEnet's paper: 16.",
@@ -185,42 +181,7 @@ fn help(key: &str) -> &'static str {
         "beta_1" => "Adam's decay of the mean gradient. UMBEnet's code: 0.9.",
         "beta_2" => "Adam's decay of the mean squared gradient. UMBEnet's code: 0.999.",
         "epsilon" => "Added to Adam's denominator. UMBEnet's code: 1e-8.",
-        "learning_rate" => "Initial learning rate of every stage. UMBEnet's paper: 0.002.",
-        "unimodal_epochs" => "Epochs of each stage-1 run, at most.",
-        "joint_epochs" => "Epochs of stage 2, at most.",
-        "pool_size" => "Prompts in the pool. UMBEnet's paper: 32.",
-        "top_k" => "Prompts that a clip activates. UMBEnet's paper: 5.",
-        "selected_tokens" => "Tokens of a pool prompt. UMBEnet's paper: 32, half of its prompt length of 64.",
-        "inherent_tokens" => "Tokens of the inherent prompt. UMBEnet's paper: 32, half of its prompt length of 64.",
-        "l1" => "Weight of the sparse gate's L1 term. UMBEnet's code: 0.01.",
-        "pull" => "Weight of the term that pulls keys towards features.",
-        "keep_probability" => "How likely training with missing modalities keeps each of a clip's.",
-        "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
-        "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
-        "n_frames" => "Frames per clip. UMBEnet's code: 16.",
-        "n_epochs" => "Epochs, at most.",
-        "network.width" => "Width of a step in all streams. MCR's paper: 40; MulT's code: 30.",
-        "network.n_heads" => "Attention heads. MCR's paper: 8 or 10; MulT's code: 5.",
-        "network.n_layers" => "Reinforcement layers of MCR (paper: 3 or 4), layers of MulT's encoders (code: 5).",
-        "network.modalities" => "Streams that there are: v video, a audio, t language.",
-        "network.targets" => "Streams that are reinforced and read out: v video, a audio, t language.",
-        "network.source_update" => "How sources follow from layer to layer: sum, low_level, feed_forward, no_smm.",
-        "network.cmu" => "Off leaves out MCR's cross-mutual attention units, as in the paper's ablation.",
-        "network.mutual" => "Off keeps their attentions apart, as in the paper's ablation.",
-        "network.scu" => "Off leaves out MCR's self-cross attention units, as in the paper's ablation.",
-        "network.attention_layer" => "Off adds the two branches of these, as in the paper's ablation.",
-        "network.beta" => "How branches are scored: collapsed, literal (short streams only), pooled.",
-        "network.structure" => "parallel or, as in the paper's ablation, serial.",
-        "network.causal" => "Whether a step of MulT sees the past alone.",
-        "embed_dim" => "Width of the joint feature. UMBEnet's paper mode: 768.",
-        "fusion_layers" => "Blocks of each fusion transformer. UMBEnet's code: 12.",
-        "fusion_heads" => "Heads of each fusion transformer. UMBEnet's code: 8.",
-        "gate_width" => "Hidden width of the sparse gate.",
-        "face.side_px" => "Side of a face crop in pixels.",
-        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
-        "voice.n_frames" => "Log-mel frames of 10 ms per clip.",
-        "voice.n_bins" => "Mel bins.",
-        _ => "A size of the model.",
+        _ => "A setting of the recipe.",
     }
 }
 

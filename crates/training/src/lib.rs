@@ -19,6 +19,7 @@ mod plateau;
 mod prepare;
 mod prompts;
 mod run;
+mod schedule;
 
 pub use adam::Adam;
 pub use control::{Control, Order};
@@ -32,3 +33,4 @@ pub use plateau::{Plateau, StopRules};
 pub use prepare::{PreparedClip, prepare};
 pub use prompts::{PromptMap, PromptMapRow};
 pub use run::Run;
+pub use schedule::LearningRate;

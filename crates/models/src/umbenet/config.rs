@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::encoders::clip::{ImageTowerSize, TextTowerSize};
-use crate::{ModelError, Reader, StageInput, StagePlan};
+use crate::{ModelError, Optimization, Reader, StageInput, StagePlan};
 
 /// CLIP's pixel statistics.
 const CLIP_PIXELS: PixelScale = PixelScale::Channels {
@@ -42,6 +42,9 @@ pub struct UmbenetConfig {
     pub l1: f64,
     /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5).
     pub pull: f64,
+    /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
+    #[serde(default)]
+    pub label_smoothing: f64,
     /// Factor between cosines and logits; CLIP's is 100.
     pub logit_scale: f64,
     /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
@@ -52,6 +55,9 @@ pub struct UmbenetConfig {
     pub joint_epochs: usize,
     /// Initial learning rate of every stage (§4.1: 0.002).
     pub learning_rate: f64,
+    /// Stage 2 starts with this part of it; 1 in the paper.
+    #[serde(default = "one")]
+    pub joint_rate: f64,
     /// Probability that stage 2 keeps a modality of a sample (choice: 0.5).
     pub keep_probability: f64,
     /// `two_stage` false trains the joint pool alone, as in the paper's ablation.
@@ -68,6 +74,10 @@ pub struct UmbenetConfig {
     pub voice: VoiceEncoderConfig,
     /// Caption encoder.
     pub text: TextEncoderConfig,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Face encoders.
@@ -151,11 +161,13 @@ impl UmbenetConfig {
             gate_width: 8,
             l1: 0.001,
             pull: 0.1,
+            label_smoothing: 0.1,
             logit_scale: 16.0,
             position_deviation: 0.1,
             unimodal_epochs: 24,
             joint_epochs: 36,
             learning_rate: 0.001,
+            joint_rate: 0.5,
             keep_probability: 0.5,
             two_stage: true,
             frozen_prompt_tower: false,
@@ -217,6 +229,12 @@ impl UmbenetConfig {
         if !(self.keep_probability > 0.0 && self.keep_probability <= 1.0) {
             return complain(format!("keep_probability is {}: it must be in 0..1", self.keep_probability));
         }
+        if !(self.joint_rate > 0.0 && self.joint_rate <= 1.0) {
+            return complain(format!("joint_rate is {}: it must be above 0 and at most 1", self.joint_rate));
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return complain(format!("label_smoothing is {}: it must be in 0..1", self.label_smoothing));
+        }
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
@@ -266,6 +284,7 @@ impl UmbenetConfig {
             input: StageInput::Only { modality },
             n_epochs: self.unimodal_epochs,
             learning_rate: self.learning_rate,
+            optimization: Optimization::default(),
             trains: format!("the {} encoder, the fusion and a pool of its own", modality.name()),
             starts_from: "the same initial values for every modality".into(),
         };
@@ -274,7 +293,8 @@ impl UmbenetConfig {
             number: if self.two_stage { 2 } else { 1 },
             input: StageInput::RandomDrop { keep: self.keep_probability },
             n_epochs: self.joint_epochs,
-            learning_rate: self.learning_rate,
+            learning_rate: if self.two_stage { self.joint_rate } else { 1.0 } * self.learning_rate,
+            optimization: Optimization::default(),
             trains: "everything, with modalities missing at random".into(),
             starts_from: if self.two_stage {
                 "the prompts that stage 1 activated, each encoder from its own run, the rest averaged".into()
@@ -284,4 +304,34 @@ impl UmbenetConfig {
         };
         if self.two_stage { Modality::ALL.into_iter().map(unimodal).chain([joint]).collect() } else { vec![joint] }
     }
+}
+
+/// What a setting is, for people.
+pub(super) fn help(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "learning_rate" => "Initial learning rate of every stage. Paper: 0.002.",
+        "unimodal_epochs" => "Epochs of each stage-1 run, at most.",
+        "joint_epochs" => "Epochs of stage 2, at most.",
+        "pool_size" => "Prompts in the pool. Paper: 32.",
+        "top_k" => "Prompts that a clip activates. Paper: 5.",
+        "selected_tokens" => "Tokens of a pool prompt. Paper: 32, half of its prompt length of 64.",
+        "inherent_tokens" => "Tokens of the inherent prompt. Paper: 32, half of its prompt length of 64.",
+        "l1" => "Weight of the sparse gate's L1 term. Released code: 0.01.",
+        "pull" => "Weight of the term that pulls keys towards features.",
+        "keep_probability" => "How likely stage 2 keeps each modality of a clip.",
+        "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
+        "joint_rate" => "Stage 2 starts with this part of the learning rate; the paper's with all of it.",
+        "label_smoothing" => "Part of a label that is spread over all classes; the paper has none.",
+        "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
+        "n_frames" => "Frames per clip. Released code: 16.",
+        "embed_dim" => "Width of the joint feature. Paper mode: 768.",
+        "fusion_layers" => "Blocks of each fusion transformer. Released code: 12.",
+        "fusion_heads" => "Heads of each fusion transformer. Released code: 8.",
+        "gate_width" => "Hidden width of the sparse gate.",
+        "face.side_px" => "Side of a face crop in pixels.",
+        "voice.rate_hz" => "Sampling rate of the voice in hertz.",
+        "voice.n_frames" => "Log-mel frames of 10 ms per clip.",
+        "voice.n_bins" => "Mel bins.",
+        _ => return None,
+    })
 }

@@ -1,0 +1,103 @@
+//! Published weights: the two encoders that training starts from, and whole models as the released code saves them.
+
+use std::path::Path;
+
+use super::MmaDfer;
+use crate::encoders::vit::{Vit, VitSize};
+use crate::weights::{import_tensors, read_checkpoint};
+use crate::{Init, ModelError, Rename};
+
+/// Names of the published checkpoints that differ from the module's.
+pub const RENAMES: &[Rename] = &[
+    Rename { checkpoint: "image_encoder.learnable_prompts_init", module: "face_prompts.initial" },
+    Rename { checkpoint: "image_encoder.learnable_prompts_progr.", module: "face_prompts.updates." },
+    Rename { checkpoint: "image_encoder.temporal_pre.*.", module: "fusion.*.exchange.face_down." },
+    Rename { checkpoint: "image_encoder.temporal_pre_norm.*.", module: "fusion.*.exchange.face_norm." },
+    // It lives in the image encoder all the same.
+    Rename { checkpoint: "image_encoder.audio_proj_pre.*.0.", module: "fusion.*.exchange.voice_down." },
+    Rename { checkpoint: "image_encoder.audio_proj_pre.*.1.", module: "fusion.*.exchange.voice_norm." },
+    Rename { checkpoint: "image_encoder.temporal_att_post.*.0.", module: "fusion.*.exchange.face_up." },
+    Rename { checkpoint: "image_encoder.all_gate.*", module: "fusion.*.face_gate" },
+    Rename { checkpoint: "audio_model.learnable_prompts_init", module: "voice_prompts.initial" },
+    Rename { checkpoint: "audio_model.learnable_prompts_progr.", module: "voice_prompts.updates." },
+    Rename { checkpoint: "audio_model.temporal_att_post.*.0.", module: "fusion.*.exchange.voice_up." },
+    Rename { checkpoint: "audio_model.all_gate.*", module: "fusion.*.voice_gate" },
+    Rename { checkpoint: "image_encoder.", module: "face." },
+    Rename { checkpoint: "audio_model.", module: "voice." },
+    Rename { checkpoint: "vision_proj.", module: "joint." },
+    Rename { checkpoint: "temporal_net.cls_token", module: "temporal.cls_token" },
+    Rename { checkpoint: "temporal_net.pos_embedding", module: "temporal.positions" },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.0.fn.norm.",
+        module: "temporal.layers.*.attention_norm.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.0.fn.norm2.",
+        module: "temporal.layers.*.attention_idle_norm.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.0.fn.fn.to_q.",
+        module: "temporal.layers.*.query.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.0.fn.fn.to_kv.",
+        module: "temporal.layers.*.key_value.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.0.fn.fn.to_out.0.",
+        module: "temporal.layers.*.out.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.1.fn.norm.",
+        module: "temporal.layers.*.mlp_norm.",
+    },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.1.fn.norm2.",
+        module: "temporal.layers.*.mlp_idle_norm.",
+    },
+    Rename { checkpoint: "temporal_net.temporal_transformer.layers.*.1.fn.fn.net.0.", module: "temporal.layers.*.up." },
+    Rename {
+        checkpoint: "temporal_net.temporal_transformer.layers.*.1.fn.fn.net.3.",
+        module: "temporal.layers.*.down.",
+    },
+    Rename { checkpoint: "our_classifier.", module: "classifier." },
+];
+
+/// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks and the state of
+/// the training that saved them.
+const LEFTOVERS: [&str; 5] = ["image_encoder.head.", "audio_model.head.", "optimizer.", "best_acc", "recorder."];
+
+/// Beginnings that the released training code puts before every name.
+const PREFIXES: [&str; 2] = ["state_dict.", "module."];
+
+/// Fills a model from a checkpoint of the released code or of Limbic: strict, but for what has no effect.
+pub fn import_trained(model: &mut MmaDfer, path: &Path) -> Result<(), ModelError> {
+    let mut tensors = read_checkpoint(path)?;
+    for tensor in &mut tensors {
+        for prefix in PREFIXES {
+            if let Some(name) = tensor.name.strip_prefix(prefix) {
+                tensor.name = name.to_owned();
+            }
+        }
+    }
+    tensors.retain(|tensor| !LEFTOVERS.iter().any(|leftover| tensor.name.starts_with(leftover)));
+    import_tensors(model, tensors, RENAMES, path)
+}
+
+/// Replaces a fresh encoder by a published one, adapted to the fresh one's patches and prompts.
+///
+/// `file` is the name of the setting and its value.
+pub(super) fn load_encoder(
+    encoder: &mut Vit,
+    published: VitSize,
+    file: (&str, &Path),
+    init: &mut Init<'_>,
+) -> Result<(), ModelError> {
+    let (setting, path) = file;
+    if path.as_os_str().is_empty() {
+        let reason = format!("{setting} is not set: name the file that the encoder's published weights are in");
+        return Err(ModelError::Config(reason));
+    }
+    *encoder = Vit::from_file(published, path, init)?.adapted_to(encoder, init);
+    Ok(())
+}
