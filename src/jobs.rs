@@ -634,7 +634,7 @@ fn computed(maps: anyhow::Result<Vec<Map>>, desk: &Desk) -> Computed<Vec<Map>> {
 }
 
 fn lay_out(vectors: &[Vec<f32>], note: &str, desk: &Desk) -> anyhow::Result<Vec<[f64; 2]>> {
-    let points = figures::tsne(vectors, 0, &mut |done, total| {
+    let points = figures::tsne(vectors, figures::PERPLEXITY, 0, &mut |done, total| {
         desk.progress(note, done, total);
         desk.keep_going()
     });

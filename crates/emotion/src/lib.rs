@@ -2,6 +2,7 @@
 //!
 //! No files, no tensors, no threads: everything here can be built by hand in a test, compared and serialized.
 
+mod agreement;
 mod inputs;
 mod label;
 mod manifest;
@@ -10,6 +11,7 @@ mod prediction;
 mod sample;
 mod score;
 
+pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
 pub use inputs::{FaceInput, Inputs, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
 pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split};

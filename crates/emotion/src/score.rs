@@ -36,37 +36,63 @@ impl Confusion {
 
     /// Recall of each class; `None` for a class without clips.
     pub fn recalls(&self) -> Vec<Option<f64>> {
-        (0..self.counts.len()).map(|class| ratio(self.counts[class][class], self.counts[class].iter().sum())).collect()
+        (0..self.counts.len()).map(|class| ratio(self.counts[class][class], self.support(class))).collect()
     }
 
     /// Precision of each class; `None` for a class that was never predicted.
     pub fn precisions(&self) -> Vec<Option<f64>> {
+        (0..self.counts.len()).map(|class| ratio(self.counts[class][class], self.predicted(class))).collect()
+    }
+
+    /// Harmonic mean of recall and precision of each class; `None` for a class that is neither present nor predicted.
+    pub fn f1s(&self) -> Vec<Option<f64>> {
         (0..self.counts.len())
-            .map(|class| ratio(self.counts[class][class], self.counts.iter().map(|row| row[class]).sum()))
+            .map(|class| ratio(2 * self.counts[class][class], self.support(class) + self.predicted(class)))
             .collect()
+    }
+
+    /// F1 weighted by the number of clips of each class; `None` without clips.
+    pub fn weighted_f1(&self) -> Option<f64> {
+        let weighted = self
+            .f1s()
+            .iter()
+            .enumerate()
+            .map(|(class, f1)| f1.unwrap_or(0.0) * self.support(class) as f64)
+            .sum::<f64>();
+        (self.total() > 0).then(|| weighted / self.total() as f64)
+    }
+
+    /// The same weighted by how often each class is predicted: what comes of swapping truth and prediction, as the published
+    /// script of MulT does.
+    pub fn weighted_f1_swapped(&self) -> Option<f64> {
+        let classes = 0..self.counts.len();
+        let transposed = classes.clone().map(|truth| classes.clone().map(|class| self.counts[class][truth]).collect());
+        Self { labels: self.labels.clone(), counts: transposed.collect() }.weighted_f1()
+    }
+
+    /// Unweighted mean of F1 over all classes, zero for one that is neither present nor predicted.
+    pub fn macro_f1_of_all(&self) -> f64 {
+        mean(&self.f1s().into_iter().map(|f1| f1.unwrap_or(0.0)).collect::<Vec<_>>())
     }
 
     /// The three numbers of the papers' tables; zero where there is no clip.
     pub fn scores(&self) -> Scores {
         let n_correct: usize = (0..self.counts.len()).map(|class| self.counts[class][class]).sum();
-        let recalls = self.recalls();
-        let f1s: Vec<f64> = recalls
-            .iter()
-            .zip(self.precisions())
-            .filter_map(|(recall, precision)| {
-                // A class neither present nor predicted has no F1; one that is only one of the two has zero.
-                let (recall, precision) = match (recall, precision) {
-                    (None, None) => return None,
-                    (recall, precision) => (recall.unwrap_or(0.0), precision.unwrap_or(0.0)),
-                };
-                Some(if recall + precision > 0.0 { 2.0 * recall * precision / (recall + precision) } else { 0.0 })
-            })
-            .collect();
         Scores {
             war: ratio(n_correct, self.total()).unwrap_or(0.0),
-            uar: mean(&recalls.into_iter().flatten().collect::<Vec<_>>()),
-            macro_f1: mean(&f1s),
+            uar: mean(&self.recalls().into_iter().flatten().collect::<Vec<_>>()),
+            macro_f1: mean(&self.f1s().into_iter().flatten().collect::<Vec<_>>()),
         }
+    }
+
+    /// Clips of a class.
+    fn support(&self, class: usize) -> usize {
+        self.counts[class].iter().sum()
+    }
+
+    /// How often a class is predicted.
+    fn predicted(&self, class: usize) -> usize {
+        self.counts.iter().map(|row| row[class]).sum()
     }
 }
 
@@ -77,7 +103,7 @@ pub struct Scores {
     pub war: f64,
     /// Unweighted average recall: the mean of the recalls of the classes that occur.
     pub uar: f64,
-    /// Unweighted mean of the classes' F1.
+    /// Unweighted mean of F1 over the classes that are present or predicted.
     pub macro_f1: f64,
 }
 

@@ -8,24 +8,34 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 /// Epochs of t-SNE in all.
-const N_EPOCHS: usize = 750;
+const N_EPOCHS: usize = 1000;
 /// Epochs with exaggerated attraction, in which the layout forms.
 const N_EARLY: usize = 250;
 /// Epochs between two looks at whether to go on.
 const SEGMENT: usize = 25;
-const PERPLEXITY: f32 = 30.0;
+/// The usual number of neighbours that count.
+pub const PERPLEXITY: f32 = 30.0;
 /// Accuracy of the Barnes-Hut approximation, the usual value.
 const THETA: f32 = 0.5;
+/// What the number of points is divided by for the learning rate, and the least rate (Belkina et al. 2019, times the factor 4 that the
+/// gradient lacks here, and twice that for few points, because every look at whether to go on costs the momentum).
+const RATE_DIVISOR: f32 = 12.0;
+const LEAST_RATE: f32 = 400.0;
 /// Standard deviation of the start along the first component.
 const START_SCALE: f64 = 1e-2;
 
-/// Lays out `vectors`, all of one length, by t-SNE.
+/// Lays out `vectors`, all of one length, by t-SNE; `perplexity` is how many neighbours count, [`PERPLEXITY`] as a rule.
 ///
 /// `on_epoch(done, total)` is called every few epochs; returning `false` ends the work, and the layout so far counts.
-pub fn tsne(vectors: &[Vec<f32>], seed: u64, on_epoch: &mut dyn FnMut(usize, usize) -> bool) -> Vec<[f64; 2]> {
+pub fn tsne(
+    vectors: &[Vec<f32>],
+    perplexity: f32,
+    seed: u64,
+    on_epoch: &mut dyn FnMut(usize, usize) -> bool,
+) -> Vec<[f64; 2]> {
     let start = started(pca(vectors), seed);
     // Three neighbours per unit of perplexity must exist, and so must more than one.
-    let perplexity = PERPLEXITY.min((vectors.len().saturating_sub(1) / 3) as f32);
+    let perplexity = perplexity.min((vectors.len().saturating_sub(1) / 3) as f32);
     if perplexity < 2.0 {
         on_epoch(N_EPOCHS, N_EPOCHS);
         return start;
@@ -44,6 +54,7 @@ pub fn tsne(vectors: &[Vec<f32>], seed: u64, on_epoch: &mut dyn FnMut(usize, usi
             let mut work: tSNE<'_, f32, Vec<f32>, 2> = tSNE::new(&samples);
             work.perplexity(perplexity)
                 .epochs(SEGMENT)
+                .learning_rate((vectors.len() as f32 / RATE_DIVISOR).max(LEAST_RATE))
                 .momentum(if early { 0.5 } else { 0.8 })
                 .momentum_switch_epoch(SEGMENT + 1)
                 .stop_lying_epoch(if early { SEGMENT + 1 } else { 0 })
@@ -175,13 +186,13 @@ mod tests {
     fn neighbours_stay_neighbours() {
         let vectors = clusters(20);
         check_clusters(&pca(&vectors));
-        check_clusters(&tsne(&vectors, 0, &mut |_, _| true));
+        check_clusters(&tsne(&vectors, PERPLEXITY, 0, &mut |_, _| true));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bits() {
         let vectors = clusters(15);
-        let run = |seed| tsne(&vectors, seed, &mut |_, _| true);
+        let run = |seed| tsne(&vectors, PERPLEXITY, seed, &mut |_, _| true);
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
     }
@@ -189,7 +200,7 @@ mod tests {
     #[test]
     fn it_stops_when_told() {
         let mut calls = Vec::new();
-        let at = tsne(&clusters(10), 0, &mut |done, total| {
+        let at = tsne(&clusters(10), PERPLEXITY, 0, &mut |done, total| {
             calls.push(done);
             assert_eq!(total, N_EPOCHS);
             done < 50
@@ -203,7 +214,7 @@ mod tests {
         for vectors in
             [vec![], vec![vec![1.0]], vec![vec![1.0, 2.0]; 40], vec![vec![f32::NAN, 1.0]; 9], vec![vec![]; 9]]
         {
-            for at in [pca(&vectors), tsne(&vectors, 0, &mut |_, _| true)] {
+            for at in [pca(&vectors), tsne(&vectors, PERPLEXITY, 0, &mut |_, _| true)] {
                 assert_eq!(at.len(), vectors.len());
                 assert!(at.iter().flatten().all(|v| v.is_finite()));
             }

@@ -5,6 +5,7 @@
 //! Left out: axes with dates or logarithms, which no figure here needs.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod affinity;
 mod canvas;
 mod colors;
 mod confusion;
@@ -16,12 +17,13 @@ mod subsets;
 mod ticks;
 mod typeface;
 
+pub use affinity::{Affinities, neighbour_purity, trustworthiness};
 pub use colors::{
     ACCENT, Color, DANGER, GOOD, Palette, WARNING, emotion_color, label_colors, modality_color, series_color,
 };
 pub use confusion::{Normalisation, confusion};
 pub use curves::{Axes, Divider, Series, curves};
-pub use embedding::{pca, tsne};
+pub use embedding::{PERPLEXITY, pca, tsne};
 pub use figure::{Figure, FigureError, Table};
 pub use scatter::{Group, Panel, Point, scatter};
 pub use subsets::subsets;

@@ -12,8 +12,7 @@ mod error;
 mod face;
 mod fbank;
 mod microphone;
-#[cfg(test)]
-mod parity;
+mod picture;
 mod player;
 mod prepare;
 mod resample;
@@ -28,5 +27,7 @@ pub use error::MediaError;
 pub use face::{Face, FaceFinder, crop_face};
 pub use fbank::log_mel;
 pub use microphone::{Microphone, MicrophoneInfo, microphones};
+pub use picture::{Filter, centre_square, clip_square, letterbox, resize, resize_short_side, umbenet_square};
 pub use player::{Chunk, Player};
-pub use prepare::{Prepared, Request, frames_from_crops, prepare, voice_from_samples};
+pub use prepare::{Prepared, Request, frames_from_crops, prepare, spread_frames, training_frames, voice_from_samples};
+pub use resample::resample;

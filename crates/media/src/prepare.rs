@@ -127,7 +127,7 @@ pub fn frames_from_crops(crops: &[&[u8]], input: &FaceInput) -> Frames {
     let len = input.size_px * input.size_px * 3;
     let mut frames =
         Frames { size_px: input.size_px, rgb: Vec::with_capacity(len * input.n_frames), valid: Vec::new() };
-    for (crop_idx, valid) in spread(crops.len(), input.n_frames) {
+    for (crop_idx, valid) in spread_frames(crops.len(), input.n_frames) {
         match crops.get(crop_idx) {
             Some(crop) => frames.rgb.extend_from_slice(crop),
             None => frames.rgb.resize(frames.rgb.len() + len, 0),
@@ -172,12 +172,21 @@ pub(crate) fn spoken(text: Option<&str>) -> Option<String> {
 
 /// Which of `n` frames stand for the clip, and whether each is its own: evenly spread, or all and the last repeated.
 /// The rule of MMA-DFER's test loader.
-pub(crate) fn spread(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
+pub fn spread_frames(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
     if n > n_segments {
         let tick = n as f64 / n_segments as f64;
         (0..n_segments).map(|segment| ((tick / 2.0 + tick * segment as f64) as usize, true)).collect()
     } else {
         (0..n_segments).map(|segment| (segment.min(n.saturating_sub(1)), segment < n)).collect()
+    }
+}
+
+/// The rule of MMA-DFER's training loader: of each of `n_segments` stretches of equal length one frame, which `draw(length)`
+/// chooses; what is left over at the end is never used. Too few frames are all taken and the last repeated.
+pub fn training_frames(n: usize, n_segments: usize, mut draw: impl FnMut(usize) -> usize) -> Vec<(usize, bool)> {
+    match n / n_segments {
+        0 => spread_frames(n, n_segments),
+        length => (0..n_segments).map(|segment| (segment * length + draw(length), true)).collect(),
     }
 }
 
@@ -264,7 +273,8 @@ impl Picker {
     }
 
     fn at(n_segments: usize, n_frames: usize) -> Self {
-        let mut wanted: Vec<usize> = spread(n_frames, n_segments).iter().map(|&(frame_idx, _)| frame_idx).collect();
+        let mut wanted: Vec<usize> =
+            spread_frames(n_frames, n_segments).iter().map(|&(frame_idx, _)| frame_idx).collect();
         wanted.dedup();
         Self { slots: vec![None; wanted.len()], rule: Rule::At { n_frames, wanted } }
     }
@@ -389,7 +399,8 @@ fn face_frames(
 /// One face followed through the images; `None` where it is not in the picture.
 fn found_areas(images: &[Image]) -> Vec<Option<FaceBox>> {
     let mut finder = FaceFinder::new();
-    let mut first: Vec<usize> = spread(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
+    let mut first: Vec<usize> =
+        spread_frames(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
     first.dedup();
     let mut search = |image_idxs: &[usize], side_px| -> Vec<(usize, Vec<Face>)> {
         image_idxs.iter().map(|&image_idx| (image_idx, finder.find_at(&images[image_idx], side_px))).collect()

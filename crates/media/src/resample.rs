@@ -93,7 +93,7 @@ impl Resampler {
 }
 
 /// All of `samples` at another rate; the length is scaled and rounded up.
-pub(crate) fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
+pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     let mut out = Vec::new();
     let mut resampler = Resampler::new(from_hz, to_hz);
     resampler.push(samples, &mut out);

@@ -3,11 +3,14 @@
 //! A modality that a sample lacks, or that is switched off, has no row at all: its encoder never sees it, and no value could
 //! leak from it.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{Inputs, Modalities, Modality, Sample, Voice};
+use emotion::{Inputs, Modalities, Modality, Sample, TextInput, Voice};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::encoders::clip::{Overlong, Tokenizer, end_of};
 
 /// Mean and twice the deviation of AudioSet's log-mel energies (AudioMAE), used for every log-mel input.
 const LOG_MEL_MEAN: f32 = -4.267_739_3;
@@ -20,13 +23,15 @@ pub struct Batch {
     pub present: Tensor<2>,
     /// Face frames of those who have them.
     pub face: Option<FaceBatch>,
+    /// Whole frames of those who have them, for models that look at the surroundings too.
+    pub scene: Option<FaceBatch>,
     /// Speech of those who have it.
     pub voice: Option<VoiceBatch>,
     /// Words of those who have them.
     pub text: Option<TextBatch>,
 }
 
-/// Face frames.
+/// Frames of faces or of what is around them.
 #[derive(Debug, Clone)]
 pub struct FaceBatch {
     /// Samples in the batch.
@@ -74,6 +79,31 @@ pub enum PixelScale {
     },
 }
 
+impl PixelScale {
+    /// One picture, `[side, side, 3]` bytes to `[3, side, side]`.
+    pub fn scale(self, rgb: &[u8], out: &mut [f32]) {
+        let n_pixels = rgb.len() / 3;
+        let (mean, deviation) = match self {
+            Self::Channels { mean, deviation } => (mean, deviation),
+            Self::PerFrame => {
+                let n = rgb.len() as f64;
+                let sum: f64 = rgb.iter().map(|&byte| f64::from(byte)).sum();
+                let squares: f64 = rgb.iter().map(|&byte| f64::from(byte).powi(2)).sum();
+                let mean = sum / n;
+                // A frame of one colour has no deviation; a floor of one grey level keeps it at zero, not at infinity.
+                let deviation = (squares / n - mean * mean).max(1.0).sqrt();
+                ([(mean / 255.0) as f32; 3], [(deviation / 255.0) as f32; 3])
+            }
+        };
+        for channel in 0..3 {
+            let (shift, scale) = (mean[channel], 1.0 / deviation[channel]);
+            for (pixel, value) in out[channel * n_pixels..(channel + 1) * n_pixels].iter_mut().enumerate() {
+                *value = (f32::from(rgb[3 * pixel + channel]) / 255.0 - shift) * scale;
+            }
+        }
+    }
+}
+
 /// Turns samples into batches for one model.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -81,8 +111,12 @@ pub struct Reader {
     pub inputs: Inputs,
     /// How it takes pixels.
     pub pixels: PixelScale,
-    /// Size of the table of hashed words.
+    /// Size of the table of hashed words, where there is no vocabulary.
     pub n_buckets: usize,
+    /// File with CLIP's vocabulary, for models with its text tower.
+    pub vocabulary: Option<PathBuf>,
+    /// Whether the faces also stand for the scene, as UMBEnet's released code has it for clips that are crops of faces.
+    pub face_as_scene: bool,
 }
 
 impl Reader {
@@ -108,11 +142,13 @@ impl Reader {
             .iter()
             .flat_map(|usable| Modality::ALL.map(|modality| f32::from(u8::from(usable.contains(modality)))))
             .collect();
+        let face = self.face(samples, rows_with(Modality::Face), device);
         Ok(Batch {
             present: Tensor::from_data(TensorData::new(present, [samples.len(), 3]), device),
-            face: self.face(samples, rows_with(Modality::Face), device),
+            scene: face.clone().filter(|_| self.face_as_scene),
+            face,
             voice: self.voice(samples, rows_with(Modality::Voice), device),
-            text: self.text(samples, rows_with(Modality::Text), device),
+            text: self.text(samples, rows_with(Modality::Text), device)?,
         })
     }
 
@@ -128,7 +164,7 @@ impl Reader {
             assert_eq!((frames.n_frames(), frames.size_px), (n_frames, side), "samples are prepared for this model");
             valid.extend(frames.valid.iter().map(|&valid| f32::from(u8::from(valid))));
             for (frame_idx, out) in out.chunks_mut(3 * side * side).enumerate() {
-                self.scale_frame(frames.frame(frame_idx), out);
+                self.pixels.scale(frames.frame(frame_idx), out);
             }
         }
         Some(FaceBatch {
@@ -136,29 +172,6 @@ impl Reader {
             frames: Tensor::from_data(TensorData::new(values, [n_rows, n_frames, 3, side, side]), device),
             valid: Tensor::from_data(TensorData::new(valid, [n_rows, n_frames]), device),
         })
-    }
-
-    /// One frame, `[side, side, 3]` bytes to `[3, side, side]`.
-    fn scale_frame(&self, rgb: &[u8], out: &mut [f32]) {
-        let n_pixels = rgb.len() / 3;
-        let (mean, deviation) = match self.pixels {
-            PixelScale::Channels { mean, deviation } => (mean, deviation),
-            PixelScale::PerFrame => {
-                let n = rgb.len() as f64;
-                let sum: f64 = rgb.iter().map(|&byte| f64::from(byte)).sum();
-                let squares: f64 = rgb.iter().map(|&byte| f64::from(byte).powi(2)).sum();
-                let mean = sum / n;
-                // A frame of one colour has no deviation; a floor of one grey level keeps it at zero, not at infinity.
-                let deviation = (squares / n - mean * mean).max(1.0).sqrt();
-                ([(mean / 255.0) as f32; 3], [(deviation / 255.0) as f32; 3])
-            }
-        };
-        for channel in 0..3 {
-            let (shift, scale) = (mean[channel], 1.0 / deviation[channel]);
-            for (pixel, value) in out[channel * n_pixels..(channel + 1) * n_pixels].iter_mut().enumerate() {
-                *value = (f32::from(rgb[3 * pixel + channel]) / 255.0 - shift) * scale;
-            }
-        }
     }
 
     fn voice(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<VoiceBatch> {
@@ -193,22 +206,23 @@ impl Reader {
         })
     }
 
-    fn text(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<TextBatch> {
-        let input = self.inputs.text?;
-        if rows.is_empty() {
-            return None;
-        }
-        let mut tokens = vec![0_i64; rows.len() * input.max_tokens];
+    fn text(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Result<Option<TextBatch>, ModelError> {
+        let Some(TextInput { max_tokens }) = self.inputs.text.filter(|_| !rows.is_empty()) else { return Ok(None) };
+        let tokenizer = self.vocabulary.as_deref().map(Tokenizer::shared).transpose()?;
+        let mut tokens = vec![0_i64; rows.len() * max_tokens];
         let mut end = Vec::with_capacity(rows.len());
-        for (&row, out) in rows.iter().zip(tokens.chunks_mut(input.max_tokens)) {
+        for (&row, out) in rows.iter().zip(tokens.chunks_mut(max_tokens)) {
             let text = samples[row].text.as_deref().expect("rows were chosen by having a text");
-            let words = hashed_tokens(text, self.n_buckets);
-            let n = words.len().min(out.len());
+            let words = match &tokenizer {
+                Some(tokenizer) => tokenizer.caption(text, max_tokens, Overlong::Cut)?,
+                None => hashed_tokens(text, self.n_buckets),
+            };
+            let n = words.len().min(max_tokens);
             out[..n].copy_from_slice(&words[..n]);
-            end.push(n.saturating_sub(1));
+            end.push(if tokenizer.is_some() { end_of(out) } else { n.saturating_sub(1) });
         }
-        let shape = [rows.len(), input.max_tokens];
-        Some(TextBatch { rows, tokens: Tensor::from_data(TensorData::new(tokens, shape), device), end })
+        let shape = [rows.len(), max_tokens];
+        Ok(Some(TextBatch { rows, tokens: Tensor::from_data(TensorData::new(tokens, shape), device), end }))
     }
 }
 
@@ -251,13 +265,8 @@ mod tests {
 
     #[test]
     fn a_frame_of_one_colour_is_zero() {
-        let reader = Reader {
-            inputs: Inputs { face: None, voice: None, text: None },
-            pixels: PixelScale::PerFrame,
-            n_buckets: 8,
-        };
         let mut out = [1.0; 12];
-        reader.scale_frame(&[7; 12], &mut out);
+        PixelScale::PerFrame.scale(&[7; 12], &mut out);
         assert!(out.iter().all(|value| value.abs() < 1e-6), "{out:?}");
     }
 }

@@ -28,14 +28,14 @@ const BURN_WEIGHTS: &str = "model.bpk";
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),
-    /// MCR.
-    Mcr(McrConfig),
-    /// MulT.
-    Mult(MultConfig),
     /// MMA-DFER.
     MmaDfer(MmaDferConfig),
     /// VAVL.
     Vavl(VavlConfig),
+    /// MCR.
+    Mcr(McrConfig),
+    /// MulT.
+    Mult(MultConfig),
 }
 
 impl Config {
@@ -43,10 +43,10 @@ impl Config {
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
-            Self::Mcr(_) => ModelKind::Mcr,
-            Self::Mult(_) => ModelKind::Mult,
             Self::MmaDfer(_) => ModelKind::MmaDfer,
             Self::Vavl(_) => ModelKind::Vavl,
+            Self::Mcr(_) => ModelKind::Mcr,
+            Self::Mult(_) => ModelKind::Mult,
         }
     }
 

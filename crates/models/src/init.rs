@@ -13,12 +13,23 @@ use rand_pcg::Pcg64Mcg;
 pub struct Init<'a> {
     rng: Pcg64Mcg,
     device: &'a Device,
+    is_empty: bool,
 }
 
 impl<'a> Init<'a> {
     /// Values that follow from `seed`.
     pub fn new(seed: u64, device: &'a Device) -> Self {
-        Self { rng: Pcg64Mcg::seed_from_u64(seed), device }
+        Self { rng: Pcg64Mcg::seed_from_u64(seed), device, is_empty: false }
+    }
+
+    /// No values yet: parameters that take no memory until a checkpoint fills them; zeros where none does.
+    pub fn empty(device: &'a Device) -> Self {
+        Self { is_empty: true, ..Self::new(0, device) }
+    }
+
+    /// As [`Init::empty`], for a part of a module whose values always come from a checkpoint.
+    pub fn emptied(&mut self) -> Self {
+        Self { rng: Pcg64Mcg::seed_from_u64(self.rng.next_u64()), device: self.device, is_empty: true }
     }
 
     /// Where the values go.
@@ -28,20 +39,17 @@ impl<'a> Init<'a> {
 
     /// A parameter drawn from the normal distribution with mean 0.
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], deviation: f64) -> Param<Tensor<D>> {
-        let values = (0..shape.iter().product()).map(|_| (self.standard_normal() * deviation) as f32).collect();
-        self.param(values, shape)
+        self.param(shape, |init| (init.standard_normal() * deviation) as f32)
     }
 
     /// A parameter drawn evenly from `-bound..bound`.
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
-        let values =
-            (0..shape.iter().product()).map(|_| ((self.rng.random::<f64>() * 2.0 - 1.0) * bound) as f32).collect();
-        self.param(values, shape)
+        self.param(shape, |init| ((init.rng.random::<f64>() * 2.0 - 1.0) * bound) as f32)
     }
 
     /// A parameter of one value everywhere.
     pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
-        self.param(vec![value; shape.iter().product()], shape)
+        self.param(shape, |_| value)
     }
 
     /// Weight and bias within 1/√(inputs).
@@ -80,9 +88,19 @@ impl<'a> Init<'a> {
         radius * (std::f64::consts::TAU * self.rng.random::<f64>()).cos()
     }
 
-    fn param<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+    fn param<const D: usize>(&mut self, shape: [usize; D], mut draw: impl FnMut(&mut Self) -> f32) -> Param<Tensor<D>> {
+        let is_trained = self.device.is_autodiff();
+        if self.is_empty {
+            let id = ParamId::from(self.rng.next_u64());
+            let zeros = move |device: &Device, require_grad: bool| {
+                let zeros = Tensor::zeros(shape, device);
+                if require_grad { zeros.require_grad() } else { zeros }
+            };
+            return Param::uninitialized(id, zeros, self.device.clone(), is_trained, shape.into());
+        }
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| draw(self)).collect();
         let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
-        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
+        let tensor = if is_trained { tensor.require_grad() } else { tensor };
         // Identifiers come from the seed too: optimizer states are stored under them.
         Param::initialized(ParamId::from(self.rng.next_u64()), tensor)
     }

@@ -2,6 +2,7 @@
 
 pub mod batch_norm;
 pub mod crossmodal;
+pub mod lstm;
 pub mod prompt_pool;
 pub mod streams;
 pub mod transformer;

@@ -14,8 +14,6 @@ pub mod layers;
 pub mod mcr;
 pub mod mma_dfer;
 pub mod mult;
-#[cfg(test)]
-mod parity;
 mod predict;
 pub mod sequence_model;
 mod settings;

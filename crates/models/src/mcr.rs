@@ -32,12 +32,8 @@ use crate::{About, Config, Init, ModelError, Rename};
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
 pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: "proj_", module: "proj." },
-    Rename { checkpoint: "layers.*.scu.l.self.", module: "layers.*.scu.l.own." },
-    Rename { checkpoint: "layers.*.scu.v.self.", module: "layers.*.scu.v.own." },
-    Rename { checkpoint: "layers.*.scu.a.self.", module: "layers.*.scu.a.own." },
-    Rename { checkpoint: "layers.*.scu.l.beta_", module: "layers.*.scu.l.attention.beta_" },
-    Rename { checkpoint: "layers.*.scu.v.beta_", module: "layers.*.scu.v.attention.beta_" },
-    Rename { checkpoint: "layers.*.scu.a.beta_", module: "layers.*.scu.a.attention.beta_" },
+    Rename { checkpoint: ".self.", module: ".own." },
+    Rename { checkpoint: ".beta_", module: ".attention.beta_" },
 ];
 
 /// What is said of MCR.

@@ -72,6 +72,14 @@ pub trait EmotionModel: Module + Sync {
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;
 
+    /// The configuration completed by what follows from the classes, before anything is built for training.
+    ///
+    /// Errors when a file that this takes cannot be read.
+    fn with_labels(config: &Self::Config, labels: &LabelSet) -> Result<Self::Config, ModelError> {
+        let _ = labels;
+        Ok(config.clone())
+    }
+
     /// The training plan, in order.
     fn stages(config: &Self::Config) -> Vec<StagePlan>;
 

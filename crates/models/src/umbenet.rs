@@ -1,27 +1,34 @@
-//! UMBEnet, paper mode (Mai et al. 2024, "All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism").
+//! UMBEnet (Mai et al. 2024, "All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism").
 //!
 //! A sample's modalities are encoded by unbalanced encoders and fused under a mask; the joint feature activates prompts of a
 //! pool, which together with the inherent prompt and the class names make the classifier. What the paper leaves open is
-//! decided in the comments where it matters. Left out: the released code's variant, which computes something else.
+//! decided in the comments where it matters. The released code computes something else (a scene token, an LSTM, one choice of
+//! prompts for the whole batch, a gate of one layer, no pull of the keys); each of these is a setting.
 
 mod config;
+mod published;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod transfer;
 
+use std::path::PathBuf;
+
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
 use emotion::{LabelSet, Modality};
 
-pub use config::{FaceEncoderConfig, TextEncoderConfig, UmbenetConfig, VoiceEncoderConfig};
-pub use transfer::{activated_rows, pool_rows};
+pub use config::{FaceEncoderConfig, TextEncoderConfig, Token, UmbenetConfig, VoiceEncoderConfig};
+pub use published::{embedded_names, import_released};
+pub use tokens::{CaptionEncoder, CaptionProjection, CaptionTower, FaceEncoder, VoiceEncoder};
+pub use transfer::{activated_rows, joint, pool_rows};
 
 use crate::encoders::audio_cnn::AudioCnn;
-use crate::encoders::clip::{ImageTower, TextTower};
+use crate::encoders::clip::{ClipSize, ImageTower, TextTower};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
-use crate::layers::prompt_pool::{PoolSize, PromptPool};
+use crate::layers::lstm::Lstm;
+use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
     About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
@@ -36,7 +43,13 @@ pub const ABOUT: About = About {
     name: "umbenet",
     title: "UMBEnet",
     paper: "Mai et al., All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism, 2024",
-    presets: &[("tiny", || Config::Umbenet(UmbenetConfig::tiny()))],
+    presets: &[
+        ("tiny", || Config::Umbenet(UmbenetConfig::tiny())),
+        ("paper", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_L_14))),
+        ("paper-b16", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_B_16))),
+        ("paper-b32", || Config::Umbenet(UmbenetConfig::paper(ClipSize::VIT_B_32))),
+        ("official-compat", || Config::Umbenet(UmbenetConfig::official_compat())),
+    ],
     help: config::help,
 };
 
@@ -61,13 +74,15 @@ pub struct Umbenet {
     pub face_encoder: FaceEncoder,
     /// Position of a frame in its clip, `[16, width]`.
     pub frame_positions: Param<Tensor<2>>,
+    /// Lets each frame's face and scene exchange what they show (released code).
+    pub lstm: Option<Lstm>,
     /// Over the frames of a clip.
     pub temporal: Transformer,
     /// Speech to a vector.
     pub voice_encoder: VoiceEncoder,
     /// Words to a vector.
     pub caption_encoder: CaptionEncoder,
-    /// Which modality a token is, `[16, width]`, three rows used.
+    /// Which token is which, `[16, width]`, as many rows used as there are tokens.
     pub modality_positions: Param<Tensor<2>>,
     /// Over the modalities of a sample.
     pub fusion: Transformer,
@@ -79,52 +94,13 @@ pub struct Umbenet {
     pub logit_scale: Param<Tensor<1>>,
 }
 
-/// Encoder of face frames.
-#[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per model")]
-pub enum FaceEncoder {
-    /// CLIP's image tower.
-    Clip(ImageTower),
-    /// Small, trained along.
-    Tiny(FaceNet),
-}
-
-/// Encoder of speech.
-#[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per model")]
-pub enum VoiceEncoder {
-    /// Six convolutions over the waveform.
-    Cnn(AudioCnn),
-    /// Small, over log-mel frames.
-    Tiny(VoiceNet),
-}
-
-/// Encoder of captions.
-#[derive(Module, Debug)]
-pub enum CaptionEncoder {
-    /// A text tower of its own and a projection to the joint width.
-    Clip(CaptionTower),
-    /// Small, over hashed words.
-    Tiny(TextNet),
-}
-
-/// CLIP's text tower with its tokens and a projection.
-#[derive(Module, Debug)]
-pub struct CaptionTower {
-    /// `[vocabulary, width]`
-    pub token_embedding: Param<Tensor<2>>,
-    /// The tower.
-    pub tower: TextTower,
-    /// To the joint width.
-    pub projection: Linear,
-}
-
 impl Umbenet {
-    /// A model with random values for `n_classes` classes and a pool of `pool_size` prompts.
+    /// A model for `n_classes` classes and a pool of `pool_size` prompts, with random values of all that is trained; towers of
+    /// CLIP are empty.
     pub fn new(config: &UmbenetConfig, n_classes: usize, pool_size: usize, init: &mut Init<'_>) -> Self {
         let width = config.embed_dim;
         let face_encoder = match config.face {
-            FaceEncoderConfig::Clip { tower } => FaceEncoder::Clip(ImageTower::new(tower, init)),
+            FaceEncoderConfig::Clip { tower } => FaceEncoder::Clip(ImageTower::new(tower, &mut init.emptied())),
             FaceEncoderConfig::Tiny { side_px, channels } => {
                 FaceEncoder::Tiny(FaceNet::new(side_px, channels, width, init))
             }
@@ -135,9 +111,13 @@ impl Umbenet {
         };
         let caption_encoder = match config.text {
             TextEncoderConfig::Clip { tower, vocabulary } => CaptionEncoder::Clip(CaptionTower {
-                token_embedding: init.normal([vocabulary, tower.width], 0.02),
-                tower: TextTower::new(tower, init),
+                token_embedding: init.emptied().normal([vocabulary, tower.width], 0.02),
+                tower: TextTower::new(tower, &mut init.emptied()),
                 projection: init.linear(tower.out, width),
+            }),
+            TextEncoderConfig::Shared { vocabulary } => CaptionEncoder::Shared(CaptionProjection {
+                token_embedding: init.emptied().normal([vocabulary, config.prompt_tower.width], 0.02),
+                projection: init.linear(config.prompt_tower.out, width),
             }),
             TextEncoderConfig::Tiny { n_buckets, channels, .. } => {
                 CaptionEncoder::Tiny(TextNet::new(n_buckets, channels, width, init))
@@ -146,13 +126,17 @@ impl Umbenet {
         Self {
             face_encoder,
             frame_positions: init.normal([POSITIONS, width], config.position_deviation),
+            lstm: config.lstm.then(|| Lstm::new(width, init)),
             temporal: Transformer::new(width, config.fusion_layers, config.fusion_heads, init),
             voice_encoder,
             caption_encoder,
             modality_positions: init.normal([POSITIONS, width], config.position_deviation),
             fusion: Transformer::new(width, config.fusion_layers, config.fusion_heads, init),
             prompt_pool: PromptPool::new(pool(config, n_classes, pool_size), init),
-            text_encoder: TextTower::new(config.prompt_tower, init),
+            text_encoder: match config.frozen_prompt_tower {
+                true => TextTower::new(config.prompt_tower, &mut init.emptied()),
+                false => TextTower::new(config.prompt_tower, init),
+            },
             logit_scale: init.constant([1], config.logit_scale.ln() as f32),
         }
         .freeze_pretrained(config)
@@ -164,11 +148,18 @@ impl Umbenet {
         if let FaceEncoder::Clip(tower) = self.face_encoder {
             self.face_encoder = FaceEncoder::Clip(tower.no_grad());
         }
-        if let CaptionEncoder::Clip(mut caption) = self.caption_encoder {
-            caption.token_embedding = caption.token_embedding.no_grad();
-            caption.tower = caption.tower.no_grad();
-            self.caption_encoder = CaptionEncoder::Clip(caption);
-        }
+        self.caption_encoder = match self.caption_encoder {
+            CaptionEncoder::Clip(mut caption) => {
+                caption.token_embedding = caption.token_embedding.no_grad();
+                caption.tower = caption.tower.no_grad();
+                CaptionEncoder::Clip(caption)
+            }
+            CaptionEncoder::Shared(mut caption) => {
+                caption.token_embedding = caption.token_embedding.no_grad();
+                CaptionEncoder::Shared(caption)
+            }
+            tiny => tiny,
+        };
         if config.frozen_prompt_tower {
             self.text_encoder = self.text_encoder.no_grad();
             self.prompt_pool.token_prefix = self.prompt_pool.token_prefix.no_grad();
@@ -178,50 +169,13 @@ impl Umbenet {
         self
     }
 
-    /// The three modality features, `[batch, 3, width]` in the order V, A, T; zero where a modality is absent.
-    pub fn tokens(&self, batch: &Batch) -> Tensor<3> {
-        let [n, _] = batch.present.dims();
-        let width = self.frame_positions.dims()[1];
-        let device = batch.present.device();
-        let absent = || Tensor::<2>::zeros([n, width], &device);
-        let face = batch.face.as_ref().map(|face| spread(self.face(face.frames.clone(), &face.valid), &face.rows, n));
-        let voice = batch.voice.as_ref().map(|voice| {
-            let features = match &self.voice_encoder {
-                VoiceEncoder::Cnn(cnn) => cnn.forward(voice.values.clone()),
-                VoiceEncoder::Tiny(net) => net.forward(voice.values.clone(), &voice.valid),
-            };
-            spread(features, &voice.rows, n)
-        });
-        let text = batch.text.as_ref().map(|text| {
-            let features = match &self.caption_encoder {
-                CaptionEncoder::Clip(caption) => caption.forward(text.tokens.clone(), &text.end),
-                CaptionEncoder::Tiny(net) => net.forward(text.tokens.clone()),
-            };
-            spread(features, &text.rows, n)
-        });
-        Tensor::stack([face, voice, text].map(|part| part.unwrap_or_else(absent)).to_vec(), 1)
-    }
-
-    /// A clip's frames to one vector: every frame alone, then over time (paper, unbalanced encoder).
-    fn face(&self, frames: Tensor<5>, valid: &Tensor<2>) -> Tensor<2> {
-        let [n, n_frames, channels, side, _] = frames.dims();
-        let frames = frames.reshape([n * n_frames, channels, side, side]);
-        let features = match &self.face_encoder {
-            FaceEncoder::Clip(tower) => tower.forward(frames),
-            FaceEncoder::Tiny(net) => net.forward(frames),
-        };
-        let [_, width] = features.dims();
-        let features = features.reshape([n, n_frames, width]);
-        let positions = self.frame_positions.val().narrow(0, 0, n_frames).unsqueeze();
-        // The residual is of the features before the positions, as in the released code.
-        let moved = self.temporal.forward(features.clone() + positions, Some(&key_mask(valid))) + features;
-        masked_mean(moved, valid)
-    }
-
     /// The joint feature of unit length, `[batch, width]` (eqs. 2 and 3).
+    ///
+    /// `tokens` `[batch, tokens, width]`, `present` `[batch, tokens]` of 0 and 1.
     pub fn fuse(&self, tokens: Tensor<3>, present: &Tensor<2>) -> Tensor<2> {
-        assert_shape!(tokens, [_, 3, _]);
-        let positions = self.modality_positions.val().narrow(0, 0, 3).unsqueeze();
+        let [n, n_tokens, _] = tokens.dims();
+        assert_shape!(present, [n, n_tokens]);
+        let positions = self.modality_positions.val().narrow(0, 0, n_tokens).unsqueeze();
         let mixed = self.fusion.forward(tokens + positions, Some(&key_mask(present)));
         unit_rows(masked_mean(mixed, present))
     }
@@ -237,28 +191,6 @@ impl Umbenet {
         let [_, out] = features.dims();
         unit_rows(features).reshape([n_sets, n_classes, out])
     }
-}
-
-impl CaptionTower {
-    fn forward(&self, tokens: Tensor<2, Int>, end: &[usize]) -> Tensor<2> {
-        let [n, length] = tokens.dims();
-        let width = self.token_embedding.dims()[1];
-        let embedded = self.token_embedding.val().select(0, tokens.reshape([n * length])).reshape([n, length, width]);
-        self.projection.forward(self.tower.forward(embedded, end))
-    }
-}
-
-/// Puts row `i` of `features` at row `rows[i]` of `[n, width]`, zero elsewhere.
-fn spread(features: Tensor<2>, rows: &[usize], n: usize) -> Tensor<2> {
-    if rows.len() == n {
-        return features;
-    }
-    let mut placement = vec![0.0_f32; n * rows.len()];
-    for (from, &to) in rows.iter().enumerate() {
-        placement[to * rows.len() + from] = 1.0;
-    }
-    let device = features.device();
-    Tensor::<2>::from_data(TensorData::new(placement, [n, rows.len()]), &device).matmul(features)
 }
 
 fn pool(config: &UmbenetConfig, n_classes: usize, n_prompts: usize) -> PoolSize {
@@ -290,6 +222,11 @@ impl EmotionModel for Umbenet {
         config.reader()
     }
 
+    fn with_labels(config: &UmbenetConfig, labels: &LabelSet) -> Result<UmbenetConfig, ModelError> {
+        let class_ends = published::class_ends(config, labels)?;
+        Ok(UmbenetConfig { class_ends, ..config.clone() })
+    }
+
     fn stages(config: &UmbenetConfig) -> Vec<StagePlan> {
         config.stages()
     }
@@ -302,11 +239,12 @@ impl EmotionModel for Umbenet {
         finished: &[FinishedStage<Self>],
         device: &Device,
     ) -> Result<Self, ModelError> {
-        Ok(transfer::start_stage(config, labels, stage, seed, finished, device))
+        transfer::start_stage(config, labels, stage, seed, finished, device)
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {
-        let mut config = config.clone();
+        // The towers are part of the kept model; where their files were is nobody's business.
+        let mut config = UmbenetConfig { clip: PathBuf::new(), caption_clip: PathBuf::new(), ..config.clone() };
         if let Some(modality) = stage_modality(stage).filter(|_| config.two_stage) {
             config.pool_size = pool_rows(config.pool_size)[modality.index()];
             config.two_stage = false;
@@ -337,11 +275,13 @@ impl EmotionModel for Umbenet {
     }
 
     fn forward(&self, config: &UmbenetConfig, batch: &Batch) -> Result<Outlook, ModelError> {
-        let tokens = self.tokens(batch);
-        let fused = self.fuse(tokens.clone(), &batch.present);
+        let present = self.present(config, batch);
+        let tokens = self.tokens(config, batch) * present.clone().unsqueeze_dim::<3>(2);
+        let fused = self.fuse(tokens.clone(), &present);
         let [n, width] = fused.dims();
         let top_k = config.top_k.min(self.prompt_pool.n_prompts());
-        let selection = self.prompt_pool.select(&fused, top_k)?;
+        let query = if config.batch_selection { Query::BatchMean } else { Query::Sample };
+        let selection = self.prompt_pool.select(&fused, top_k, query)?;
         let classes = self.class_vectors(config, &selection.sets); // [sets, classes, width]
         let sets: Vec<i64> = selection.set_of_sample.iter().map(|&set| set as i64).collect();
         let sets = Tensor::<1, Int>::from_data(TensorData::new(sets, [n]), &fused.device());
@@ -363,7 +303,7 @@ impl EmotionModel for Umbenet {
         };
         let l1 = self.prompt_pool.l1().mul_scalar(config.l1);
         let mut terms = vec![("cross-entropy", cross_entropy), ("gate L1", l1)];
-        if let Some(selection) = &outlook.selection {
+        if let Some(selection) = outlook.selection.as_ref().filter(|_| config.pull > 0.0) {
             terms.push(("key pull", self.prompt_pool.pull(selection).mul_scalar(config.pull)));
         }
         let total = terms.iter().skip(1).fold(terms[0].1.clone(), |total, (_, term)| total + term.clone());

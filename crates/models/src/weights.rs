@@ -10,13 +10,15 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{
     BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
+use burn::tensor::{DType, TensorData};
 
 use crate::ModelError;
 
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// The beginning of names that a checkpoint spells differently from the module; `*` stands for a number, the same in both.
+/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them. `*` stands
+/// for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
@@ -40,9 +42,10 @@ impl Rename {
 /// `name` after the first of `pairs` that fits it.
 fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let replaced = |(from, to): (&str, &str)| {
-        let (numbers, rest) = numbers(from, name)?;
-        let beginning = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
-        Some(beginning + rest)
+        let at = if from.starts_with('.') { name.find(from) } else { Some(0) }?;
+        let (numbers, rest) = numbers(from, &name[at..])?;
+        let replaced = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
+        Some(format!("{}{replaced}{rest}", &name[..at]))
     };
     pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
 }
@@ -130,6 +133,9 @@ pub fn import_files<M: Module>(
 fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
     let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
+        if tensor.dtype.is_float() && tensor.dtype != DType::F32 {
+            *tensor = single_precision(tensor).map_err(bad)?;
+        }
         if tensor.shape.num_dims() == 0 {
             // A scalar parameter is a vector of one here.
             let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
@@ -144,6 +150,13 @@ fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) ->
         .filter_map(|(what, names)| listed(what, &names))
         .collect();
     if complaints.is_empty() { Ok(()) } else { Err(bad(complaints.join("; "))) }
+}
+
+/// The same tensor of 32-bit floats, from halves or doubles.
+fn single_precision(tensor: &PackTensor) -> Result<PackTensor, String> {
+    let bytes = tensor.to_bytes().map_err(|error| error.to_string())?;
+    let data = TensorData::from_bytes(bytes, tensor.shape.clone(), tensor.dtype).convert::<f32>();
+    Ok(PackTensor::new(tensor.name.clone(), DType::F32, tensor.shape.clone(), tensor.param_id, data.into_bytes()))
 }
 
 /// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.
@@ -196,5 +209,37 @@ mod tests {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
         }
+    }
+
+    #[test]
+    fn a_rename_with_a_dot_first_is_of_any_part() {
+        let renames = [
+            Rename { checkpoint: "token_embedding.weight", module: "table" },
+            Rename { checkpoint: ".self.", module: ".own." },
+        ];
+        for (checkpoint, module) in [
+            ("token_embedding.weight", "table"),
+            ("layers.0.self.weight", "layers.0.own.weight"),
+            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
+            ("self.weight", "self.weight"),
+        ] {
+            assert_eq!(Rename::to_module(&renames, checkpoint), module);
+            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
+        }
+    }
+
+    #[test]
+    fn halves_become_single_precision() {
+        let device = burn::tensor::Device::flex();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("half.safetensors");
+        // 1.5 and -2 as 16-bit floats.
+        let bytes: Vec<u8> = [0x3e00_u16, 0xc000].into_iter().flat_map(u16::to_le_bytes).collect();
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F16, vec![2], &bytes).unwrap();
+        std::fs::write(&path, safetensors::serialize([("gamma", view)], None).unwrap()).unwrap();
+        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
+        import(&mut norm, &path, &[]).unwrap();
+        assert_eq!(norm.gamma.val().dtype(), DType::F32);
+        assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
     }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
@@ -18,6 +17,7 @@ use crate::adam::Adam;
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::loader::{Loader, rng_at, shuffled};
+use crate::step::train_step;
 use crate::{
     Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
     StopRules, TrainError, evaluate, prepare, write_predictions,
@@ -80,6 +80,7 @@ fn train(
     let manifest = datasets::load(&job.manifest)?;
     let device = compute::open(&job.device)?;
     with_model!(&job.config, M, config => {
+        let config = &M::with_labels(config, &manifest.labels)?;
         Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
     })
 }
@@ -289,10 +290,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             for (clips, samples, on) in self.training_batches(&chosen, stage, epoch)? {
                 let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
                 let truths: Vec<usize> = clips.iter().map(|&index| self.train.clips()[index].clip.label).collect();
-                let outlook = model.forward(self.config, &batch)?;
-                let loss = M::loss(model, self.config, &outlook, labels(&truths, &self.device));
-                let grads = GradientsParams::from_grads(loss.total.backward(), model);
-                *model = adam.step(&self.job.recipe, progress.learning_rate.rate(), model.clone(), grads);
+                let labels = labels(&truths, &self.device);
+                let rate = progress.learning_rate.rate();
+                let (outlook, loss) = train_step(model, self.config, &batch, labels, &self.job.recipe, rate, adam)?;
                 unread.push((loss.total.detach(), outlook.logits.detach(), truths));
             }
             if unread.len() >= STEPS_PER_EVENT || step + 1 == n_steps {
@@ -394,8 +394,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             .filter(|&index| !self.train.clips()[index].present.intersection(on).is_empty())
             .collect();
         self.each_batch(&model, &self.train, &all, on, |_, outlook| {
-            for prompt_idx in outlook.selection.iter().flat_map(|selection| selection.chosen.iter().flatten()) {
-                counts[*prompt_idx] += 1;
+            if let Some(selection) = &outlook.selection {
+                selection.count(&mut counts);
             }
             Ok(())
         })?;

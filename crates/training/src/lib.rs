@@ -20,6 +20,7 @@ mod prepare;
 mod prompts;
 mod run;
 mod schedule;
+mod step;
 
 pub use adam::Adam;
 pub use control::{Control, Order};
@@ -34,3 +35,4 @@ pub use prepare::{PreparedClip, prepare};
 pub use prompts::{PromptMap, PromptMapRow};
 pub use run::Run;
 pub use schedule::LearningRate;
+pub use step::train_step;

@@ -2,15 +2,130 @@
 //!
 //! Left out: the ResNet image towers.
 
+mod names;
+mod text_repair;
+mod tokenizer;
+
+use std::path::Path;
+
+pub use names::{RENAMES, read};
+pub use tokenizer::{Overlong, Tokenizer, end_of};
+
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
-use crate::Init;
-use crate::layers::transformer::{Transformer, causal_mask};
+use crate::layers::transformer::{Transformer, causal_mask, unit_rows};
+use crate::{Init, ModelError, PixelScale, import_tensors};
 
+/// The statistics of CLIP's training images, by which all its towers want their input scaled.
+pub const PIXELS: PixelScale = PixelScale::Channels {
+    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+};
 /// CLIP's heads are 64 wide at every size.
 const HEAD_WIDTH: usize = 64;
+
+/// Both towers, comparing images with texts.
+#[derive(Module, Debug)]
+pub struct Clip {
+    /// Images to vectors.
+    pub visual: ImageTower,
+    /// Embeddings of tokens, `[vocabulary, width]`.
+    pub token_embedding: Param<Tensor<2>>,
+    /// Texts to vectors.
+    pub text: TextTower,
+    /// Logarithm of the factor between cosines and logits, `[1]`.
+    pub logit_scale: Param<Tensor<1>>,
+}
+
+/// The text tower alone, with its tokens.
+#[derive(Module, Debug)]
+pub struct ClipText {
+    /// Embeddings of tokens, `[vocabulary, width]`.
+    pub token_embedding: Param<Tensor<2>>,
+    /// Texts to vectors.
+    pub text: TextTower,
+}
+
+impl ClipText {
+    /// The text tower of a file with both.
+    pub fn open(path: &Path, size: TextTowerSize, vocabulary: usize, init: &mut Init<'_>) -> Result<Self, ModelError> {
+        let token_embedding = init.normal([vocabulary, size.width], 0.02);
+        let mut text = Self { token_embedding, text: TextTower::new(size, init) };
+        let mut tensors = read(path)?;
+        tensors.retain(|tensor| !tensor.name.starts_with("visual.") && tensor.name != "logit_scale");
+        import_tensors(&mut text, tensors, RENAMES, path)?;
+        Ok(text)
+    }
+}
+
+/// Sizes of both towers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClipSize {
+    /// Image tower.
+    pub image: ImageTowerSize,
+    /// Text tower.
+    pub text: TextTowerSize,
+    /// Number of tokens.
+    pub vocabulary: usize,
+}
+
+/// Tokens of the published models.
+const VOCABULARY: usize = 49_408;
+/// Logits are at first cosines over 0.07.
+const FIRST_TEMPERATURE: f64 = 0.07;
+
+impl ClipSize {
+    /// ViT-L/14 at 224 pixels: 427,616,513 parameters.
+    pub const VIT_L_14: Self = Self::published(14, 1024, 24, 768);
+    /// ViT-B/16 at 224 pixels.
+    pub const VIT_B_16: Self = Self::published(16, 768, 12, 512);
+    /// ViT-B/32 at 224 pixels: 151,277,313 parameters.
+    pub const VIT_B_32: Self = Self::published(32, 768, 12, 512);
+
+    const fn published(patch_px: usize, width: usize, n_layers: usize, out: usize) -> Self {
+        Self {
+            image: ImageTowerSize { side_px: 224, patch_px, width, n_layers, out },
+            text: TextTowerSize { context: 77, width: out, n_layers: 12, head_width: HEAD_WIDTH, out },
+            vocabulary: VOCABULARY,
+        }
+    }
+}
+
+impl Clip {
+    /// Both towers with random values.
+    pub fn new(size: ClipSize, init: &mut Init<'_>) -> Self {
+        Self {
+            visual: ImageTower::new(size.image, init),
+            token_embedding: init.normal([size.vocabulary, size.text.width], 0.02),
+            text: TextTower::new(size.text, init),
+            logit_scale: init.constant([1], -FIRST_TEMPERATURE.ln() as f32),
+        }
+    }
+
+    /// Fills both towers from a file with OpenAI's or Hugging Face's names.
+    pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
+        import_tensors(self, read(path)?, RENAMES, path)
+    }
+
+    /// Encodes token ids, `[batch, context]`, to `[batch, output width]`, not of unit length; `end` as in [`TextTower::forward`].
+    pub fn encode_text(&self, tokens: Tensor<2, Int>, end: &[usize]) -> Tensor<2> {
+        self.text.forward(embedded(&self.token_embedding, tokens), end)
+    }
+
+    /// How well each text fits each image, `[images, texts]`, from features of any length.
+    pub fn logits_per_image(&self, images: Tensor<2>, texts: Tensor<2>) -> Tensor<2> {
+        unit_rows(images).matmul(unit_rows(texts).transpose()) * self.logit_scale.val().exp().unsqueeze()
+    }
+}
+
+/// Looks up token ids, `[batch, tokens]`, in a table `[vocabulary, width]`.
+pub fn embedded(table: &Param<Tensor<2>>, tokens: Tensor<2, Int>) -> Tensor<3> {
+    let [batch, n_tokens] = tokens.dims();
+    let [_, width] = table.dims();
+    table.val().select(0, tokens.flatten(0, 1)).reshape([batch, n_tokens, width])
+}
 
 /// Vision transformer over non-overlapping patches.
 #[derive(Module, Debug)]
@@ -85,13 +200,20 @@ impl ImageTower {
         }
     }
 
+    /// What the blocks work on: class token and patches of images, `[batch, 1 + patches, width]`.
+    pub fn embed(&self, images: Tensor<4>) -> Tensor<3> {
+        let [batch, _, _, _] = images.dims();
+        let [width, _] = self.proj.dims();
+        let class = self.class_embedding.val().reshape([1, 1, width]).expand([batch, 1, width]);
+        let x = Tensor::cat(vec![class, self.conv1.forward(images)], 1) + self.positional_embedding.val().unsqueeze();
+        self.ln_pre.forward(x)
+    }
+
     /// Encodes images, `[batch, 3, side, side]`, normalized, to `[batch, output width]`, not of unit length.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let [batch, _, _, _] = images.dims();
         let [width, out] = self.proj.dims();
-        let class = self.class_embedding.val().reshape([1, 1, width]).expand([batch, 1, width]);
-        let x = Tensor::cat(vec![class, self.conv1.forward(images)], 1) + self.positional_embedding.val().unsqueeze();
-        let x = self.transformer.forward(self.ln_pre.forward(x), None);
+        let x = self.transformer.forward(self.embed(images), None);
         let class = self.ln_post.forward(x.narrow(1, 0, 1)).reshape([batch, width]);
         let features = class.matmul(self.proj.val());
         assert_shape!(features, [batch, out]);
@@ -139,6 +261,14 @@ impl TextTower {
         }
     }
 
+    /// What the blocks make of embedded tokens, `[batch, tokens, width]`.
+    pub fn blocks(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let [_, context, _] = tokens.dims();
+        let device = tokens.device();
+        let x = tokens + self.positional_embedding.val().narrow(0, 0, context).unsqueeze();
+        self.transformer.forward(x, Some(&causal_mask(context, &device)))
+    }
+
     /// Encodes token sequences.
     ///
     /// - `tokens` `[batch, context, width]`, embedded
@@ -147,8 +277,7 @@ impl TextTower {
     pub fn forward(&self, tokens: Tensor<3>, end: &[usize]) -> Tensor<2> {
         let [batch, context, width] = tokens.dims();
         let device = tokens.device();
-        let x = tokens + self.positional_embedding.val().narrow(0, 0, context).unsqueeze();
-        let x = self.transformer.forward(x, Some(&causal_mask(context, &device)));
+        let x = self.blocks(tokens);
         // Rows are picked before the norm, which works row by row.
         let rows: Vec<i64> = end.iter().enumerate().map(|(row, &position)| (row * context + position) as i64).collect();
         let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [batch]), &device);

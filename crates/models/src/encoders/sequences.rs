@@ -90,6 +90,8 @@ impl SequenceSize {
             },
             pixels: PixelScale::PerFrame,
             n_buckets,
+            vocabulary: None,
+            face_as_scene: false,
         }
     }
 
@@ -295,6 +297,7 @@ mod tests {
                 present: Tensor::from_floats([[0.0, 1.0, 0.0]], &device),
                 face: None,
                 voice: Some(VoiceBatch { rows: vec![0], values, valid }),
+                scene: None,
                 text: None,
             };
             net.forward(&size, &batch)[Modality::Voice].clone().try_into_vec_as::<f32>().unwrap()

@@ -29,8 +29,10 @@ pub struct PromptPool {
     pub token_prefix: Param<Tensor<3>>,
     /// Embedded name of each class, end token and padding, `[classes, tokens, width]`.
     pub token_suffix: Param<Tensor<3>>,
-    /// The two layers of the gate: width → hidden → 1.
+    /// The two layers of the gate: width → hidden → 1; none where `alpha` is the gate.
     pub sff: Vec<Linear>,
+    /// The released code's gate of one layer, width → 1; none where `sff` is the gate.
+    pub alpha: Vec<Linear>,
 }
 
 /// Sizes of a pool.
@@ -46,7 +48,7 @@ pub struct PoolSize {
     pub width: usize,
     /// Width of a key.
     pub key_width: usize,
-    /// Hidden width of the gate.
+    /// Hidden width of the gate; 0 for the released code's gate of one layer.
     pub gate_width: usize,
     /// Number of classes.
     pub n_classes: usize,
@@ -54,10 +56,19 @@ pub struct PoolSize {
     pub suffix_tokens: usize,
 }
 
+/// What is compared with the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// Each sample's own feature.
+    Sample,
+    /// The mean feature of the batch, so that all samples activate the same prompts (released code).
+    BatchMean,
+}
+
 /// Which prompts the samples of a batch activate.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// Cosine similarity to every key, `[batch, prompts]`.
+    /// Cosine similarity of each sample's query to every key, `[batch, prompts]`.
     pub similarity: Tensor<2>,
     /// Chosen prompts of each sample, most similar first; ties go to the lower index.
     pub chosen: Vec<Vec<usize>>,
@@ -69,6 +80,15 @@ pub struct Selection {
     pub set_of_sample: Vec<usize>,
 }
 
+impl Selection {
+    /// Adds to `counts`, one for each prompt of the pool, how often each was chosen.
+    pub fn count(&self, counts: &mut [usize]) {
+        for &prompt_idx in self.chosen.iter().flatten() {
+            counts[prompt_idx] += 1;
+        }
+    }
+}
+
 impl PromptPool {
     /// A fresh pool.
     pub fn new(size: PoolSize, init: &mut Init<'_>) -> Self {
@@ -78,7 +98,11 @@ impl PromptPool {
             ctx: init.normal([size.inherent_tokens, size.width], FRESH_DEVIATION),
             token_prefix: init.normal([size.n_classes, 1, size.width], FRESH_DEVIATION),
             token_suffix: init.normal([size.n_classes, size.suffix_tokens, size.width], SUFFIX_DEVIATION),
-            sff: vec![init.linear(size.width, size.gate_width), init.linear(size.gate_width, 1)],
+            sff: match size.gate_width {
+                0 => Vec::new(),
+                hidden => vec![init.linear(size.width, hidden), init.linear(hidden, 1)],
+            },
+            alpha: if size.gate_width == 0 { vec![init.linear(size.width, 1)] } else { Vec::new() },
         }
     }
 
@@ -90,9 +114,13 @@ impl PromptPool {
     /// Chooses `top_k` prompts for each feature (eq. 8); no gradient passes through the choice.
     ///
     /// `features` `[batch, joint width]`, unit length.
-    pub fn select(&self, features: &Tensor<2>, top_k: usize) -> Result<Selection, ModelError> {
+    pub fn select(&self, features: &Tensor<2>, top_k: usize, query: Query) -> Result<Selection, ModelError> {
         let n_prompts = self.n_prompts();
-        let similarity = features.clone().matmul(unit_rows(self.prompt_key.val()).transpose());
+        let query = match query {
+            Query::Sample => features.clone(),
+            Query::BatchMean => unit_rows(features.clone().mean_dim(0)).expand(features.dims()),
+        };
+        let similarity = query.matmul(unit_rows(self.prompt_key.val()).transpose());
         let values = similarity
             .clone()
             .detach()
@@ -122,8 +150,11 @@ impl PromptPool {
     /// The gate of every token of every prompt (eq. 11), `[prompts, tokens]` in 0..1.
     pub fn gates(&self) -> Tensor<2> {
         let [n_prompts, tokens, _] = self.prompt_pool.dims();
-        let hidden = relu(self.sff[0].forward(self.prompt_pool.val()));
-        sigmoid(self.sff[1].forward(hidden)).reshape([n_prompts, tokens])
+        let scores = match self.alpha.first() {
+            Some(alpha) => alpha.forward(self.prompt_pool.val()),
+            None => self.sff[1].forward(relu(self.sff[0].forward(self.prompt_pool.val()))),
+        };
+        sigmoid(scores).reshape([n_prompts, tokens])
     }
 
     /// The gated sum of each set of prompts (eqs. 10–12), `[sets, tokens, width]`.
@@ -159,7 +190,7 @@ impl PromptPool {
 
     /// The L1 term of the gate's first layer, `Σ|W1|` (eq. 13), `[1]`.
     pub fn l1(&self) -> Tensor<1> {
-        self.sff[0].weight.val().abs().sum()
+        self.alpha.first().unwrap_or_else(|| &self.sff[0]).weight.val().abs().sum()
     }
 
     /// The pull term that trains the keys: mean over samples and chosen prompts of `1 - similarity`, `[1]`.

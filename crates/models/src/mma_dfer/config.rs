@@ -309,6 +309,8 @@ impl MmaDferConfig {
             },
             pixels,
             n_buckets: 0,
+            vocabulary: None,
+            face_as_scene: false,
         }
     }
 

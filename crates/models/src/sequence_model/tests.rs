@@ -229,13 +229,17 @@ fn a_modality_that_the_network_lacks_is_not_asked_for() {
 }
 
 #[test]
-fn weights_survive_their_file() {
+fn weights_survive_their_file_under_the_published_names() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     let device = Device::flex();
     let model = |seed| McrClassifier::build(&mcr(), 3, &mut Init::new(seed, &device));
     let (model, mut other) = (model(1), model(2));
     crate::export(&model, &path, McrClassifier::RENAMES).unwrap();
+    let names: Vec<String> = crate::read_checkpoint(&path).unwrap().into_iter().map(|tensor| tensor.name).collect();
+    for name in ["network.layers.1.scu.a.self.in_proj_weight", "network.layers.0.scu.l.beta_cross.weight"] {
+        assert!(names.iter().any(|own| own == name), "{name}");
+    }
     crate::import(&mut other, &path, McrClassifier::RENAMES).unwrap();
     let batch = McrClassifier::reader(&mcr()).batch(&[&sample(1)], &[Modalities::ALL], &device).unwrap();
     let logits = |model: &McrClassifier| values(&model.forward(&mcr(), &batch).unwrap().logits);

@@ -1,18 +1,14 @@
 //! What a UMBEnet is built from, its presets and its training plan.
 
+use std::path::PathBuf;
+
 use emotion::{FaceInput, Inputs, Modality, TextInput, VoiceInput};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
-use crate::encoders::clip::{ImageTowerSize, TextTowerSize};
+use crate::encoders::clip::{self, ClipSize, ImageTowerSize, TextTowerSize};
 use crate::{ModelError, Optimization, Reader, StageInput, StagePlan};
-
-/// CLIP's pixel statistics.
-const CLIP_PIXELS: PixelScale = PixelScale::Channels {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-};
 
 /// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
 ///
@@ -36,15 +32,24 @@ pub struct UmbenetConfig {
     pub selected_tokens: usize,
     /// Tokens of the inherent prompt.
     pub inherent_tokens: usize,
-    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width).
+    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width); 0 is the released code's gate of
+    /// one layer.
     pub gate_width: usize,
     /// Weight of the gate's L1 term (eq. 13; choice: 0.01, as in the released code).
     pub l1: f64,
-    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5).
+    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5); 0 leaves the keys as they are, as
+    /// in the released code.
     pub pull: f64,
     /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// Whether the mean feature of a batch chooses the prompts of all its samples, as in the released code. A prediction then
+    /// depends on what else is in the batch.
+    #[serde(default)]
+    pub batch_selection: bool,
+    /// Whether an LSTM lets each frame's face and scene exchange what they show, as in the released code.
+    #[serde(default)]
+    pub lstm: bool,
     /// Factor between cosines and logits; CLIP's is 100.
     pub logit_scale: f64,
     /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
@@ -64,8 +69,21 @@ pub struct UmbenetConfig {
     pub two_stage: bool,
     /// Whether the class-prompt tower and the class names stay as they are; pretrained towers do.
     pub frozen_prompt_tower: bool,
+    /// What is fused, in the order of the rows of the position table.
+    #[serde(default = "Token::paper")]
+    pub tokens: Vec<Token>,
     /// Position of the end token of each class's prompt; empty: the last position.
     pub class_ends: Vec<usize>,
+    /// File with the weights of the CLIP whose towers read frames and class prompts, under OpenAI's or Hugging Face's names;
+    /// needed to train with it.
+    #[serde(default)]
+    pub clip: PathBuf,
+    /// The same for the CLIP whose text tower reads captions.
+    #[serde(default)]
+    pub caption_clip: PathBuf,
+    /// File with CLIP's vocabulary, `bpe_simple_vocab_16e6.txt.gz`; needed to read captions and names of classes by its towers.
+    #[serde(default)]
+    pub vocabulary: PathBuf,
     /// Class-prompt tower (width W, context L).
     pub prompt_tower: TextTowerSize,
     /// Face encoder.
@@ -78,6 +96,32 @@ pub struct UmbenetConfig {
 
 fn one() -> f64 {
     1.0
+}
+
+/// What the fusion transformer takes of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Token {
+    /// The faces, over time.
+    Face,
+    /// Speech.
+    Voice,
+    /// Words.
+    Text,
+    /// The mean of what the frames show besides the face.
+    Scene,
+}
+
+impl Token {
+    /// The paper's three, in the order V, A, T.
+    pub fn paper() -> Vec<Self> {
+        vec![Self::Face, Self::Voice, Self::Text]
+    }
+
+    /// The released code's four.
+    pub fn released() -> Vec<Self> {
+        vec![Self::Face, Self::Scene, Self::Text, Self::Voice]
+    }
 }
 
 /// Face encoders.
@@ -133,6 +177,11 @@ pub enum TextEncoderConfig {
         /// Number of tokens.
         vocabulary: usize,
     },
+    /// The tower of the class prompts, frozen, and a projection.
+    Shared {
+        /// Number of tokens.
+        vocabulary: usize,
+    },
     /// Small, over hashed words.
     Tiny {
         /// Size of the table.
@@ -162,6 +211,8 @@ impl UmbenetConfig {
             l1: 0.001,
             pull: 0.1,
             label_smoothing: 0.1,
+            batch_selection: false,
+            lstm: false,
             logit_scale: 16.0,
             position_deviation: 0.1,
             unimodal_epochs: 24,
@@ -171,11 +222,79 @@ impl UmbenetConfig {
             keep_probability: 0.5,
             two_stage: true,
             frozen_prompt_tower: false,
+            tokens: Token::paper(),
             class_ends: Vec::new(),
+            clip: PathBuf::new(),
+            caption_clip: PathBuf::new(),
+            vocabulary: PathBuf::new(),
             prompt_tower: TextTowerSize { context: 10, width: 64, n_layers: 1, head_width: 16, out: 64 },
             face: FaceEncoderConfig::Tiny { side_px: 96, channels: 128 },
             voice: VoiceEncoderConfig::Tiny { rate_hz: 16_000, n_frames: 320, n_bins: 64, channels: 48 },
             text: TextEncoderConfig::Tiny { n_buckets: 2048, channels: 16, max_tokens: 32 },
+        }
+    }
+
+    /// The paper's sizes with CLIP's towers for images and class prompts; captions go through ViT-B/32's text tower, as in the
+    /// released code.
+    ///
+    /// The paper names neither the towers, nor the frames, nor the front end of the sound: those are the released code's.
+    pub fn paper(towers: ClipSize) -> Self {
+        let width = towers.image.out;
+        Self {
+            embed_dim: width,
+            n_frames: 16,
+            fusion_layers: 12,
+            fusion_heads: 8,
+            pool_size: 32,
+            top_k: 5,
+            selected_tokens: 32,
+            inherent_tokens: 32,
+            gate_width: width / 16,
+            l1: 0.01,
+            pull: 0.5,
+            label_smoothing: 0.0,
+            batch_selection: false,
+            lstm: false,
+            logit_scale: 100.0,
+            position_deviation: 1.0,
+            unimodal_epochs: 30,
+            joint_epochs: 30,
+            learning_rate: 0.002,
+            joint_rate: 1.0,
+            keep_probability: 0.5,
+            two_stage: true,
+            frozen_prompt_tower: true,
+            tokens: Token::paper(),
+            class_ends: Vec::new(),
+            clip: PathBuf::new(),
+            caption_clip: PathBuf::new(),
+            vocabulary: PathBuf::new(),
+            prompt_tower: towers.text,
+            face: FaceEncoderConfig::Clip { tower: towers.image },
+            voice: VoiceEncoderConfig::Cnn {
+                rate_hz: 22_050,
+                cnn: AudioCnnSize {
+                    n_samples: 110_250,
+                    channels: [16, 32, 64, 128, 256, 512],
+                    hidden: 1536,
+                    out: width,
+                },
+            },
+            text: TextEncoderConfig::Clip { tower: ClipSize::VIT_B_32.text, vocabulary: ClipSize::VIT_B_32.vocabulary },
+        }
+    }
+
+    /// What the released code computes, with ViT-L/14 (`model_unimod_mafw_vat_64_32_5.py`), in one stage.
+    pub fn official_compat() -> Self {
+        Self {
+            gate_width: 0,
+            pull: 0.0,
+            batch_selection: true,
+            lstm: true,
+            tokens: Token::released(),
+            learning_rate: 2e-4,
+            two_stage: false,
+            ..Self::paper(ClipSize::VIT_L_14)
         }
     }
 
@@ -206,6 +325,12 @@ impl UmbenetConfig {
                 self.embed_dim, self.prompt_tower.out
             ));
         }
+        if self.frozen_prompt_tower != matches!(self.face, FaceEncoderConfig::Clip { .. }) {
+            return complain("frozen_prompt_tower goes with the face encoder of CLIP, and only with it".into());
+        }
+        if matches!(self.text, TextEncoderConfig::Shared { .. }) && !self.frozen_prompt_tower {
+            return complain("captions share the tower of the class prompts only where it is CLIP's".into());
+        }
         if !self.prompt_tower.width.is_multiple_of(self.prompt_tower.head_width) {
             return complain("prompt_tower.width must be a multiple of prompt_tower.head_width".into());
         }
@@ -215,6 +340,15 @@ impl UmbenetConfig {
                 "{used} prompt tokens do not fit into a context of {}",
                 self.prompt_tower.context
             ));
+        }
+        if let Some(token) = Token::paper().into_iter().find(|token| !self.tokens.contains(token)) {
+            return complain(format!("tokens lack {token:?}"));
+        }
+        if self.tokens.len() > Token::paper().len() + usize::from(self.has_scene()) {
+            return complain("tokens name one of them twice".into());
+        }
+        if self.lstm && !self.has_scene() {
+            return complain("lstm mixes face and scene: tokens must have the scene".into());
         }
         if let FaceEncoderConfig::Tiny { side_px, .. } = self.face
             && (!side_px.is_multiple_of(8) || side_px == 0)
@@ -241,6 +375,11 @@ impl UmbenetConfig {
         Ok(())
     }
 
+    /// Whether the frames' surroundings are fused too.
+    pub fn has_scene(&self) -> bool {
+        self.tokens.contains(&Token::Scene)
+    }
+
     /// Tokens left for a class's name.
     pub(crate) fn suffix_tokens(&self) -> usize {
         self.prompt_tower.context - 1 - self.selected_tokens - self.inherent_tokens
@@ -253,7 +392,7 @@ impl UmbenetConfig {
 
     pub(crate) fn reader(&self) -> Reader {
         let (side_px, pixels) = match self.face {
-            FaceEncoderConfig::Clip { tower } => (tower.side_px, CLIP_PIXELS),
+            FaceEncoderConfig::Clip { tower } => (tower.side_px, clip::PIXELS),
             FaceEncoderConfig::Tiny { side_px, .. } => (side_px, PixelScale::PerFrame),
         };
         let voice = match self.voice {
@@ -264,6 +403,7 @@ impl UmbenetConfig {
         };
         let (max_tokens, n_buckets) = match self.text {
             TextEncoderConfig::Clip { tower, vocabulary } => (tower.context, vocabulary),
+            TextEncoderConfig::Shared { vocabulary } => (self.prompt_tower.context, vocabulary),
             TextEncoderConfig::Tiny { n_buckets, max_tokens, .. } => (max_tokens, n_buckets),
         };
         Reader {
@@ -274,6 +414,8 @@ impl UmbenetConfig {
             },
             pixels,
             n_buckets,
+            vocabulary: (!matches!(self.text, TextEncoderConfig::Tiny { .. })).then(|| self.vocabulary.clone()),
+            face_as_scene: self.has_scene(),
         }
     }
 
@@ -328,6 +470,11 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "fusion_layers" => "Blocks of each fusion transformer. Released code: 12.",
         "fusion_heads" => "Heads of each fusion transformer. Released code: 8.",
         "gate_width" => "Hidden width of the sparse gate.",
+        "batch_selection" => "Whether the mean of a batch chooses the prompts of all its clips. Released code: true.",
+        "lstm" => "Whether each frame's face and scene pass an LSTM together. Released code: true.",
+        "clip" => "File with the weights of CLIP, as safetensors, under OpenAI's or Hugging Face's names.",
+        "caption_clip" => "File with the weights of the CLIP whose text tower reads captions: ViT-B/32.",
+        "vocabulary" => "File with CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz.",
         "face.side_px" => "Side of a face crop in pixels.",
         "voice.rate_hz" => "Sampling rate of the voice in hertz.",
         "voice.n_frames" => "Log-mel frames of 10 ms per clip.",

@@ -8,9 +8,10 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use emotion::{LabelSet, Modality};
 
+use super::published::load_towers;
 use super::{CaptionEncoder, Umbenet, UmbenetConfig, stage_modality};
 use crate::layers::prompt_pool::PromptPool;
-use crate::{FinishedStage, Init};
+use crate::{FinishedStage, Init, ModelError};
 
 /// Prompts of each stage-1 pool; the first runs have one more where three does not divide `pool_size`.
 pub fn pool_rows(pool_size: usize) -> [usize; 3] {
@@ -36,28 +37,31 @@ pub(super) fn start_stage(
     seed: u64,
     finished: &[FinishedStage<Umbenet>],
     device: &Device,
-) -> Umbenet {
+) -> Result<Umbenet, ModelError> {
     let n_classes = labels.len();
     // The same seed for every run: they start from the same values of everything but the pool.
-    let fresh = |pool_size: usize| Umbenet::new(config, n_classes, pool_size, &mut Init::new(seed, device));
+    let fresh = |pool_size: usize| {
+        let model = Umbenet::new(config, n_classes, pool_size, &mut Init::new(seed, device));
+        load_towers(model, config, labels, device)
+    };
     match stage_modality(stage).filter(|_| config.two_stage) {
         Some(modality) => {
             let pool_size = pool_rows(config.pool_size)[modality.index()];
-            let mut model = fresh(pool_size);
+            let mut model = fresh(pool_size)?;
             let mut init = Init::new(seed.wrapping_add(1 + stage as u64), device);
             let own = PromptPool::new(super::pool(config, n_classes, pool_size), &mut init);
             model.prompt_pool.prompt_pool = own.prompt_pool;
             model.prompt_pool.prompt_key = own.prompt_key;
             model.prompt_pool.ctx = own.ctx;
-            model
+            Ok(model)
         }
         None if finished.is_empty() => fresh(config.pool_size),
-        None => joint(fresh(config.pool_size), finished).freeze_pretrained(config),
+        None => Ok(joint(fresh(config.pool_size)?, finished).freeze_pretrained(config)),
     }
 }
 
 /// Fills the joint model, which holds fresh values, from the three runs in the order V, A, T.
-fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
+pub fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     assert_eq!(finished.len(), Modality::ALL.len(), "stage 2 follows the three runs of stage 1");
     let runs: Vec<&Umbenet> = finished.iter().map(|stage| &stage.model).collect();
     let [face, voice, text] = [runs[0], runs[1], runs[2]];
@@ -65,11 +69,16 @@ fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     model.face_encoder = fill(model.face_encoder, &[&face.face_encoder]);
     model.frame_positions = fill(model.frame_positions, &[&face.frame_positions]);
     model.temporal = fill(model.temporal, &[&face.temporal]);
+    model.lstm = fill(model.lstm, &[&face.lstm]);
     model.voice_encoder = fill(model.voice_encoder, &[&voice.voice_encoder]);
     model.caption_encoder = match (model.caption_encoder, &text.caption_encoder) {
         (CaptionEncoder::Clip(mut caption), CaptionEncoder::Clip(from)) => {
             caption.projection = fill(caption.projection, &[&from.projection]);
             CaptionEncoder::Clip(caption)
+        }
+        (CaptionEncoder::Shared(mut caption), CaptionEncoder::Shared(from)) => {
+            caption.projection = fill(caption.projection, &[&from.projection]);
+            CaptionEncoder::Shared(caption)
         }
         (own, from) => fill(own, &[from]),
     };
@@ -81,6 +90,8 @@ fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet {
     model.fusion = fill(model.fusion, &runs.iter().map(|run| &run.fusion).collect::<Vec<_>>());
     model.prompt_pool.sff =
         fill(model.prompt_pool.sff, &runs.iter().map(|run| &run.prompt_pool.sff).collect::<Vec<_>>());
+    model.prompt_pool.alpha =
+        fill(model.prompt_pool.alpha, &runs.iter().map(|run| &run.prompt_pool.alpha).collect::<Vec<_>>());
     // Trained along only where nothing is pretrained; where they are frozen, the mean of three equals is the same value.
     model.text_encoder = fill(model.text_encoder, &runs.iter().map(|run| &run.text_encoder).collect::<Vec<_>>());
     let suffixes: Vec<_> = runs.iter().map(|run| &run.prompt_pool.token_suffix).collect();

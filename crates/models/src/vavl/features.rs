@@ -138,7 +138,13 @@ pub(super) fn reader(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> 
             VoiceInput::LogMel { rate_hz, n_frames, n_bins }
         }
     };
-    Reader { inputs: Inputs { face: Some(face), voice: Some(voice), text: None }, pixels, n_buckets: 2 }
+    Reader {
+        inputs: Inputs { face: Some(face), voice: Some(voice), text: None },
+        pixels,
+        n_buckets: 2,
+        vocabulary: None,
+        face_as_scene: false,
+    }
 }
 
 /// Checks what types cannot say.

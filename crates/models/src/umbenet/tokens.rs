@@ -1,0 +1,196 @@
+//! A sample's modalities to the vectors that are fused: unbalanced encoders, each as large as its modality deserves.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Tensor, TensorData};
+
+use super::config::Token;
+use super::{Umbenet, UmbenetConfig};
+use crate::encoders::audio_cnn::AudioCnn;
+use crate::encoders::clip::{ImageTower, TextTower, embedded};
+use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
+use crate::layers::transformer::{key_mask, masked_mean};
+use crate::{Batch, FaceBatch, TextBatch};
+
+/// Encoder of face frames.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per model")]
+pub enum FaceEncoder {
+    /// CLIP's image tower.
+    Clip(ImageTower),
+    /// Small, trained along.
+    Tiny(FaceNet),
+}
+
+/// Encoder of speech.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per model")]
+pub enum VoiceEncoder {
+    /// Six convolutions over the waveform.
+    Cnn(AudioCnn),
+    /// Small, over log-mel frames.
+    Tiny(VoiceNet),
+}
+
+/// Encoder of captions.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per model")]
+pub enum CaptionEncoder {
+    /// A text tower of its own and a projection to the joint width.
+    Clip(CaptionTower),
+    /// The tower of the class prompts and a projection.
+    Shared(CaptionProjection),
+    /// Small, over hashed words.
+    Tiny(TextNet),
+}
+
+/// CLIP's text tower with its tokens and a projection.
+#[derive(Module, Debug)]
+pub struct CaptionTower {
+    /// `[vocabulary, width]`
+    pub token_embedding: Param<Tensor<2>>,
+    /// The tower.
+    pub tower: TextTower,
+    /// To the joint width.
+    pub projection: Linear,
+}
+
+/// What captions need besides a tower that is there anyway.
+#[derive(Module, Debug)]
+pub struct CaptionProjection {
+    /// `[vocabulary, width]`
+    pub token_embedding: Param<Tensor<2>>,
+    /// To the joint width.
+    pub projection: Linear,
+}
+
+/// Features of the frames of those rows of a batch that have them.
+struct FrameFeatures<'a> {
+    /// `[rows, frames, width]`
+    values: Tensor<3>,
+    /// `[rows, frames]` of 0 and 1
+    valid: &'a Tensor<2>,
+    rows: &'a [usize],
+}
+
+impl Umbenet {
+    /// The modality features before fusion, `[batch, tokens, width]` in the order of the configuration.
+    ///
+    /// Zero where a modality is absent, but for what an LSTM carries from a face to an absent scene.
+    pub fn tokens(&self, config: &UmbenetConfig, batch: &Batch) -> Tensor<3> {
+        let [n, _] = batch.present.dims();
+        let width = self.frame_positions.dims()[1];
+        let device = batch.present.device();
+        let (face, scene) = self.face_and_scene(batch);
+        let voice = batch.voice.as_ref().map(|voice| {
+            let features = match &self.voice_encoder {
+                VoiceEncoder::Cnn(cnn) => cnn.forward(voice.values.clone()),
+                VoiceEncoder::Tiny(net) => net.forward(voice.values.clone(), &voice.valid),
+            };
+            spread(features, &voice.rows, n)
+        });
+        let text = batch.text.as_ref().map(|text| spread(self.text(text), &text.rows, n));
+        let parts = config.tokens.iter().map(|token| match token {
+            Token::Face => &face,
+            Token::Voice => &voice,
+            Token::Text => &text,
+            Token::Scene => &scene,
+        });
+        Tensor::stack(parts.map(|part| part.clone().unwrap_or_else(|| Tensor::zeros([n, width], &device))).collect(), 1)
+    }
+
+    /// Who has which token, `[batch, tokens]` of 0 and 1 in the order of the configuration.
+    pub fn present(&self, config: &UmbenetConfig, batch: &Batch) -> Tensor<2> {
+        let [n, _] = batch.present.dims();
+        let columns = config.tokens.iter().map(|token| match token {
+            Token::Face => batch.present.clone().narrow(1, 0, 1),
+            Token::Voice => batch.present.clone().narrow(1, 1, 1),
+            Token::Text => batch.present.clone().narrow(1, 2, 1),
+            Token::Scene => {
+                let has = |row: usize| batch.scene.as_ref().is_some_and(|scene| scene.rows.contains(&row));
+                let column: Vec<f32> = (0..n).map(|row| f32::from(u8::from(has(row)))).collect();
+                Tensor::from_data(TensorData::new(column, [n, 1]), &batch.present.device())
+            }
+        });
+        Tensor::cat(columns.collect(), 1)
+    }
+
+    /// The tokens of the face and of the scene, `[batch, width]` each.
+    fn face_and_scene(&self, batch: &Batch) -> (Option<Tensor<2>>, Option<Tensor<2>>) {
+        let [n, _] = batch.present.dims();
+        let face = batch.face.as_ref().map(|face| self.frame_features(face));
+        let scene = batch.scene.as_ref().map(|scene| self.frame_features(scene));
+        let Some(lstm) = &self.lstm else {
+            let face = face.map(|face| spread(self.over_time(face.values, face.valid), face.rows, n));
+            // The plain mean, whatever is valid, as in the released code.
+            let scene = scene.map(|scene| spread(scene.values.mean_dim(1).flatten(1, 2), scene.rows, n));
+            return (face, scene);
+        };
+        let Some(some) = face.as_ref().or(scene.as_ref()) else { return (None, None) };
+        let [_, n_frames, width] = some.values.dims();
+        let device = some.values.device();
+        let everywhere = |part: Option<&FrameFeatures<'_>>| match part {
+            Some(FrameFeatures { values, rows, .. }) => {
+                spread(values.clone().flatten(1, 2), rows, n).reshape([n * n_frames, width])
+            }
+            None => Tensor::zeros([n * n_frames, width], &device),
+        };
+        // Each frame is a sequence of two, its face and its scene.
+        let steps = [everywhere(face.as_ref()), everywhere(scene.as_ref())];
+        let [face_out, scene_out] = lstm.forward(steps.clone());
+        let [face_in, scene_in] = steps;
+        let per_clip = |features: Tensor<2>| features.reshape([n, n_frames, width]);
+        let face = face.map(|face| {
+            let valid = spread(face.valid.clone(), face.rows, n);
+            self.over_time(per_clip(face_in + face_out), &valid)
+        });
+        (face, Some(per_clip(scene_in + scene_out).mean_dim(1).flatten(1, 2)))
+    }
+
+    /// Every frame alone to a vector.
+    fn frame_features<'a>(&self, batch: &'a FaceBatch) -> FrameFeatures<'a> {
+        let [n, n_frames, channels, side, _] = batch.frames.dims();
+        let frames = batch.frames.clone().reshape([n * n_frames, channels, side, side]);
+        let features = match &self.face_encoder {
+            FaceEncoder::Clip(tower) => tower.forward(frames),
+            FaceEncoder::Tiny(net) => net.forward(frames),
+        };
+        let [_, width] = features.dims();
+        FrameFeatures { values: features.reshape([n, n_frames, width]), valid: &batch.valid, rows: &batch.rows }
+    }
+
+    /// A clip's frames `[batch, frames, width]` to one vector (paper, unbalanced encoder).
+    fn over_time(&self, features: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
+        let [_, n_frames, _] = features.dims();
+        let positions = self.frame_positions.val().narrow(0, 0, n_frames).unsqueeze();
+        // The residual is of the features before the positions, as in the released code.
+        let moved = self.temporal.forward(features.clone() + positions, Some(&key_mask(valid))) + features;
+        masked_mean(moved, valid)
+    }
+
+    fn text(&self, text: &TextBatch) -> Tensor<2> {
+        let (tokens, end) = (text.tokens.clone(), &text.end);
+        match &self.caption_encoder {
+            CaptionEncoder::Clip(CaptionTower { token_embedding, tower, projection }) => {
+                projection.forward(tower.forward(embedded(token_embedding, tokens), end))
+            }
+            CaptionEncoder::Shared(CaptionProjection { token_embedding, projection }) => {
+                projection.forward(self.text_encoder.forward(embedded(token_embedding, tokens), end))
+            }
+            CaptionEncoder::Tiny(net) => net.forward(tokens),
+        }
+    }
+}
+
+/// Puts row `i` of `features` at row `rows[i]` of `[n, width]`, zero elsewhere.
+fn spread(features: Tensor<2>, rows: &[usize], n: usize) -> Tensor<2> {
+    if rows.len() == n {
+        return features;
+    }
+    let mut placement = vec![0.0_f32; n * rows.len()];
+    for (from, &to) in rows.iter().enumerate() {
+        placement[to * rows.len() + from] = 1.0;
+    }
+    let device = features.device();
+    Tensor::<2>::from_data(TensorData::new(placement, [n, rows.len()]), &device).matmul(features)
+}
