@@ -26,7 +26,7 @@ pub use units::{Cmu, CmuOutput, Exchange, FeedForward, Gate, Scu, ScuOutput, Sou
 use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{Encoder, TimeConv, dropout, residual_head, step_at, with_positions};
 use crate::layers::streams::{ByStream, Streams, Watch};
-use crate::sequence_model::{SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
+use crate::sequence_model::{self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
 use crate::{About, Config, Init, ModelError, Rename};
 
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
@@ -43,7 +43,7 @@ pub const ABOUT: About = About {
     paper: "Yang et al., Target and source modality co-reinforcement for emotion understanding from asynchronous multimodal \
             sequences, 2023",
     presets: &[("tiny", || Config::Mcr(McrConfig::tiny()))],
-    help: crate::layers::streams::help,
+    help: sequence_model::help,
 };
 
 /// MCR on the sequences of a clip.

@@ -19,7 +19,7 @@ use crate::layers::crossmodal::{
     Drops, Encoder, TimeConv, dropout, future_mask, residual_head, step_at, with_positions,
 };
 use crate::layers::streams::{ByStream, Streams};
-use crate::sequence_model::{SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
+use crate::sequence_model::{self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
 use crate::weights::{import_tensors, read_checkpoint};
 use crate::{About, Config, Init, ModelError, Rename};
 
@@ -49,7 +49,7 @@ pub const ABOUT: About = About {
     title: "MulT",
     paper: "Tsai et al., Multimodal Transformer for Unaligned Multimodal Language Sequences, 2019",
     presets: &[("tiny", || Config::Mult(MultConfig::tiny()))],
-    help: crate::layers::streams::help,
+    help: sequence_model::help,
 };
 
 /// MulT on the sequences of a clip.

@@ -16,7 +16,7 @@ use crate::layers::streams::{ByStream, Streams};
 use crate::layers::transformer::unit_rows;
 use crate::{
     Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Optimization, Outlook, Reader, Rename,
-    StageInput, StagePlan,
+    StageInput, StagePlan, TrainingBatches,
 };
 
 /// A network from three sequences to scores.
@@ -116,9 +116,9 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
             input: StageInput::RandomDrop { keep: config.keep_probability },
             n_epochs: config.n_epochs,
             learning_rate: config.learning_rate,
-            optimization: Optimization::default(),
             trains: "everything, with modalities missing at random".into(),
             starts_from: "random values".into(),
+            optimization: Optimization::default(),
         }]
     }
 
@@ -131,6 +131,10 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         device: &Device,
     ) -> Result<Self, ModelError> {
         Ok(Self::build(config, labels.len(), &mut Init::new(seed, device)))
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        self.sequences.calibrate(training)
     }
 
     fn config_at(config: &Self::Config, _stage: usize) -> Config {
@@ -152,12 +156,43 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
     fn loss(&self, _config: &Self::Config, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
         let [n] = labels.dims();
         let cross_entropy = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1])).mean().neg();
-        Loss { total: cross_entropy.clone(), terms: vec![("cross-entropy", cross_entropy)] }
+        Loss::sum(vec![("cross-entropy", cross_entropy)])
     }
 
     fn prompt_vectors(&self) -> Vec<Vec<f32>> {
         Vec::new()
     }
+}
+
+/// What a setting is, for people.
+pub(crate) fn help(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "n_epochs" => "Epochs, at most.",
+        "learning_rate" => "Initial learning rate. MCR's paper: 0.001 or 0.002.",
+        "keep_probability" => "How likely training keeps each modality of a clip.",
+        "network.width" => "Width of a step in all streams. MCR's paper: 40; MulT's code: 30.",
+        "network.n_heads" => "Attention heads. MCR's paper: 8 or 10; MulT's code: 5.",
+        "network.n_layers" => "Reinforcement layers of MCR (paper: 3 or 4), layers of MulT's encoders (code: 5).",
+        "network.encoder_layers" => "Layers over the reinforced streams.",
+        "network.modalities" => "Streams that there are: v video, a audio, t language.",
+        "network.targets" => "Streams that are reinforced and read out: v video, a audio, t language.",
+        "network.source_update" => "How sources follow from layer to layer: sum, low_level, feed_forward, no_smm.",
+        "network.cmu" => "Off leaves out MCR's cross-mutual attention units, as in the paper's ablation.",
+        "network.mutual" => "Off keeps their attentions apart, as in the paper's ablation.",
+        "network.scu" => "Off leaves out MCR's self-cross attention units, as in the paper's ablation.",
+        "network.attention_layer" => "Off adds the two branches of these, as in the paper's ablation.",
+        "network.beta" => "How branches are scored: collapsed, literal (short streams only), pooled.",
+        "network.structure" => "parallel or, as in the paper's ablation, serial.",
+        "network.causal" => "Whether a step of MulT sees the past alone.",
+        "sequences.n_dims" => "Values of a step of each sequence.",
+        "sequences.n_frames" => "Face frames of a clip.",
+        "sequences.side_px" => "Side of a face crop in pixels.",
+        "sequences.rate_hz" => "Sampling rate of the voice in hertz.",
+        "sequences.mel_frames" => "Log-mel frames of 10 ms per clip.",
+        "sequences.frames_per_step" => "Log-mel frames that one step summarizes.",
+        "sequences.max_words" => "Words of a clip, at most.",
+        _ => return None,
+    })
 }
 
 /// The mean over time of each stream, `[batch, 3, width]` in the order V, A, T; zero where a modality is absent.

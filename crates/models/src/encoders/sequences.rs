@@ -6,17 +6,16 @@
 //! zeros, which mean padding, nor any data.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, LayerNorm, Linear};
-use burn::tensor::activation::relu;
+use burn::nn::Dropout;
 use burn::tensor::{Int, Tensor, TensorData};
 use emotion::{FaceInput, Inputs, Modalities, Modality, TextInput, VoiceInput};
 use serde::{Deserialize, Serialize};
 
-use super::tiny::FaceNet;
+use super::tiny::{FaceNet, VoiceNet};
 use crate::batch::PixelScale;
 use crate::layers::crossmodal::dropout;
 use crate::layers::streams::{ByStream, Streams};
-use crate::{Batch, Init, ModelError, Reader};
+use crate::{Batch, Init, ModelError, Reader, TrainingBatches, VoiceBatch};
 
 /// Sizes of the encoders and lengths of their sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,6 +29,8 @@ pub struct SequenceSize {
     pub side_px: usize,
     /// Hidden units of the face encoder.
     pub face_hidden: usize,
+    /// Hidden units of the voice encoder.
+    pub voice_hidden: usize,
     /// Sampling rate of speech in hertz.
     pub rate_hz: u32,
     /// Log-mel frames of 10 ms.
@@ -55,7 +56,8 @@ impl SequenceSize {
             n_dims: 32,
             n_frames: 16,
             side_px: 96,
-            face_hidden: 64,
+            face_hidden: 128,
+            voice_hidden: 64,
             rate_hz: 16_000,
             mel_frames: 320,
             n_bins: 64,
@@ -119,9 +121,11 @@ impl SequenceSize {
 #[derive(Module, Debug)]
 pub struct Sequences {
     face: Option<FaceNet>,
-    voice: Option<VoiceSteps>,
+    voice: Option<VoiceNet>,
     words: Option<Words>,
     absent: Streams<Param<Tensor<1>>>,
+    /// Slices of a clip's spectrum.
+    n_slices: usize,
 }
 
 impl Sequences {
@@ -131,10 +135,27 @@ impl Sequences {
         Self {
             face: uses(Modality::Face)
                 .then(|| FaceNet::new(size.side_px, size.face_hidden, size.n_dims, init).dropping(size.face_dropout)),
-            voice: uses(Modality::Voice).then(|| VoiceSteps::new(size, init)),
+            voice: uses(Modality::Voice)
+                .then(|| VoiceNet::new(size.voice_hidden, size.n_dims, init).dropping(size.dropout)),
             words: uses(Modality::Text).then(|| Words::new(size, init)),
             absent: Streams::of(modalities, |_| init.normal([size.n_dims], 1.0)),
+            n_slices: size.lengths().audio,
         }
+    }
+
+    /// Sets scales of inputs from the training split, as [`EmotionModel::calibrate`](crate::EmotionModel::calibrate) says.
+    pub fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        let Self { voice: Some(net), n_slices, .. } = self else { return Ok(()) };
+        net.calibrate(|each| {
+            training(Modality::Voice, &mut |batch| {
+                if let Some(voice) = &batch.voice {
+                    let (slices, valid) = slices(voice, *n_slices);
+                    if let Some(whole) = whole_rows(&valid) {
+                        each(slices.select(0, whole.clone()), &valid.select(0, whole));
+                    }
+                }
+            })
+        })
     }
 
     /// The sequences of a batch, `[batch, steps, n_dims]` each; a modality that nobody in the batch has is all absent tokens.
@@ -151,8 +172,11 @@ impl Sequences {
                     (&face.rows, last_steps(features.reshape([rows, frames, size.n_dims]), face.valid.clone()))
                 }),
                 Modality::Voice => batch.voice.as_ref().zip(self.voice.as_ref()).map(|(voice, net)| {
-                    let (features, valid) = net.forward(voice.values.clone(), voice.valid.clone(), steps);
-                    (&voice.rows, last_steps(features, valid))
+                    let (slices, valid) = slices(voice, steps);
+                    let features = net.forward(slices, &valid);
+                    let rows = voice.rows.len();
+                    let there = valid.max_dim(1).reshape([rows, steps]);
+                    (&voice.rows, last_steps(features.reshape([rows, steps, size.n_dims]), there))
                 }),
                 Modality::Text => batch.text.as_ref().zip(self.words.as_ref()).map(|(text, net)| {
                     let there = text.tokens.clone().greater_elem(0).float();
@@ -165,6 +189,22 @@ impl Sequences {
             })
         })
     }
+}
+
+/// The log-mel frames of a batch in `steps` slices of equal length, `[rows · steps, frames, bins]`, and which frames are valid,
+/// `[rows · steps, frames]`.
+fn slices(voice: &VoiceBatch, steps: usize) -> (Tensor<3>, Tensor<2>) {
+    let [rows, frames, bins] = voice.values.dims();
+    let n = frames / steps;
+    (voice.values.clone().reshape([rows * steps, n, bins]), voice.valid.clone().reshape([rows * steps, n]))
+}
+
+/// Rows of `valid` in which every frame is there; `None` if there are none.
+fn whole_rows(valid: &Tensor<2>) -> Option<Tensor<1, Int>> {
+    let shares: Vec<f32> = valid.clone().mean_dim(1).try_into_vec_as().unwrap_or_default();
+    let whole: Vec<i64> = (0_i64..).zip(&shares).filter(|&(_, &share)| share > 0.999).map(|(row, _)| row).collect();
+    let n = whole.len();
+    (n > 0).then(|| Tensor::from_data(TensorData::new(whole, [n]), &valid.device()))
 }
 
 /// Row `i` of `encoded` at row `rows[i]` of `[n, steps, dims]`, and `filler` `[1, steps, dims]` where there is none.
@@ -193,61 +233,19 @@ fn last_steps(x: Tensor<3>, valid: Tensor<2>) -> Tensor<3> {
     x.gather(1, from) * there
 }
 
-/// Log-mel frames to steps: mean and deviation of each bin over the frames of a step, and what a linear layer makes of them.
-#[derive(Module, Debug)]
-pub struct VoiceSteps {
-    statistics_norm: LayerNorm,
-    dropout: Dropout,
-    hidden: Linear,
-    head: Linear,
-    norm: LayerNorm,
-}
-
-impl VoiceSteps {
-    fn new(size: &SequenceSize, init: &mut Init<'_>) -> Self {
-        let n_statistics = 2 * size.n_bins;
-        Self {
-            statistics_norm: init.layer_norm(n_statistics),
-            dropout: dropout(size.dropout),
-            hidden: init.linear(n_statistics, 2 * size.n_dims),
-            head: init.linear(2 * size.n_dims, size.n_dims),
-            norm: init.layer_norm(size.n_dims),
-        }
-    }
-
-    /// Encodes normalized log-mel frames.
-    ///
-    /// - `mel` `[batch, frames, bins]`, `valid` `[batch, frames]` of 0 and 1
-    /// - output `[batch, steps, dims]`, and which steps have a valid frame, `[batch, steps]`
-    fn forward(&self, mel: Tensor<3>, valid: Tensor<2>, steps: usize) -> (Tensor<3>, Tensor<2>) {
-        let [batch, frames, bins] = mel.dims();
-        let n = frames / steps;
-        let x = mel.reshape([batch, steps, n, bins]);
-        let valid = valid.reshape([batch, steps, n]);
-        let weight = valid.clone() / valid.clone().sum_dim(2).clamp_min(1.0);
-        let weight = weight.reshape([batch, steps, n, 1]);
-        let mean = (x.clone() * weight.clone()).sum_dim(2);
-        let deviation = ((x - mean.clone()).square() * weight).sum_dim(2).add_scalar(1e-6).sqrt();
-        let statistics = Tensor::cat(vec![mean, deviation], 3).reshape([batch, steps, 2 * bins]);
-        let hidden = relu(self.hidden.forward(self.dropout.forward(self.statistics_norm.forward(statistics))));
-        (self.norm.forward(self.head.forward(hidden)), valid.max_dim(2).reshape([batch, steps]))
-    }
-}
-
 /// Hashed words to one vector each.
 #[derive(Module, Debug)]
 pub struct Words {
     embedding: Param<Tensor<2>>,
     dropout: Dropout,
-    norm: LayerNorm,
 }
 
 impl Words {
     fn new(size: &SequenceSize, init: &mut Init<'_>) -> Self {
         Self {
-            embedding: init.normal([size.n_buckets, size.n_dims], 1.0),
+            // Small, so that a word which no training text has says little.
+            embedding: init.normal([size.n_buckets, size.n_dims], 0.1),
             dropout: dropout(size.dropout),
-            norm: init.layer_norm(size.n_dims),
         }
     }
 
@@ -256,7 +254,7 @@ impl Words {
         let [batch, words] = tokens.dims();
         let [_, dims] = self.embedding.dims();
         let embedded = self.embedding.val().select(0, tokens.reshape([batch * words]));
-        self.norm.forward(self.dropout.forward(embedded)).reshape([batch, words, dims])
+        self.dropout.forward(embedded).reshape([batch, words, dims])
     }
 }
 
@@ -287,15 +285,26 @@ mod tests {
     #[test]
     fn padding_does_not_change_a_voice() {
         let device = Device::flex();
-        let size = SequenceSize { n_bins: 4, n_dims: 6, ..SequenceSize::tiny() };
-        let net = VoiceSteps::new(&size, &mut Init::new(1, &device));
+        let size = SequenceSize { n_bins: 4, n_dims: 6, mel_frames: 16, frames_per_step: 4, ..SequenceSize::tiny() };
+        let voice = Modalities::only(Modality::Voice);
+        let net = Sequences::new(&size, voice, &mut Init::new(1, &device));
         let mel = Init::new(2, &device).normal([1, 16, 4], 1.0).val();
-        let valid = Tensor::cat(vec![Tensor::<2>::ones([1, 6], &device), Tensor::zeros([1, 10], &device)], 1);
-        let padded = Tensor::cat(vec![mel.clone().narrow(1, 0, 6), Tensor::full([1, 10, 4], 3.0, &device)], 1);
-        let read = |mel| {
-            let (steps, valid) = net.forward(mel, valid.clone(), 4);
-            last_steps(steps, valid).try_into_vec_as::<f32>().unwrap()
+        let read = |padding: f32| {
+            let padding = Tensor::full([1, 10, 4], padding, &device);
+            let valid = Tensor::cat(vec![Tensor::<2>::ones([1, 6], &device), Tensor::zeros([1, 10], &device)], 1);
+            let values = Tensor::cat(vec![mel.clone().narrow(1, 0, 6), padding], 1);
+            let batch = Batch {
+                present: Tensor::from_floats([[0.0, 1.0, 0.0]], &device),
+                face: None,
+                voice: Some(VoiceBatch { rows: vec![0], values, valid }),
+                scene: None,
+                text: None,
+            };
+            net.forward(&size, &batch)[Modality::Voice].clone().try_into_vec_as::<f32>().unwrap()
         };
-        assert_eq!(read(mel), read(padded));
+        let values = read(3.0);
+        assert_eq!(values, read(-1.0));
+        let steps: Vec<bool> = values.chunks(6).map(|step| step.iter().any(|&value| value != 0.0)).collect();
+        assert_eq!(steps, [false, false, true, true], "six frames are one slice and a half, at the end");
     }
 }

@@ -144,6 +144,12 @@ impl VoiceNet {
         }
     }
 
+    /// The same with another share of values that a training step does without.
+    #[must_use]
+    pub fn dropping(self, share: f64) -> Self {
+        Self { dropout: DropoutConfig::new(share).init(), ..self }
+    }
+
     /// Sets the scales from the training split; `each` hands over its batches, as [`VoiceNet::forward`] takes them.
     pub fn calibrate<E>(
         &mut self,

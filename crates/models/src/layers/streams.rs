@@ -117,26 +117,3 @@ impl<'a> Watch<'a> {
         }
     }
 }
-
-/// What a setting of a model over streams is, for people.
-pub(crate) fn help(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "n_epochs" => "Epochs at most.",
-        "learning_rate" => "Initial learning rate. Papers: 0.001 or 0.002.",
-        "keep_probability" => "How likely training keeps each modality of a clip.",
-        "network.width" => "Width of a step in all streams. MCR's paper: 40; MulT's code: 30.",
-        "network.n_heads" => "Attention heads. MCR's paper: 8 or 10; MulT's code: 5.",
-        "network.n_layers" => "Reinforcement layers of MCR (paper: 3 or 4), layers of MulT's encoders (code: 5).",
-        "network.modalities" => "Streams that there are: v video, a audio, t language.",
-        "network.targets" => "Streams that are reinforced and read out: v video, a audio, t language.",
-        "network.source_update" => "How sources follow from layer to layer: sum, low_level, feed_forward, no_smm.",
-        "network.cmu" => "Off leaves out MCR's cross-mutual attention units, as in the paper's ablation.",
-        "network.mutual" => "Off keeps their attentions apart, as in the paper's ablation.",
-        "network.scu" => "Off leaves out MCR's self-cross attention units, as in the paper's ablation.",
-        "network.attention_layer" => "Off adds the two branches of these, as in the paper's ablation.",
-        "network.beta" => "How branches are scored: collapsed, literal (short streams only), pooled.",
-        "network.structure" => "parallel or, as in the paper's ablation, serial.",
-        "network.causal" => "Whether a step of MulT sees the past alone.",
-        _ => return None,
-    })
-}
