@@ -627,6 +627,8 @@ fn stage_ui(ui: &Ui, rect: Rect, plan: &StagePlan, progress: Option<&StageProgre
         StageInput::Only { modality } => format!("Sees {} only", modality.name()),
         StageInput::RandomDrop { keep } => format!("Each modality kept with probability {keep}"),
         StageInput::All => "Sees all that a clip has".into(),
+        StageInput::InTurn { together: true } => "Sees the voice, the face, then both".into(),
+        StageInput::InTurn { together: false } => "Sees the voice, then the face".into(),
     };
     painted_text(ui, text_line(20.0, 17.0), Align2::LEFT_CENTER, &sees, theme::TEXT_SMALL, colors.weak);
     painted_text(

@@ -15,10 +15,10 @@ use models::{Batch, EmotionModel as _, FaceBatch, Init, VoiceBatch, WeightDecay,
 use safetensors::tensor::{SafeTensors, TensorView};
 use training::{Adam, Recipe};
 
-use super::{Case, gradient_norms, values};
+use super::{Case, Kind, gradient_norms, values};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Kind] = &[
     ("vit_mae_face", encoder),
     ("vit_audiomae", encoder),
     ("pos_embed_resize", positions),

@@ -1,6 +1,323 @@
 //! VAVL and its encoders.
 
-use super::Case;
+mod encoders;
+mod train;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use emotion::Modality;
+use models::Init;
+use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize, RelativePosition, relative_shift};
+use models::vavl::{
+    AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
+};
+
+use super::{Case, Input, values};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[];
+pub const CASES: &[(&str, fn(&mut Case))] = &[
+    ("conformer_block", block),
+    ("conformer_relpos_fixed", block),
+    ("conformer_encoder", encoder),
+    ("vavl_tiny_*", tiny),
+    ("vavl_full", tiny),
+    ("vavl_input_norm", input_norm),
+    ("vavl_masking", masking),
+    ("vavl_train*", train::train),
+    ("wav2vec2_*", encoders::wav2vec2),
+    ("efficientnet_*", encoders::efficientnet),
+    ("ccc_loss", concordance),
+    ("label_scaling", label_scaling),
+];
+
+fn conformer_size(case: &Case) -> ConformerSize {
+    assert!(case.config("half_step_residual") != false, "feed-forward layers count by half");
+    ConformerSize {
+        width: case.size("encoder_dim"),
+        heads: case.size("heads"),
+        feed_forward_expansion: case.size("feed_forward_expansion"),
+        kernel: case.size("conv_kernel_size"),
+        relative_position: match case.text("relative_position") {
+            "as_is" => RelativePosition::AsIs,
+            "fixed" => RelativePosition::Fixed,
+            other => panic!("relative position {other}"),
+        },
+        dropout: case.config("dropout").as_f64().unwrap_or(0.1),
+    }
+}
+
+/// Fills a module from the case's one checkpoint, whose names begin with `prefix`.
+fn filled<M: Module>(case: &Case, mut module: M, prefix: &str) -> M {
+    let path = |name: &str| conformer::module_path(name.strip_prefix(prefix).unwrap());
+    models::import_files(&mut module, &[case.checkpoint()], |_, name| path(name)).unwrap();
+    module
+}
+
+fn block(case: &mut Case) {
+    let device = Device::flex();
+    let block = filled(case, ConformerBlock::new(conformer_size(case), &mut Init::new(0, &device)), "block.");
+    let x: Tensor<3> = case.by_role("x").tensor(&device);
+    case.compare_tensor("output", &block.forward(x.clone()));
+
+    let first = block.feed_forward_1.forward(x.clone());
+    case.compare_tensor("feed_forward_1", &first);
+    let x = x + first.mul_scalar(0.5);
+    case.compare_tensor("after_feed_forward_1", &x);
+    let raw = block.attention.position_scores(x.clone());
+    case.compare_tensor("pos_score_raw", &raw);
+    case.compare_tensor("pos_score_shifted", &relative_shift(raw));
+    case.compare_tensor("attention", &block.attention.weights(x.clone()));
+    let mixed = block.attention.forward(x.clone());
+    case.compare_tensor("mhsa", &mixed);
+    let x = x + mixed;
+    case.compare_tensor("depthwise", &block.convolution.before_norm(x.clone()).swap_dims(1, 2));
+    let convolved = block.convolution.forward(x.clone());
+    case.compare_tensor("convolution", &convolved);
+    case.compare_tensor("feed_forward_2", &block.feed_forward_2.forward(x + convolved));
+    if case.wants("shift_example") {
+        case.compare_tensor("shift_example", &relative_shift(case.by_role("shift_input").tensor(&device)));
+    }
+}
+
+fn encoder(case: &mut Case) {
+    let device = Device::flex();
+    let conformer =
+        Conformer::new(case.size("input_dim"), conformer_size(case), case.size("layers"), &mut Init::new(0, &device));
+    let conformer = filled(case, conformer, "x.encoder.");
+    let x = case.by_role("x").tensor(&device);
+    case.compare_tensor("output", &conformer.forward(x.clone()));
+    let x = conformer.project(x);
+    case.compare_tensor("input_projection", &x);
+    case.compare_tensor("layer_0", &conformer.layers[0].forward(x));
+}
+
+fn network_config(case: &Case) -> NetworkConfig {
+    NetworkConfig {
+        projection_width: case.size("proj_dim"),
+        conformer: conformer_size(case),
+        layers: case.size("layers"),
+        shared_layers: case.size("shared_layers"),
+        head_width: case.size("head_width"),
+        head_hidden: case.size("head_hidden"),
+        head_dropout: case.config("dropout").as_f64().unwrap_or(0.2),
+        alpha: case.config("alpha").as_f64().unwrap_or(1.0),
+        layout: match case.text("layout") {
+            "batch_first" => Layout::BatchFirst,
+            "official" => Layout::OfficialTransposed,
+            other => panic!("layout {other}"),
+        },
+        task: match case.text("task") {
+            "classification" => Task::Classification,
+            "regression" => Task::Regression,
+            other => panic!("task {other}"),
+        },
+        residual: true,
+        reconstruction: true,
+        audio_visual_head: true,
+    }
+}
+
+/// A network with the parameters of the case's files.
+fn network_of(case: &Case, config: &NetworkConfig, device: &Device) -> Network {
+    let (audio, visual) = (case.size("audio_dim"), case.size("visual_dim"));
+    let mut network = Network::new(config, audio, visual, case.size("outputs"), &mut Init::new(0, device));
+    let mut files: Vec<&str> = Vec::new();
+    for parameter in case.json()["parameters"].as_array().unwrap() {
+        let file = parameter["file"].as_str().unwrap();
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    let files: Vec<_> = files.into_iter().map(|file| case.checkpoint_file(file)).collect();
+    checkpoint::import(&mut network, &files).unwrap();
+    network
+}
+
+/// Both modalities of a network alone.
+fn both(network: &Network, config: &NetworkConfig, audio: Tensor<3>, visual: Tensor<3>) -> [Unimodal; 2] {
+    [network.unimodal(config, Modality::Voice, audio), network.unimodal(config, Modality::Face, visual)]
+}
+
+/// Compares a tensor, or what a case keeps of a large one: its first values, mean and norm; or nothing, where it keeps nothing.
+fn compare_whole_or_part<const D: usize>(case: &mut Case, name: &str, got: &Tensor<D>) {
+    if case.wants(name) {
+        return case.compare_tensor(name, got);
+    }
+    let first = format!("{name}.first");
+    if !case.wants(&first) {
+        return;
+    }
+    let all = values(got);
+    let n_first = case.stored(&first).len();
+    case.compare(&first, &all[..n_first]);
+    let wide = all.iter().map(|&value| f64::from(value));
+    case.compare(&format!("{name}.mean"), &[(wide.clone().sum::<f64>() / all.len() as f64) as f32]);
+    case.compare(&format!("{name}.l2"), &[wide.map(|value| value * value).sum::<f64>().sqrt() as f32]);
+}
+
+fn tiny(case: &mut Case) {
+    let device = Device::flex();
+    let config = network_config(case);
+    let network = network_of(case, &config, &device);
+    let audio: Tensor<3> = case.by_role("audio").tensor(&device);
+    let visual: Tensor<3> = case.by_role("visual").tensor(&device);
+    let [acoustic, seen] = both(&network, &config, audio.clone(), visual.clone());
+    for (name, one) in [("acoustic", &acoustic), ("visual", &seen)] {
+        compare_whole_or_part(case, &format!("{name}_encoded"), &one.encoded);
+        compare_whole_or_part(case, &format!("{name}_embedding"), &one.embedding);
+        compare_whole_or_part(case, &format!("{name}_prediction"), &one.prediction);
+        let reconstruction = one.reconstruction.as_ref().unwrap();
+        compare_whole_or_part(case, &format!("{name}_reconstruction"), reconstruction);
+    }
+    case.compare_tensor("audio_visual_prediction", &network.audio_visual(&config, &acoustic, &seen));
+    if case.wants("alone.audio_visual_prediction") {
+        let [acoustic, seen] = both(&network, &config, audio.narrow(0, 1, 1), visual.narrow(0, 1, 1));
+        case.compare_tensor("alone.audio_visual_prediction", &network.audio_visual(&config, &acoustic, &seen));
+    }
+    if case.is_heavy() {
+        count(case, &config);
+    }
+}
+
+/// Compares numbers of parameters with those of the release and of the paper.
+fn count(case: &mut Case, config: &NetworkConfig) {
+    let counts = case.json()["expected"]["counts"].as_object().unwrap().clone();
+    for (what, want) in counts {
+        let words: Vec<usize> = what.split('_').filter_map(|word| word.parse().ok()).collect();
+        let [layers, outputs] = words[..] else { panic!("{what} says no layers and outputs") };
+        let config = NetworkConfig { layers, ..config.clone() };
+        let device = Device::flex().autodiff();
+        let (audio, visual) = (case.size("audio_dim"), case.size("visual_dim"));
+        let network = Network::new(&config, audio, visual, outputs, &mut Init::new(0, &device));
+        let n = Trained::count(&network) as f64;
+        case.check(&what, n, want["without_unused"].as_f64().unwrap(), 0.0, 0.0);
+    }
+}
+
+/// Number of values that training may change.
+struct Trained(usize);
+
+impl Trained {
+    fn count<M: Module>(module: &M) -> usize {
+        let mut trained = Self(0);
+        module.visit(&mut trained);
+        trained.0
+    }
+}
+
+impl ModuleVisitor for Trained {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 += if param.is_require_grad() { param.shape().num_elements() } else { 0 };
+    }
+}
+
+fn statistics_of(clips: &[&[f32]], width: usize) -> Statistics {
+    let mut moments = Moments::new(width);
+    clips.iter().for_each(|clip| moments.add(clip));
+    moments.statistics().unwrap()
+}
+
+fn input_norm(case: &mut Case) {
+    let clips = |prefix: &str| -> Vec<Input> {
+        let mut roles: Vec<String> = case.roles().into_iter().map(|(role, _)| role).collect();
+        roles.retain(|role| role.strip_prefix(prefix).is_some_and(|rest| rest.parse::<usize>().is_ok()));
+        roles.sort_by_key(|role| role[prefix.len()..].parse::<usize>().unwrap());
+        roles.into_iter().map(|role| case.by_role(&role)).collect()
+    };
+    let (wavs, visuals) = (clips("wav_"), clips("visual_"));
+    let wide = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
+
+    let wavs: Vec<Vec<f32>> = wavs.iter().map(Input::floats).collect();
+    let wavs: Vec<&[f32]> = wavs.iter().map(Vec::as_slice).collect();
+    let statistics = statistics_of(&wavs, 1);
+    case.compare("wav_mean", &wide(&statistics.mean));
+    case.compare("wav_std", &wide(&statistics.deviation));
+    let batch = statistics.batch(&wavs, case.size("max_samples"));
+    case.compare("wav", &batch.values);
+    case.compare("attention_mask", &batch.mask());
+
+    let width = visuals[0].shape[1];
+    let constant = case.by_role("constant_column").floats()[0];
+    let visuals: Vec<Vec<f32>> = visuals.iter().map(Input::floats).collect();
+    let visuals: Vec<Vec<f32>> = visuals
+        .iter()
+        .map(|visual| visual.iter().enumerate().map(|(i, &v)| if i % width == 0 { constant } else { v }).collect())
+        .collect();
+    let visuals: Vec<&[f32]> = visuals.iter().map(Vec::as_slice).collect();
+    let statistics = statistics_of(&visuals, width);
+    case.compare("visual_mean", &wide(&statistics.mean));
+    case.compare("visual_std", &wide(&statistics.deviation[1..]));
+    let batch = statistics.batch(&visuals, usize::MAX);
+    assert!(batch.values.iter().all(|value| value.is_finite()), "a constant column stays finite");
+    let n_clips = batch.lengths.len();
+    let all =
+        Tensor::<1>::from_floats(batch.values.as_slice(), &Device::flex()).reshape([n_clips, batch.n_frames, width]);
+    let rest = all.narrow(2, 1, width - 1);
+    case.compare_tensor("visual", &rest);
+    case.compare_tensor("visual_pooled", &rest.mean_dim(1));
+}
+
+fn masking(case: &mut Case) {
+    let device = Device::flex();
+    let config = network_config(case);
+    let network = network_of(case, &config, &device);
+    let audio: Tensor<3> = case.by_role("audio").tensor(&device);
+    let visual: Tensor<3> = case.by_role("visual").tensor(&device);
+    for output in case.outputs() {
+        let masked = output.strip_prefix("audio_visual_prediction.").unwrap();
+        let (mut audio, mut visual) = (audio.clone(), visual.clone());
+        if let Some((modality, percent)) = masked.split_once('_') {
+            let keep: Tensor<2> = case.by_role(&format!("{modality}_keep_{percent}")).tensor(&device);
+            let frames = if modality == "audio" { &mut audio } else { &mut visual };
+            *frames = frames.clone() * keep.unsqueeze_dim::<3>(2);
+        }
+        let [acoustic, seen] = both(&network, &config, audio, visual);
+        case.compare_tensor(&output, &network.audio_visual(&config, &acoustic, &seen));
+    }
+}
+
+fn concordance(case: &mut Case) {
+    let device = Device::flex().autodiff();
+    for output in case.outputs() {
+        let Some(set) = output.strip_prefix("ccc.") else { continue };
+        // Sets of predictions without labels of their own are measured against those of another set.
+        let prediction = case.by_role(&format!("pred_{set}"));
+        let roles = case.roles();
+        let own = format!("label_{set}");
+        let label = match set {
+            _ if roles.iter().any(|(role, _)| *role == own) => own,
+            "constant" => "label_a".to_owned(),
+            "close" => "label_b".to_owned(),
+            other => panic!("no labels for {other}"),
+        };
+        let label: Tensor<2> = case.by_role(&label).tensor(&device);
+        let prediction: Tensor<2> = prediction.tensor::<2>(&device).require_grad();
+        case.compare_tensor(&output, &ccc(prediction.clone(), label.clone()));
+        let loss = Target::Attributes(label).loss(prediction.clone());
+        case.compare_tensor(&format!("loss.{set}"), &loss);
+        let gradient = prediction.grad(&loss.backward()).unwrap();
+        case.compare_tensor(&format!("gradient.{set}"), &gradient);
+    }
+}
+
+fn label_scaling(case: &mut Case) {
+    let columns: Vec<&str> =
+        case.config("columns").as_array().unwrap().iter().map(|column| column.as_str().unwrap()).collect();
+    let flip = case.flag("flip_arousal");
+    let scale = AttributeScale {
+        min: case.number("min_score") as f32,
+        max: case.number("max_score") as f32,
+        flipped: columns.iter().map(|&column| flip && column == "EmoAct").collect(),
+    };
+    let n = columns.len();
+    for (role, output) in [("raw", "scaled"), ("corner", "scaled_corner")] {
+        let scores = case.by_role(role).floats();
+        // Twice from the same table is the same.
+        let scale_all = || scores.chunks(n).flat_map(|row| scale.to_unit(row)).collect::<Vec<f32>>();
+        scale_all();
+        case.compare(output, &scale_all());
+    }
+    let predictions = case.by_role("prediction").floats();
+    let raw: Vec<f32> = predictions.chunks(n).flat_map(|row| scale.from_unit(row)).collect();
+    case.compare("prediction_in_raw_scale", &raw);
+}

@@ -31,7 +31,7 @@ fn benches(criterion: &mut Criterion) {
     let reader = Umbenet::reader(&config);
     let labels = LabelSet::basic_seven();
 
-    let model = Umbenet::start_stage(&config, &labels, 3, 1, &[], &device).unwrap();
+    let model = Umbenet::start_stage(&config, &labels, 3, 1, &[], &device).expect("tiny encoders are in no file");
     criterion.bench_function(&format!("umbenet tiny forward, {BATCH} clips, {id}"), |bencher| {
         bencher.iter(|| {
             let batch = reader.batch(&samples, &on, &device).expect("a batch");
@@ -41,7 +41,7 @@ fn benches(criterion: &mut Criterion) {
     });
 
     let device = device.autodiff();
-    let model = Umbenet::start_stage(&config, &labels, 3, 1, &[], &device).unwrap();
+    let model = Umbenet::start_stage(&config, &labels, 3, 1, &[], &device).expect("tiny encoders are in no file");
     let truths: Vec<i64> = (0..BATCH as i64).map(|row| row % 7).collect();
     criterion.bench_function(&format!("umbenet tiny forward and backward, {BATCH} clips, {id}"), |bencher| {
         bencher.iter(|| {

@@ -182,7 +182,9 @@ impl Reader {
             match samples[row].voice.as_ref().expect("rows were chosen by having a voice") {
                 Voice::Waveform(samples) => {
                     values.extend_from_slice(samples);
-                    valid.extend(std::iter::repeat_n(1.0_f32, samples.len()));
+                    // Zeros at the end are padding or silence: no encoder hears a difference.
+                    let n_valid = samples.iter().rposition(|&sample| sample != 0.0).map_or(1, |last| last + 1);
+                    valid.extend((0..samples.len()).map(|idx| f32::from(u8::from(idx < n_valid))));
                     shape = Some([rows.len(), 1, samples.len()]);
                 }
                 Voice::LogMel(mel) => {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mma_dfer::MmaDferConfig;
 use crate::umbenet::UmbenetConfig;
+use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
 
 /// The version of `model.toml`.
@@ -27,6 +28,8 @@ pub enum Config {
     Umbenet(UmbenetConfig),
     /// MMA-DFER.
     MmaDfer(MmaDferConfig),
+    /// VAVL.
+    Vavl(VavlConfig),
 }
 
 impl Config {
@@ -35,6 +38,7 @@ impl Config {
         match self {
             Self::Umbenet(_) => ModelKind::Umbenet,
             Self::MmaDfer(_) => ModelKind::MmaDfer,
+            Self::Vavl(_) => ModelKind::Vavl,
         }
     }
 

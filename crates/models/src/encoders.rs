@@ -2,5 +2,8 @@
 
 pub mod audio_cnn;
 pub mod clip;
+pub mod conformer;
+pub mod efficientnet;
 pub mod tiny;
 pub mod vit;
+pub mod wav2vec2;

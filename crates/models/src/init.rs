@@ -58,6 +58,12 @@ impl<'a> Init<'a> {
         Linear { weight: self.uniform([n_in, n_out], bound), bias: Some(self.uniform([n_out], bound)) }
     }
 
+    /// Weight after Glorot and Bengio (2010), bias zero.
+    pub fn xavier_linear(&mut self, n_in: usize, n_out: usize) -> Linear {
+        let bound = (6.0 / (n_in + n_out) as f64).sqrt();
+        Linear { weight: self.uniform([n_in, n_out], bound), bias: Some(self.constant([n_out], 0.0)) }
+    }
+
     /// Ones and zeros.
     pub fn layer_norm(&mut self, width: usize) -> LayerNorm {
         let mut norm = LayerNormConfig::new(width).init(self.device);
@@ -68,11 +74,11 @@ impl<'a> Init<'a> {
 
     /// Weight and bias within 1/√(inputs of an output value).
     pub fn conv1d(&mut self, config: &Conv1dConfig) -> Conv1d {
-        let (n_in, n_out) = (config.channels_in, config.channels_out);
+        let (n_in, n_out) = (config.channels_in / config.groups, config.channels_out);
         let mut conv = config.init(self.device);
         let bound = 1.0 / ((n_in * config.kernel_size) as f64).sqrt();
         conv.weight = self.uniform([n_out, n_in, config.kernel_size], bound);
-        conv.bias = Some(self.uniform([n_out], bound));
+        conv.bias = config.bias.then(|| self.uniform([n_out], bound));
         conv
     }
 

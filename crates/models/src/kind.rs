@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, mma_dfer, umbenet};
+use crate::{Config, ModelError, mma_dfer, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum ModelKind {
     Umbenet,
     /// Two pretrained encoders that learn from each other.
     MmaDfer,
+    /// Conformers over face and voice, together or alone.
+    Vavl,
 }
 
 /// What is said of a model; each model's file has its own.
@@ -31,12 +33,13 @@ pub struct About {
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Umbenet, Self::MmaDfer];
+    pub const ALL: [Self; 3] = [Self::Umbenet, Self::MmaDfer, Self::Vavl];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
             Self::MmaDfer => &mma_dfer::ABOUT,
+            Self::Vavl => &vavl::ABOUT,
         }
     }
 
@@ -93,6 +96,10 @@ macro_rules! with_model {
             }
             $crate::Config::MmaDfer($config) => {
                 type $model = $crate::mma_dfer::MmaDfer;
+                $run
+            }
+            $crate::Config::Vavl($config) => {
+                type $model = $crate::vavl::Vavl;
                 $run
             }
         }

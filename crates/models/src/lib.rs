@@ -16,6 +16,7 @@ mod predict;
 mod settings;
 mod stage;
 pub mod umbenet;
+pub mod vavl;
 mod weights;
 
 pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
@@ -27,4 +28,4 @@ pub use kind::{About, ModelKind};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
-pub use weights::{Rename, export, import, import_tensors, read_checkpoint};
+pub use weights::{Rename, export, import, import_files, import_tensors, read_checkpoint};

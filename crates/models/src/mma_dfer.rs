@@ -354,6 +354,7 @@ impl EmotionModel for MmaDfer {
             tokens: Tensor::stack(parts.to_vec(), 1),
             fused: unit_rows(features),
             selection: None,
+            auxiliary: Vec::new(),
         })
     }
 

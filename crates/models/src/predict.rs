@@ -19,6 +19,8 @@ pub struct Outlook {
     pub tokens: Tensor<3>,
     /// Activated prompts, for a model with a pool.
     pub selection: Option<Selection>,
+    /// Named terms of the loss that need no labels, `[1]` each, weighted.
+    pub auxiliary: Vec<(&'static str, Tensor<1>)>,
 }
 
 /// A loss and what it is the sum of.
@@ -28,6 +30,14 @@ pub struct Loss {
     pub total: Tensor<1>,
     /// Named terms as they enter the total, `[1]` each.
     pub terms: Vec<(&'static str, Tensor<1>)>,
+}
+
+impl Loss {
+    /// The sum of at least one term.
+    pub fn sum(terms: Vec<(&'static str, Tensor<1>)>) -> Self {
+        let total = terms.iter().skip(1).fold(terms[0].1.clone(), |total, (_, term)| total + term.clone());
+        Self { total, terms }
+    }
 }
 
 /// A stage that is over, for the stages that start from it.

@@ -19,14 +19,30 @@ pub enum StageInput {
     },
     /// All that a sample has.
     All,
+    /// The voice alone, the face alone, then both, an optimizer step each, of the samples that have what it takes (VAVL
+    /// algorithm 1).
+    InTurn {
+        /// Whether there is a step for both.
+        together: bool,
+    },
 }
 
 impl StageInput {
+    /// What each optimizer step of a batch sees, one after the other; empty: one step, in which each sample has its own.
+    pub fn turns(self) -> Vec<Modalities> {
+        let (voice, face) = (Modalities::only(Modality::Voice), Modalities::only(Modality::Face));
+        match self {
+            Self::InTurn { together: true } => vec![voice, face, voice.with(Modality::Face, true)],
+            Self::InTurn { together: false } => vec![voice, face],
+            _ => Vec::new(),
+        }
+    }
+
     /// The modalities that validation of this stage uses.
     pub fn eval_modalities(self) -> Modalities {
         match self {
             Self::Only { modality } => Modalities::only(modality),
-            Self::RandomDrop { .. } | Self::All => Modalities::ALL,
+            Self::RandomDrop { .. } | Self::All | Self::InTurn { .. } => Modalities::ALL,
         }
     }
 }

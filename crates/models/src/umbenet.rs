@@ -288,13 +288,19 @@ impl EmotionModel for Umbenet {
         let classes = classes.select(0, sets); // [batch, classes, width]
         let cosines = (classes * fused.clone().reshape([n, 1, width])).sum_dim(2).flatten::<2>(1, 2);
         let logits = cosines * self.logit_scale.val().exp().unsqueeze();
-        Ok(Outlook { logits, fused, tokens, selection: Some(selection) })
+        Ok(Outlook { logits, fused, tokens, selection: Some(selection), auxiliary: Vec::new() })
     }
 
     fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
         let [n] = labels.dims();
-        let chosen = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1]));
-        let cross_entropy = chosen.mean().neg();
+        let log_probabilities = log_softmax(outlook.logits.clone(), 1);
+        let chosen = log_probabilities.clone().gather(1, labels.reshape([n, 1])).mean().neg();
+        let smoothing = config.label_smoothing;
+        let cross_entropy = if smoothing > 0.0 {
+            chosen.mul_scalar(1.0 - smoothing) + log_probabilities.mean().neg().mul_scalar(smoothing)
+        } else {
+            chosen
+        };
         let l1 = self.prompt_pool.l1().mul_scalar(config.l1);
         let mut terms = vec![("cross-entropy", cross_entropy), ("gate L1", l1)];
         if let Some(selection) = outlook.selection.as_ref().filter(|_| config.pull > 0.0) {

@@ -3,7 +3,7 @@
 //! Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
@@ -95,9 +95,42 @@ pub fn import_tensors<M: Module>(
     renames: &[Rename],
     path: &Path,
 ) -> Result<(), ModelError> {
-    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
     for tensor in &mut tensors {
         tensor.name = Rename::to_module(renames, &tensor.name);
+    }
+    fill(module, tensors, path)
+}
+
+/// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
+/// anybody reads.
+///
+/// `module_path` says where in the module a tensor of a file belongs; `None` leaves it out.
+pub fn import_files<M: Module>(
+    module: &mut M,
+    paths: &[PathBuf],
+    module_path: impl Fn(&Path, &str) -> Option<String>,
+) -> Result<(), ModelError> {
+    let mut tensors = Vec::new();
+    for path in paths {
+        for mut tensor in read_checkpoint(path)? {
+            if let Some(name) = module_path(path, &tensor.name) {
+                tensor.name = name;
+                tensors.push(tensor);
+            }
+        }
+    }
+    // Blame falls on the folder where several files must fit together.
+    let blamed = match paths {
+        [path] => path.as_path(),
+        paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
+    };
+    fill(module, tensors, blamed)
+}
+
+/// Gives every parameter of the module its tensor.
+fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
+    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
+    for tensor in &mut tensors {
         if tensor.dtype.is_float() && tensor.dtype != DType::F32 {
             *tensor = single_precision(tensor).map_err(bad)?;
         }

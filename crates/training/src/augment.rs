@@ -18,8 +18,10 @@ const LARGEST_GAIN: f32 = 0.7;
 /// Widest band of mel bins and longest stretch of time that are hidden, as parts of all (SpecAugment, Park et al. 2019).
 const HIDDEN_BINS: f64 = 0.15;
 const HIDDEN_TIME: f64 = 0.2;
+/// Shortest and longest side of the part of a face that is blotted out, as parts of the crop's (random erasing, Zhong et al. 2020).
+const HIDDEN_FACE: Range<f64> = 0.2..0.55;
 /// How likely a word is left out.
-const DROPPED_WORDS: f64 = 0.15;
+const DROPPED_WORDS: f64 = 0.4;
 
 /// Changes `sample` at random.
 pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
@@ -33,6 +35,13 @@ pub fn augment(sample: &mut Sample, rng: &mut impl Rng) {
             mirrored: rng.random_bool(0.5),
         };
         view.apply(face);
+        let mut stretch = || {
+            let len = (face.size_px as f64 * rng.random_range(HIDDEN_FACE)) as usize;
+            let start = rng.random_range(0..=face.size_px - len);
+            start..start + len
+        };
+        let (columns, rows) = (stretch(), stretch());
+        blot_out(face, &columns, &rows);
     }
     if let Some(Voice::LogMel(mel)) = &mut sample.voice {
         let gain = rng.random_range(-LARGEST_GAIN..=LARGEST_GAIN);
@@ -60,6 +69,20 @@ fn hide(mel: &mut LogMel, time: Range<usize>, bins: Range<usize>) {
     for (frame_idx, frame) in mel.values[..n].chunks_mut(mel.n_bins).enumerate() {
         let hidden = if time.contains(&frame_idx) { 0..frame.len() } else { bins.clone() };
         frame[hidden].fill(mean);
+    }
+}
+
+/// Puts the mean colour of a rectangle over it, the same rectangle in every frame.
+fn blot_out(frames: &mut Frames, columns: &Range<usize>, rows: &Range<usize>) {
+    let side = frames.size_px;
+    let n_pixels = (columns.len() * rows.len()).max(1);
+    for frame in frames.rgb.chunks_mut(side * side * 3) {
+        for channel in 0..3 {
+            let pixels = || rows.clone().flat_map(|y| columns.clone().map(move |x| (y * side + x) * 3 + channel));
+            let sum: usize = pixels().map(|pixel| usize::from(frame[pixel])).sum();
+            let mean = (sum / n_pixels) as u8;
+            pixels().for_each(|pixel| frame[pixel] = mean);
+        }
     }
 }
 
@@ -145,6 +168,14 @@ mod tests {
         let mut mel = LogMel { n_bins: 2, values: vec![0.0, 2.0, 4.0, 6.0, 0.0, 0.0], n_valid: 2 };
         hide(&mut mel, 1..2, 0..1);
         assert_eq!(mel.values, [3.0, 2.0, 3.0, 3.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_blot_is_the_mean_of_what_it_hides_in_every_frame() {
+        let mut frames = Frames { size_px: 2, rgb: (0..24).map(|i| i * 10).collect(), valid: vec![true; 2] };
+        blot_out(&mut frames, &(0..2), &(1..2));
+        assert_eq!(frames.rgb[..12], [0, 10, 20, 30, 40, 50, 75, 85, 95, 75, 85, 95]);
+        assert_eq!(frames.rgb[18..], [195, 205, 215, 195, 205, 215]);
     }
 
     const STILL: View = View { turn: 0.0, zoom: 1.0, shift_x: 0.0, shift_y: 0.0, mirrored: false };

@@ -95,6 +95,7 @@ struct Trainer<'a, M: EmotionModel> {
     manifest: &'a Manifest,
     /// With autodiff.
     device: Device,
+    n_parameters: usize,
     stages: Vec<StagePlan>,
     train: Loader<'a>,
     val: Loader<'a>,
@@ -120,6 +121,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         device: Device,
         tell: &mut Tell<'_>,
     ) -> Result<Self, TrainError> {
+        let device = device.autodiff();
+        // Published weights that are not there are missed now, not after the clips are prepared.
+        let n_parameters = M::start_stage(config, &manifest.labels, 0, job.seed, &[], &device)?.num_params();
         let inputs = M::reader(config).inputs;
         let train = prepared_split(manifest, Split::Train, &inputs, cache, control, tell)?;
         let val = prepared_split(manifest, Split::Val, &inputs, cache, control, tell)?;
@@ -130,7 +134,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             cache,
             control,
             manifest,
-            device: device.autodiff(),
+            device,
+            n_parameters,
             stages: M::stages(config),
             train: Loader::new(cache, train)?,
             val: Loader::new(cache, val)?,
@@ -140,14 +145,13 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
 
     fn run(&self, tell: &mut Tell<'_>) -> Result<Outcome, TrainError> {
         let labels = &self.manifest.labels;
-        let fresh = M::start_stage(self.config, labels, 0, self.job.seed, &[], &self.device)?;
         tell(Event::Started {
             job: Box::new(self.job.clone()),
             labels: labels.clone(),
             stages: self.stages.clone(),
             n_train: self.train.clips().len(),
             n_val: self.val.clips().len(),
-            n_parameters: fresh.num_params(),
+            n_parameters: self.n_parameters,
             device: compute::resolve(&self.job.device).to_string(),
         })?;
         let mut finished: Vec<FinishedStage<M>> = Vec::new();
@@ -270,7 +274,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let order = shuffled(train.len(), self.job.seed, stage, epoch);
         let n_steps = order.len().div_ceil(self.job.recipe.batch_size);
         let start = Instant::now();
-        let (mut losses, mut n_right, mut unread) = (Vec::with_capacity(n_steps), 0, Vec::new());
+        let (mut losses, mut n_right, mut n_seen, mut unread) = (Vec::with_capacity(n_steps), 0, 0, Vec::new());
         for (step, chunk) in order.chunks(self.job.recipe.batch_size).enumerate() {
             if self.control.current() == Order::Pause {
                 tell(Event::Paused)?;
@@ -281,17 +285,18 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 return Ok(Trained::Stopped(self.control.current()));
             }
             let chosen: Vec<usize> = chunk.iter().map(|&place| train[place]).collect();
-            let (samples, on) = self.training_batch(&chosen, stage, epoch)?;
-            let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
-            let truths: Vec<usize> = chosen.iter().map(|&index| self.train.clips()[index].clip.label).collect();
             // Dropout draws on the device; where it starts follows from the place in training too.
             self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
-            let learning_rate = progress.learning_rate.rate();
-            let labels = labels(&truths, &self.device);
-            let (outlook, loss) =
-                train_step(model, self.config, &batch, labels, &self.job.recipe, learning_rate, adam)?;
-            unread.push((loss.total.detach(), outlook.logits.detach(), truths));
-            if unread.len() == STEPS_PER_EVENT || step + 1 == n_steps {
+            for (clips, samples, on) in self.training_batches(&chosen, stage, epoch)? {
+                let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
+                let truths: Vec<usize> = clips.iter().map(|&index| self.train.clips()[index].clip.label).collect();
+                let learning_rate = progress.learning_rate.rate();
+                let labels = labels(&truths, &self.device);
+                let (outlook, loss) =
+                    train_step(model, self.config, &batch, labels, &self.job.recipe, learning_rate, adam)?;
+                unread.push((loss.total.detach(), outlook.logits.detach(), truths));
+            }
+            if unread.len() >= STEPS_PER_EVENT || step + 1 == n_steps {
                 let n_unread = unread.len();
                 for (loss, logits, truths) in unread.drain(..) {
                     let loss = read(loss)?[0];
@@ -303,6 +308,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     let n_classes = self.manifest.labels.len();
                     let tops = read(logits)?.chunks(n_classes).map(top).collect::<Vec<_>>();
                     n_right += tops.iter().zip(&truths).filter(|(top, truth)| top == truth).count();
+                    n_seen += truths.len();
                 }
                 let step_secs = start.elapsed().as_secs_f64() / (step + 1) as f64;
                 tell(Event::Step {
@@ -315,7 +321,23 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 })?;
             }
         }
-        Ok(Trained::Epoch { loss: mean(&losses), war: n_right as f64 / order.len() as f64 })
+        Ok(Trained::Epoch { loss: mean(&losses), war: n_right as f64 / n_seen as f64 })
+    }
+
+    /// What each optimizer step of a batch sees: clips, their samples and what is switched on.
+    fn training_batches(&self, chosen: &[usize], stage: usize, epoch: usize) -> Result<Vec<TrainingBatch>, TrainError> {
+        let (samples, on) = self.training_batch(chosen, stage, epoch)?;
+        let turns = self.stages[stage].input.turns();
+        if turns.is_empty() {
+            return Ok(vec![(chosen.to_vec(), samples, on)]);
+        }
+        let with = |turn: Modalities| {
+            let rows = (0..samples.len()).filter(|&row| samples[row].present().intersection(turn) == turn);
+            let (clips, own): (Vec<usize>, Vec<Sample>) = rows.map(|row| (chosen[row], samples[row].clone())).unzip();
+            let n = own.len();
+            (clips, own, vec![turn; n])
+        };
+        Ok(turns.into_iter().map(with).filter(|(clips, ..)| !clips.is_empty()).collect())
     }
 
     /// Samples as the stage's training sees them: changed at random, modalities switched on as the plan says.
@@ -366,6 +388,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
     fn count_prompts(&self, model: &M, on: Modalities) -> Result<Vec<usize>, TrainError> {
         let model = model.valid();
         let mut counts = vec![0; model.prompt_vectors().len()];
+        if counts.is_empty() {
+            return Ok(counts);
+        }
         let all: Vec<usize> = (0..self.train.clips().len())
             .filter(|&index| !self.train.clips()[index].present.intersection(on).is_empty())
             .collect();
@@ -518,6 +543,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
     }
 }
 
+/// Indices of clips, their samples, and what is switched on of each.
+type TrainingBatch = (Vec<usize>, Vec<Sample>, Vec<Modalities>);
+
 /// How an epoch of training ended.
 enum Trained {
     Epoch { loss: f64, war: f64 },
@@ -553,7 +581,7 @@ fn prepared_split(
 fn switched_on(input: StageInput, present: Modalities, rng: &mut impl Rng) -> Modalities {
     match input {
         StageInput::Only { modality } => Modalities::only(modality),
-        StageInput::All => Modalities::ALL,
+        StageInput::All | StageInput::InTurn { .. } => Modalities::ALL,
         StageInput::RandomDrop { keep } => loop {
             let kept: Modalities = present.iter().filter(|_| rng.random_bool(keep)).collect();
             if !kept.is_empty() {

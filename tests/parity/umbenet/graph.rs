@@ -4,7 +4,7 @@ use burn::module::Module as _;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use models::encoders::audio_cnn::AudioCnnSize;
-use models::encoders::clip::{ImageTowerSize, TextTowerSize, end_of};
+use models::encoders::clip::{ClipSize, ImageTowerSize, TextTowerSize, end_of};
 use models::umbenet::{
     FaceEncoderConfig, RENAMES, TextEncoderConfig, Token, Umbenet, UmbenetConfig, VoiceEncoderConfig, embedded_names,
     import_released,
@@ -66,7 +66,7 @@ pub fn config_of(case: &Case) -> UmbenetConfig {
                 vocabulary: case.size("caption_vocab"),
             }
         },
-        ..UmbenetConfig::tiny()
+        ..UmbenetConfig::paper(ClipSize::VIT_B_32)
     }
 }
 

@@ -30,14 +30,16 @@ const CELL_PX: usize = 8;
 const N_DIRECTIONS: usize = 8;
 /// Share of values that a training step of a face encoder does without, against learning speakers by heart.
 const DROPPED_FACE: f64 = 0.5;
-/// The same for the smaller encoders of voice and text, which have less to spare.
-const DROPPED: f64 = 0.2;
+/// The same for voices, of which there are fewer values to spare.
+const DROPPED_VOICE: f64 = 0.3;
+/// The same for words.
+const DROPPED_TEXT: f64 = 0.5;
 
 impl FaceNet {
     /// For crops of `side_px`, a multiple of 8, with `width` hidden units.
     pub fn new(side_px: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         assert_eq!(side_px % CELL_PX, 0, "face crops of {side_px} px: the side must be a multiple of {CELL_PX}");
-        let n_values = (side_px / CELL_PX).pow(2) * N_DIRECTIONS;
+        let n_values = gradient_width(side_px);
         Self {
             input_norm: init.layer_norm(n_values),
             dropout: DropoutConfig::new(DROPPED_FACE).init(),
@@ -56,10 +58,15 @@ impl FaceNet {
     }
 }
 
+/// Values that [`oriented_gradients`] makes of a frame of `side_px`.
+pub fn gradient_width(side_px: usize) -> usize {
+    (side_px / CELL_PX).pow(2) * N_DIRECTIONS
+}
+
 /// Mean strength of the gradients in each direction and cell, each cell normalized by all of its directions.
 ///
 /// `[batch, 3, side, side]` to `[batch, directions · cells]`.
-fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
+pub fn oriented_gradients(frames: Tensor<4>) -> Tensor<2> {
     let [batch, _, side, _] = frames.dims();
     let cells = side / CELL_PX;
     let grey = frames.mean_dim(1).reshape([batch, side, side]);
@@ -123,7 +130,7 @@ impl VoiceNet {
         Self {
             shift: init.constant([n_values], 0.0).no_grad(),
             scale: init.constant([n_values], 1.0).no_grad(),
-            dropout: DropoutConfig::new(DROPPED).init(),
+            dropout: DropoutConfig::new(DROPPED_VOICE).init(),
             hidden: init.linear(n_values, width),
             hidden_norm: init.layer_norm(width),
             head: init.linear(width, out),
@@ -173,8 +180,14 @@ impl VoiceNet {
     }
 }
 
-/// `[batch, frames, bins]` to `[batch, statistics · coefficients]`.
-fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
+/// Width of what [`cepstral_statistics`] makes of a clip.
+pub const CEPSTRAL_WIDTH: usize = N_STATISTICS * N_CEPSTRA;
+
+/// Mean and deviation of cepstral coefficients, and the deviation of their changes, over the frames that are there.
+///
+/// - `mel` `[batch, frames, bins]`, two frames at least; `valid` `[batch, frames]` of 0 and 1
+/// - output `[batch, 96]`
+pub fn cepstral_statistics(mel: Tensor<3>, valid: &Tensor<2>) -> Tensor<2> {
     let [_, frames, bins] = mel.dims();
     let cepstra = mel.clone().matmul(cosines(bins, &mel.device()).unsqueeze());
     let change = cepstra.clone().narrow(1, 1, frames - 1) - cepstra.clone().narrow(1, 0, frames - 1);
@@ -214,7 +227,8 @@ fn replaced(param: &Param<Tensor<1>>, values: Vec<f64>) -> Param<Tensor<1>> {
 /// Hashed words to one vector: the sum of their embeddings, rare words counting more, then a linear layer.
 ///
 /// Words are weighted by their inverse document frequency and the weights of a text have length 1 (TF-IDF, Salton & Buckley
-/// 1988); a word that no training text has counts nothing. [`TextNet::calibrate`] sets the weights.
+/// 1988); a word that fewer than two training texts have counts nothing: it could only be learned by heart.
+/// [`TextNet::calibrate`] sets the weights.
 #[derive(Module, Debug)]
 pub struct TextNet {
     /// Weight of each word, `[buckets]`.
@@ -233,7 +247,7 @@ impl TextNet {
     pub fn new(n_buckets: usize, width: usize, out: usize, init: &mut Init<'_>) -> Self {
         Self {
             weight: init.constant([n_buckets], 1.0).no_grad(),
-            dropout: DropoutConfig::new(DROPPED).init(),
+            dropout: DropoutConfig::new(DROPPED_TEXT).init(),
             embedding: init.normal([n_buckets, width], EMBEDDING_DEVIATION),
             head: init.linear(width, out),
             norm: init.layer_norm(out),
@@ -263,7 +277,7 @@ impl TextNet {
         if n == 0.0 {
             return Ok(());
         }
-        let idf = |with: f64| if with == 0.0 { 0.0 } else { ((1.0 + n) / (1.0 + with)).ln() + 1.0 };
+        let idf = |with: f64| if with < 2.0 { 0.0 } else { ((1.0 + n) / (1.0 + with)).ln() + 1.0 };
         self.weight = replaced(&self.weight, n_with.into_iter().map(idf).collect());
         Ok(())
     }

@@ -81,7 +81,6 @@ pub struct Vit {
 
 /// What stands before the blocks.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per encoder")]
 pub enum Stem {
     /// A token for each patch.
     Patches(PatchEmbed),

@@ -63,13 +63,14 @@ pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: "our_classifier.", module: "classifier." },
 ];
 
-/// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks.
-const LEFTOVERS: [&str; 2] = ["image_encoder.head.", "audio_model.head."];
+/// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks and the state of
+/// the training that saved them.
+const LEFTOVERS: [&str; 5] = ["image_encoder.head.", "audio_model.head.", "optimizer.", "best_acc", "recorder."];
 
 /// Beginnings that the released training code puts before every name.
 const PREFIXES: [&str; 2] = ["state_dict.", "module."];
 
-/// Fills a model from a checkpoint of the released code or of Limbic: strict, but for heads that do nothing.
+/// Fills a model from a checkpoint of the released code or of Limbic: strict, but for what has no effect.
 pub fn import_trained(model: &mut MmaDfer, path: &Path) -> Result<(), ModelError> {
     let mut tensors = read_checkpoint(path)?;
     for tensor in &mut tensors {

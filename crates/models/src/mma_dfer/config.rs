@@ -238,11 +238,11 @@ impl MmaDferConfig {
             }
             Ok(())
         };
-        if self.n_frames == 0 || self.depth == 0 {
-            return complain("n_frames and depth must be at least 1".into());
+        if self.n_frames == 0 || self.depth == 0 || self.prompt_update_every == 0 {
+            return complain("n_frames, depth and prompt_update_every must be at least 1".into());
         }
         multiple("width", self.width, self.heads)?;
-        if self.prompts != Prompts::None {
+        if self.prompts == Prompts::Progressive {
             multiple("depth", self.depth, self.prompt_update_every)?;
         }
         if matches!(self.fusion, Fusion::CrossAttention | Fusion::JointAttention) {

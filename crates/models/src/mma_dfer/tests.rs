@@ -263,6 +263,7 @@ fn impossible_configurations_are_refused() {
     for config in [
         MmaDferConfig { heads: 3, ..small() },
         MmaDferConfig { prompt_update_every: 3, ..small() },
+        MmaDferConfig { prompt_update_every: 0, prompts: Prompts::None, ..small() },
         MmaDferConfig { fusion: Fusion::CrossAttention, latent: 3, ..small() },
         MmaDferConfig { face: FaceEncoderConfig::Patches { side_px: 10, patch_px: 4 }, ..small() },
         MmaDferConfig { keep_probability: 0.0, ..small() },

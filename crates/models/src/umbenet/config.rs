@@ -47,6 +47,9 @@ pub struct UmbenetConfig {
     /// Whether an LSTM lets each frame's face and scene exchange what they show, as in the released code.
     #[serde(default)]
     pub lstm: bool,
+    /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
+    #[serde(default)]
+    pub label_smoothing: f64,
     /// Factor between cosines and logits; CLIP's is 100.
     pub logit_scale: f64,
     /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
@@ -57,6 +60,9 @@ pub struct UmbenetConfig {
     pub joint_epochs: usize,
     /// Initial learning rate of every stage (§4.1: 0.002).
     pub learning_rate: f64,
+    /// Stage 2 starts with this part of it; 1 in the paper.
+    #[serde(default = "one")]
+    pub joint_rate: f64,
     /// Probability that stage 2 keeps a modality of a sample (choice: 0.5).
     pub keep_probability: f64,
     /// `two_stage` false trains the joint pool alone, as in the paper's ablation.
@@ -112,6 +118,10 @@ impl Token {
     pub fn released() -> Vec<Self> {
         vec![Self::Face, Self::Scene, Self::Text, Self::Voice]
     }
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Face encoders.
@@ -202,11 +212,13 @@ impl UmbenetConfig {
             pull: 0.1,
             batch_selection: false,
             lstm: false,
+            label_smoothing: 0.1,
             logit_scale: 16.0,
             position_deviation: 0.1,
             unimodal_epochs: 24,
             joint_epochs: 36,
             learning_rate: 0.001,
+            joint_rate: 0.5,
             keep_probability: 0.5,
             two_stage: true,
             frozen_prompt_tower: false,
@@ -240,6 +252,8 @@ impl UmbenetConfig {
             gate_width: width / 16,
             l1: 0.01,
             pull: 0.5,
+            label_smoothing: 0.0,
+            joint_rate: 1.0,
             batch_selection: false,
             lstm: false,
             logit_scale: 100.0,
@@ -349,6 +363,12 @@ impl UmbenetConfig {
         if !(self.keep_probability > 0.0 && self.keep_probability <= 1.0) {
             return complain(format!("keep_probability is {}: it must be in 0..1", self.keep_probability));
         }
+        if !(self.joint_rate > 0.0 && self.joint_rate <= 1.0) {
+            return complain(format!("joint_rate is {}: it must be above 0 and at most 1", self.joint_rate));
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return complain(format!("label_smoothing is {}: it must be in 0..1", self.label_smoothing));
+        }
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
@@ -415,7 +435,7 @@ impl UmbenetConfig {
             number: if self.two_stage { 2 } else { 1 },
             input: StageInput::RandomDrop { keep: self.keep_probability },
             n_epochs: self.joint_epochs,
-            learning_rate: self.learning_rate,
+            learning_rate: if self.two_stage { self.joint_rate } else { 1.0 } * self.learning_rate,
             optimization: Optimization::default(),
             trains: "everything, with modalities missing at random".into(),
             starts_from: if self.two_stage {
@@ -442,6 +462,8 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "pull" => "Weight of the term that pulls keys towards features.",
         "keep_probability" => "How likely stage 2 keeps each modality of a clip.",
         "two_stage" => "Off trains the joint pool alone, as in the paper's ablation.",
+        "joint_rate" => "Stage 2 starts with this part of the learning rate; the paper's with all of it.",
+        "label_smoothing" => "Part of a label that is spread over all classes; the paper has none.",
         "logit_scale" => "Factor between cosines and logits. CLIP's: 100.",
         "n_frames" => "Frames per clip. Released code: 16.",
         "embed_dim" => "Width of the joint feature. Paper mode: 768.",

@@ -1,0 +1,237 @@
+//! VAVL (Goncalves, Leem, Lin, Sisman & Busso 2024, "Versatile audio-visual learning for emotion recognition").
+//!
+//! Voice and face have a conformer branch each and share further layers; either modality predicts alone, and a head for both is
+//! trained while all else stands still, so that clips that lack one modality teach too.
+
+pub mod checkpoint;
+mod config;
+mod features;
+mod loss;
+mod network;
+mod normalization;
+#[cfg(test)]
+mod tests;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use emotion::{LabelSet, Modality};
+
+pub use config::VavlConfig;
+pub use features::{
+    FaceExtractor, FaceFeatures, FaceFeaturesConfig, Sequence, VoiceExtractor, VoiceFeatures, VoiceFeaturesConfig,
+};
+pub use loss::{AttributeScale, Target, Task, ccc};
+pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
+pub use normalization::{Moments, Padded, Scale, Statistics};
+
+use crate::layers::transformer::unit_rows;
+use crate::{
+    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
+    TrainingBatches,
+};
+
+/// What is said of VAVL.
+pub const ABOUT: About = About {
+    name: "vavl",
+    title: "VAVL",
+    paper: "Goncalves et al., Versatile audio-visual learning for emotion recognition, 2024",
+    presets: &[("tiny", || Config::Vavl(VavlConfig::tiny())), ("paper", || Config::Vavl(VavlConfig::paper()))],
+    help: config::help,
+};
+
+/// The model: clips to features, features to predictions.
+#[derive(Module, Debug)]
+pub struct Vavl {
+    /// Of the face.
+    pub face_features: FaceFeatures,
+    /// Of the voice.
+    pub voice_features: VoiceFeatures,
+    /// All that the paper trains.
+    pub network: Network,
+}
+
+impl Vavl {
+    /// A model with random values.
+    pub fn new(config: &VavlConfig, n_classes: usize, init: &mut Init<'_>) -> Self {
+        Self {
+            face_features: FaceFeatures::new(&config.face, init),
+            voice_features: VoiceFeatures::new(&config.voice, init),
+            network: Network::new(&config.network, config.voice.width(), config.face.width(), n_classes, init),
+        }
+    }
+}
+
+/// One modality of those samples of a batch that have it.
+struct Part {
+    /// Samples in the batch.
+    rows: Vec<usize>,
+    sequence: Sequence,
+}
+
+impl Part {
+    /// Those of `rows`, in this order.
+    fn only(&self, rows: &[usize]) -> Sequence {
+        let places = rows.iter().filter_map(|row| self.rows.iter().position(|own| own == row));
+        let places = indices(places, &self.sequence.whole.device());
+        Sequence {
+            seen: self.sequence.seen.clone().select(0, places.clone()),
+            whole: self.sequence.whole.clone().select(0, places),
+        }
+    }
+}
+
+/// Results for some samples of a batch.
+struct Rows {
+    rows: Vec<usize>,
+    logits: Tensor<2>,
+    /// Of the voice.
+    acoustic: Option<Tensor<2>>,
+    /// Of the face.
+    visual: Option<Tensor<2>>,
+}
+
+impl EmotionModel for Vavl {
+    type Config = VavlConfig;
+    // The published set of files holds the network alone; `checkpoint::import` reads it.
+    const RENAMES: &'static [Rename] = &[];
+
+    fn check(config: &VavlConfig) -> Result<(), ModelError> {
+        config.check()
+    }
+
+    fn build(config: &VavlConfig, n_classes: usize, init: &mut Init<'_>) -> Self {
+        Self::new(config, n_classes, init)
+    }
+
+    fn reader(config: &VavlConfig) -> Reader {
+        features::reader(&config.face, &config.voice)
+    }
+
+    fn stages(config: &VavlConfig) -> Vec<StagePlan> {
+        config.stages()
+    }
+
+    fn start_stage(
+        config: &VavlConfig,
+        labels: &LabelSet,
+        _stage: usize,
+        seed: u64,
+        _finished: &[FinishedStage<Self>],
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        Ok(Self::new(config, labels.len(), &mut Init::new(seed, device)))
+    }
+
+    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+        // Batches come without gradients, and so must the extractors that measure them.
+        let still = self.valid();
+        let mut voices = self.voice_features.moments();
+        training(Modality::Voice, &mut |batch| {
+            if let Some(voice) = &batch.voice {
+                still.voice_features.measure(voice, &mut voices);
+            }
+        })?;
+        self.voice_features.set_scale(&voices);
+        let mut faces = self.face_features.moments();
+        training(Modality::Face, &mut |batch| {
+            if let Some(face) = &batch.face {
+                still.face_features.measure(face, &mut faces);
+            }
+        })?;
+        self.face_features.set_scale(&faces);
+        Ok(())
+    }
+
+    fn config_at(config: &VavlConfig, _stage: usize) -> Config {
+        Config::Vavl(config.clone())
+    }
+
+    /// A sample with one modality goes through that modality's head, one with both through the head for both; only the former
+    /// teaches what comes before the heads.
+    fn forward(&self, config: &VavlConfig, batch: &Batch) -> Result<Outlook, ModelError> {
+        let face = batch
+            .face
+            .as_ref()
+            .map(|face| Part { rows: face.rows.clone(), sequence: self.face_features.forward(face) });
+        let voice = batch
+            .voice
+            .as_ref()
+            .map(|voice| {
+                let sequence = self.voice_features.forward(voice)?;
+                Ok::<_, ModelError>(Part { rows: voice.rows.clone(), sequence })
+            })
+            .transpose()?;
+        let has = |part: &Option<Part>, row: usize| part.as_ref().is_some_and(|part| part.rows.contains(&row));
+        let rows_where = |has_face: bool, has_voice: bool| -> Vec<usize> {
+            let [n, _] = batch.present.dims();
+            (0..n).filter(|&row| has(&face, row) == has_face && has(&voice, row) == has_voice).collect()
+        };
+
+        let mut results = Vec::new();
+        let mut auxiliary = Vec::new();
+        let alone = [
+            (Modality::Voice, "voice reconstruction", &voice, rows_where(false, true)),
+            (Modality::Face, "face reconstruction", &face, rows_where(true, false)),
+        ];
+        for (modality, term, part, rows) in alone {
+            let Some(part) = part.as_ref().filter(|_| !rows.is_empty()) else { continue };
+            let sequence = part.only(&rows);
+            let alone = self.network.unimodal(&config.network, modality, sequence.seen);
+            let reconstruction = alone.reconstruction_loss(sequence.whole);
+            auxiliary.extend(reconstruction.map(|loss| (term, loss.mul_scalar(config.network.alpha))));
+            let (acoustic, visual) = match modality {
+                Modality::Voice => (Some(alone.embedding), None),
+                _ => (None, Some(alone.embedding)),
+            };
+            results.push(Rows { rows, logits: alone.prediction, acoustic, visual });
+        }
+        let rows = rows_where(true, true);
+        if let (Some(face), Some(voice), false) = (&face, &voice, rows.is_empty()) {
+            // What the head for both sees is as in evaluation, nothing dropped.
+            let acoustic = self.network.frozen(&config.network, Modality::Voice, voice.only(&rows).whole);
+            let visual = self.network.frozen(&config.network, Modality::Face, face.only(&rows).whole);
+            let logits = self.network.audio_visual(&config.network, &acoustic, &visual);
+            results.push(Rows { rows, logits, acoustic: Some(acoustic.embedding), visual: Some(visual.embedding) });
+        }
+        Ok(outlook(&results, auxiliary, config.network.conformer.width))
+    }
+
+    fn loss(&self, _config: &VavlConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
+        let task = Target::Classes(labels).loss(outlook.logits.clone());
+        let mut terms = vec![("cross-entropy", task)];
+        terms.extend(outlook.auxiliary.iter().cloned());
+        Loss::sum(terms)
+    }
+
+    fn prompt_vectors(&self) -> Vec<Vec<f32>> {
+        Vec::new()
+    }
+}
+
+/// Brings results into the order of the batch.
+fn outlook(results: &[Rows], auxiliary: Vec<(&'static str, Tensor<1>)>, width: usize) -> Outlook {
+    let device = results[0].logits.device();
+    let order: Vec<usize> = results.iter().flat_map(|result| result.rows.iter().copied()).collect();
+    let places = (0..order.len()).filter_map(|row| order.iter().position(|&own| own == row));
+    let places = indices(places, &device);
+    let in_order = |of: &dyn Fn(&Rows) -> Tensor<2>| -> Tensor<2> {
+        Tensor::cat(results.iter().map(of).collect(), 0).select(0, places.clone())
+    };
+    let absent = |rows: &Rows| Tensor::zeros([rows.rows.len(), width], &device);
+    let visual = in_order(&|rows| rows.visual.clone().unwrap_or_else(|| absent(rows)));
+    let acoustic = in_order(&|rows| rows.acoustic.clone().unwrap_or_else(|| absent(rows)));
+    let text = visual.zeros_like();
+    Outlook {
+        logits: in_order(&|rows| rows.logits.clone()),
+        fused: unit_rows(Tensor::cat(vec![acoustic.clone(), visual.clone()], 1)),
+        tokens: Tensor::stack(vec![visual, acoustic, text], 1),
+        selection: None,
+        auxiliary,
+    }
+}
+
+fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = values.map(|value| value as i64).collect();
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
+}

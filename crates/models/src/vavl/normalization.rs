@@ -1,0 +1,135 @@
+//! Features minus their mean, over their deviation, both of the training set (released code, `train_norm_stat.pkl`).
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::Init;
+
+/// Added to deviations.
+const EPSILON: f64 = 1e-6;
+/// What deviates less than this never changes: it is centred, not blown up.
+const CONSTANT: f64 = 1e-5;
+
+/// Mean and biased deviation of every value of a frame over all frames of all training clips.
+///
+/// A waveform is a sequence of frames of one value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// Of each value.
+    pub mean: Vec<f64>,
+    /// Of each value.
+    pub deviation: Vec<f64>,
+}
+
+/// Sums over the frames that were seen so far.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    n: f64,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    /// Of frames of `width` values, none seen yet.
+    pub fn new(width: usize) -> Self {
+        Self { n: 0.0, sums: vec![0.0; width], squares: vec![0.0; width] }
+    }
+
+    /// Adds frames, one after the other.
+    pub fn add(&mut self, frames: &[f32]) {
+        for frame in frames.chunks_exact(self.sums.len()) {
+            self.n += 1.0;
+            for (value, (sum, square)) in frame.iter().zip(self.sums.iter_mut().zip(&mut self.squares)) {
+                *sum += f64::from(*value);
+                *square += f64::from(*value).powi(2);
+            }
+        }
+    }
+
+    /// What the frames amount to; `None` before the first one.
+    pub fn statistics(&self) -> Option<Statistics> {
+        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / self.n).collect();
+        let squares = self.squares.iter().zip(&mean);
+        let deviation = squares.map(|(square, mean)| (square / self.n - mean * mean).max(0.0).sqrt()).collect();
+        (self.n > 0.0).then_some(Statistics { mean, deviation })
+    }
+}
+
+impl Statistics {
+    /// Normalized clips, cut to `max_frames` and padded with zeros at the end to the longest.
+    pub fn batch(&self, clips: &[&[f32]], max_frames: usize) -> Padded {
+        let width = self.mean.len();
+        let lengths: Vec<usize> = clips.iter().map(|clip| (clip.len() / width).min(max_frames)).collect();
+        let n_frames = lengths.iter().copied().max().unwrap_or(0);
+        let mut values = vec![0.0; clips.len() * n_frames * width];
+        let divisors = self.divisors();
+        for (row, clip) in clips.iter().enumerate() {
+            let out = &mut values[row * n_frames * width..][..lengths[row] * width];
+            for (i, (out, &value)) in out.iter_mut().zip(*clip).enumerate() {
+                *out = ((f64::from(value) - self.mean[i % width]) / divisors[i % width]) as f32;
+            }
+        }
+        Padded { values, lengths, n_frames }
+    }
+
+    fn divisors(&self) -> Vec<f64> {
+        let divisor = |&deviation: &f64| if deviation > CONSTANT { deviation + EPSILON } else { 1.0 };
+        self.deviation.iter().map(divisor).collect()
+    }
+}
+
+/// Sequences of one length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Padded {
+    /// `[clips, frames, width]`, row by row; zeros after the end of a clip.
+    pub values: Vec<f32>,
+    /// Frames of each clip.
+    pub lengths: Vec<usize>,
+    /// Frames of the longest clip.
+    pub n_frames: usize,
+}
+
+impl Padded {
+    /// 1 on a clip's frames, 0 on padding, `[clips, frames]`.
+    pub fn mask(&self) -> Vec<f32> {
+        let row = |&length: &usize| (0..self.n_frames).map(move |frame| f32::from(u8::from(frame < length)));
+        self.lengths.iter().flat_map(row).collect()
+    }
+}
+
+/// The same within a model: changes nothing until it is set.
+#[derive(Module, Debug)]
+pub struct Scale {
+    /// `[width]`, not trained.
+    mean: Param<Tensor<1>>,
+    /// What is divided by, `[width]`, not trained.
+    divisor: Param<Tensor<1>>,
+}
+
+impl Scale {
+    pub(super) fn new(width: usize, init: &mut Init<'_>) -> Self {
+        Self { mean: init.constant([width], 0.0).no_grad(), divisor: init.constant([width], 1.0).no_grad() }
+    }
+
+    /// Number of values of a frame.
+    pub fn width(&self) -> usize {
+        self.mean.dims()[0]
+    }
+
+    /// Normalizes by these statistics from now on.
+    pub fn set(&mut self, statistics: &Statistics) {
+        let device = self.mean.val().device();
+        self.mean = replaced(&self.mean, &statistics.mean, &device);
+        self.divisor = replaced(&self.divisor, &statistics.divisors(), &device);
+    }
+
+    /// `[.., width]` to the same.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        (x - self.mean.val().unsqueeze()) / self.divisor.val().unsqueeze()
+    }
+}
+
+fn replaced(param: &Param<Tensor<1>>, values: &[f64], device: &Device) -> Param<Tensor<1>> {
+    let narrow: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+    Param::initialized(param.id, Tensor::from_data(TensorData::new(narrow, [values.len()]), device))
+}
