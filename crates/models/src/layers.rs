@@ -1,6 +1,8 @@
 //! Building blocks that more than one model uses.
 
 pub mod batch_norm;
+pub mod crossmodal;
 pub mod lstm;
 pub mod prompt_pool;
+pub mod streams;
 pub mod transformer;
