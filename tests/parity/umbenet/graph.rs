@@ -10,7 +10,7 @@ use models::umbenet::{
     import_released,
 };
 use models::{
-    Batch, EmotionModel as _, FaceBatch, Init, Outlook, TextBatch, VoiceBatch, import_tensors, read_checkpoint,
+    Batch, EmotionModel as _, FaceBatch, Frozen, Init, Outlook, TextBatch, VoiceBatch, import_tensors, read_checkpoint,
 };
 
 use super::Case;
@@ -140,6 +140,7 @@ impl Samples {
                 end: rows.iter().map(|&row| self.ends[row]).collect(),
                 rows,
             }),
+            frozen: Frozen::default(),
         }
     }
 
