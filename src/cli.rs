@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
-use emotion::{FaceSource, Manifest, Modalities, Prediction, Split};
+use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
 use media::{Request, SampleCache, sample_clips};
 use models::{DeviceId, ModelKind, Predict};
 use serde::Serialize;
@@ -97,20 +97,36 @@ struct SampleArgs {
 
 #[derive(Args)]
 struct ImportArgs {
-    /// Folder with a labels.csv, or with one folder per class; or the list itself.
-    root: PathBuf,
-    /// The manifest to write.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// Folder of a corpus, or with a labels.csv, or with one folder per class; or the list itself.
+    #[arg(required_unless_present = "list")]
+    root: Option<PathBuf>,
+    /// The manifest to write; what an earlier one at this place knows about clips that did not change is kept.
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    out: Option<PathBuf>,
     /// Where faces come from: auto, detect, cropped or boxes.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
     /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…
     #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
     columns: Vec<(String, String)>,
-    /// Read it as this layout instead of recognizing it.
-    #[arg(long)]
+    /// Read it as this layout instead of recognizing it; --list shows them.
+    #[arg(long, value_name = "NAME")]
     importer: Option<String>,
+    /// Which of the corpus's annotations or protocols; --list shows them.
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+    /// Which fold is scored, from 1.
+    #[arg(long, value_name = "K")]
+    fold: Option<usize>,
+    /// Map the labels: four, six, seven, eight or eleven, then OLD=NEW to merge or rename, OLD=- to leave out, with commas.
+    #[arg(long, value_name = "SET,OLD=NEW")]
+    labels: Option<String>,
+    /// The scale of a list's columns valence, arousal and dominance, as in 1..5; without it they are not used.
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    scale: Option<Scale>,
+    /// List the layouts that are recognized, and their variants.
+    #[arg(long)]
+    list: bool,
     /// Seed of the splits, where the dataset brings none.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -400,8 +416,20 @@ fn sample(shell: &Shell, args: &SampleArgs) -> anyhow::Result<()> {
 }
 
 fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
-    let mut options =
-        datasets::Options { faces: args.faces, importer: args.importer, seed: args.seed, ..Default::default() };
+    let (Some(root), Some(out), false) = (args.root, args.out, args.list) else {
+        list_importers(shell);
+        return Ok(());
+    };
+    let mut options = datasets::Options {
+        faces: args.faces,
+        importer: args.importer,
+        variant: args.variant,
+        fold: args.fold,
+        labels: args.labels,
+        scale: args.scale,
+        seed: args.seed,
+        ..Default::default()
+    };
     for (role, header) in args.columns {
         let columns = &mut options.columns;
         let place = match role.as_str() {
@@ -410,11 +438,19 @@ fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
             "split" => &mut columns.split,
             "speaker" => &mut columns.speaker,
             "text" => &mut columns.text,
-            _ => bail!("unknown role {role:?}: use path, label, split, speaker or text"),
+            "valence" => &mut columns.ratings[0],
+            "arousal" => &mut columns.ratings[1],
+            "dominance" => &mut columns.ratings[2],
+            _ => bail!("unknown role {role:?}: use path, label, split, speaker, text, valence, arousal or dominance"),
         };
         *place = Some(header);
     }
-    let mut manifest = datasets::import(&args.root, &options)?;
+    let mut manifest = datasets::import(&root, &options)?;
+    // An earlier manifest that cannot be read is replaced, as any other file of that name would be.
+    if let Ok(earlier) = datasets::load(&out) {
+        let n_known = datasets::keep_known(&mut manifest, &earlier);
+        shell.note(&format!("clips that did not change since the last import: {n_known}"));
+    }
     let progress = shell.progress("clips looked at");
     training::inspect(&mut manifest, &|| true, &|done, total| progress.at(done, total));
     for problem in &manifest.problems {
@@ -422,14 +458,31 @@ fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
         shell.note(&format!("skipped or doubtful: {}: {}", problem.path.display(), problem.reason));
     }
     if manifest.clips.is_empty() {
-        bail!("none of the clips can be used: {}", args.root.display());
+        bail!("none of the clips can be used: {}", root.display());
     }
-    if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
     }
-    datasets::save(&manifest, &args.out)?;
-    summarize(shell, &manifest, &args.out);
+    datasets::save(&manifest, &out)?;
+    summarize(shell, &manifest, &out);
     Ok(())
+}
+
+fn list_importers(shell: &Shell) {
+    for importer in datasets::IMPORTERS {
+        let variants: Vec<_> =
+            importer.variants().iter().map(|variant| serde_json::json!([variant.name, variant.describe])).collect();
+        shell.event(&serde_json::json!({
+            "event": "importer", "name": importer.name(), "layout": importer.describe(), "variants": variants,
+        }));
+        if shell.json {
+            continue;
+        }
+        shell.out(&format!("{:<16} {}", importer.name(), importer.describe()));
+        for variant in importer.variants() {
+            shell.out(&format!("{:<16}   --variant {:<12} {}", "", variant.name, variant.describe));
+        }
+    }
 }
 
 fn summarize(shell: &Shell, manifest: &Manifest, path: &Path) {

@@ -508,6 +508,9 @@ fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow::Re
     let options = datasets::Options { faces: import.faces, seed: import.seed, ..datasets::Options::default() };
     let mut manifest = datasets::import(&import.root, &options)?;
     manifest.name.clone_from(&import.name);
+    if let Ok(earlier) = datasets::load(&dir.join("manifest.json")) {
+        datasets::keep_known(&mut manifest, &earlier);
+    }
     let keep_going = || desk.keep_going();
     training::inspect(&mut manifest, &keep_going, &|done, total| desk.progress("looking at clips", done, total));
     if !desk.keep_going() {

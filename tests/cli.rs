@@ -187,6 +187,28 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_corpus_imports_with_its_fold_its_variant_and_mapped_labels() {
+    let world = &*WORLD;
+    let list = world.ok(&["import", "--list"]);
+    assert!(list.contains("mafw") && list.contains("--variant compound"), "{list}");
+    let corpus = format!("{}/crates/datasets/tests/assets/tweet-eval", env!("CARGO_MANIFEST_DIR"));
+    let import = |labels: &str| {
+        let args =
+            ["import", &corpus, "--out", "tweets.json", "--importer", "tweet-eval", "--labels", labels, "--json"];
+        lines(&world.ok(&args)).pop().unwrap()
+    };
+    let event = import("joy=happiness,optimism=happiness");
+    assert_eq!(event["labels"], serde_json::json!(["anger", "happiness"]));
+    assert_eq!((&event["clips"], &event["importer"]), (&5.into(), &"tweet-eval".into()));
+    assert!(event["protocol"].as_str().unwrap().contains("optimism → happiness"), "{event}");
+    assert_eq!(import("optimism=-")["clips"], 4);
+    let fails = |more: &[&str], says| world.fails(&[&["import", &corpus, "--out", "x.json"], more].concat(), says);
+    fails(&["--labels", "seven"], "say optimism=CLASS to merge, or optimism=- to leave the clips out");
+    fails(&["--variant", "compound"], "no variant");
+    assert_eq!(world.run(&["import", &corpus]).status.code(), Some(2), "--out is missing");
+}
+
+#[test]
 fn mistakes_are_told_apart() {
     let world = &*WORLD;
     std::fs::create_dir_all(world.path("empty")).unwrap();

@@ -76,9 +76,9 @@ fn dataset(dir: &Path) -> Dataset {
             split: Split::ALL[idx % 3],
             speaker: Some(format!("s{}", idx % 5)),
             text: Some("what a day".into()),
-            face: None,
             duration_secs: Some(2.5),
             present: Some(Modalities::ALL),
+            ..Clip::default()
         });
     }
     manifest.problems.push(Problem { path: "broken.mp4".into(), reason: "the file is cut off: skipped".into() });

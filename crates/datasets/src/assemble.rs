@@ -3,192 +3,217 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use emotion::{Clip, FaceBox, FaceSource, LabelSet, Manifest, Problem, canonical_emotion};
+use emotion::{Affect, Clip, FaceBox, FaceSource, FeatureRef, LabelSet, Manifest, Problem, Scale, Stream};
 
+use crate::naming::Naming;
 use crate::split::{self, Divided, Entry};
-use crate::{DatasetError, Options};
+use crate::{DatasetError, Options, doubles};
 
-/// What an annotation says about one file, in its own words.
-#[derive(Debug, Clone, PartialEq)]
+/// What an annotation says about one clip, in its own words.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Row {
-    /// Relative to the root where it lies in it.
+    /// Name of the clip; `None`: its path.
+    pub id: Option<String>,
+    /// File or folder of pictures, relative to the root where it lies in it; empty where there is none.
     pub path: PathBuf,
+    pub audio: Option<PathBuf>,
     pub label: String,
+    /// Of each class, where the draft has classes of its own.
+    pub votes: Vec<f32>,
+    pub affect: Affect,
+    /// Train, val or test, or the name of a fold.
     pub split: Option<String>,
     pub speaker: Option<String>,
     pub text: Option<String>,
     pub face: Option<FaceBox>,
+    pub features: Vec<FeatureRef>,
 }
 
-/// Makes a manifest of `rows`, which are not empty; `source` is the list or folder that messages name.
-pub(crate) fn assemble(
-    importer: &str,
-    root: &Path,
-    source: &Path,
-    rows: Vec<Row>,
-    options: &Options,
-    warn: &mut dyn FnMut(Problem),
-) -> Result<Manifest, DatasetError> {
-    let n_rows = rows.len();
-    let naming = Naming::of(&rows, source)?;
-    if let Some(reason) = naming.explain() {
-        warn(Problem { path: source.to_owned(), reason });
+impl Row {
+    fn key(&self) -> &Path {
+        self.id.as_deref().map_or(&self.path, Path::new)
     }
-    let rows = without_duplicates(rows, &naming, warn);
-    let entries: Vec<Entry<'_>> = rows
-        .iter()
-        .map(|row| Entry {
-            key: &row.path,
-            label: naming.index_of(&row.label),
-            speaker: row.speaker.as_deref(),
-            split: row.split.as_deref(),
-        })
-        .collect();
-    let Divided { splits, protocol, doubts } = split::divide(&entries, options.seed);
-    for reason in doubts {
-        warn(Problem { path: source.to_owned(), reason });
+}
+
+/// A manifest in the making.
+pub(crate) struct Draft<'a> {
+    importer: &'static str,
+    root: &'a Path,
+    /// The list or folder that messages about the whole name.
+    source: &'a Path,
+    pub rows: Vec<Row>,
+    /// The dataset's classes in its own order, where it has such; then all rows are spelled like them.
+    pub labels: Vec<&'static str>,
+    /// How the dataset's splits and labels came about, where more can be said than that the dataset has them.
+    pub protocol: Option<String>,
+    /// Where faces come from, unless the user says so.
+    pub faces: FaceSource,
+    pub scale: Option<Scale>,
+    pub streams: Vec<Stream>,
+    n_skipped: usize,
+    first_reason: Option<String>,
+    /// Clips that are left out for what they are: number and first, by reason.
+    left_out: BTreeMap<String, (usize, PathBuf)>,
+    warn: &'a mut dyn FnMut(Problem),
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(importer: &'static str, root: &'a Path, source: &'a Path, warn: &'a mut dyn FnMut(Problem)) -> Self {
+        Self {
+            importer,
+            root,
+            source,
+            rows: Vec::new(),
+            labels: Vec::new(),
+            protocol: None,
+            faces: FaceSource::Auto,
+            scale: None,
+            streams: Vec::new(),
+            n_skipped: 0,
+            first_reason: None,
+            left_out: BTreeMap::new(),
+            warn,
+        }
     }
-    let root = root.to_owned();
-    let name = root.file_name().map_or_else(|| "dataset".to_owned(), |name| name.to_string_lossy().into_owned());
-    let mut clips = Vec::with_capacity(rows.len());
-    for (row, split) in rows.into_iter().zip(splits) {
-        let Some(split) = split else {
-            warn(Problem {
+
+    pub fn warn(&mut self, problem: Problem) {
+        self.first_reason.get_or_insert_with(|| problem.reason.clone());
+        (self.warn)(problem);
+    }
+
+    /// Something about a clip that stays, or about a list.
+    pub fn note(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
+        self.warn(Problem { path: path.into(), reason: reason.into() });
+    }
+
+    /// A clip that cannot be used.
+    pub fn skip(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
+        self.n_skipped += 1;
+        self.note(path, reason);
+    }
+
+    /// A clip that is no example of any class; there can be thousands, so they are listed once a reason.
+    pub fn leave_out(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
+        self.n_skipped += 1;
+        self.left_out.entry(reason.into()).or_insert_with(|| (0, path.into())).0 += 1;
+    }
+
+    /// Makes the manifest.
+    pub fn finish(mut self, options: &Options) -> Result<Manifest, DatasetError> {
+        for (reason, (n, first)) in std::mem::take(&mut self.left_out) {
+            let reason =
+                if n == 1 { format!("{reason}: left out") } else { format!("{reason}, and {} more: left out", n - 1) };
+            self.warn(Problem { path: first, reason });
+        }
+        let n_rows = self.rows.len() + self.n_skipped;
+        if n_rows == 0 {
+            return Err(DatasetError::EmptyList(self.source.to_owned()));
+        }
+        let nothing = |first| DatasetError::NothingUsable { n_rows, first, path: self.source.to_owned() };
+        if self.rows.is_empty() {
+            return Err(nothing(self.first_reason.unwrap_or_default()));
+        }
+        let (source, warn) = (self.source, self.warn);
+        let is_fixed = !self.labels.is_empty();
+        let naming = if is_fixed { Naming::fixed(&self.labels) } else { Naming::of(&self.rows, source)? };
+        if let Some(reason) = naming.explain() {
+            warn(Problem { path: source.to_owned(), reason });
+        }
+        let rows = without_duplicates(self.rows, &naming, warn);
+        let entries: Vec<Entry<'_>> = rows
+            .iter()
+            .map(|row| Entry {
+                key: row.key(),
+                label: naming.index_of(&row.label),
+                speaker: row.speaker.as_deref(),
+                split: row.split.as_deref(),
+            })
+            .collect();
+        let Divided { splits, protocol, doubts } =
+            split::divide(&entries, self.protocol.as_deref(), options.fold, options.seed).map_err(|there| {
+                DatasetError::NoFold { asked: options.fold.unwrap_or(1), there, path: source.to_owned() }
+            })?;
+        for reason in doubts {
+            warn(Problem { path: source.to_owned(), reason });
+        }
+        let mut clips = Vec::with_capacity(rows.len());
+        for (row, split) in rows.into_iter().zip(splits) {
+            let Some(split) = split else {
+                let reason = "no train, val or test given, as others have: left out".to_owned();
+                warn(Problem { path: row.key().to_owned(), reason });
+                continue;
+            };
+            clips.push(Clip {
+                id: row.key().to_string_lossy().replace('\\', "/"),
+                label: naming.index_of(&row.label),
                 path: row.path,
-                reason: "no train, val or test given, as others have: left out".to_owned(),
+                audio: row.audio,
+                votes: row.votes,
+                affect: row.affect,
+                split,
+                speaker: row.speaker,
+                text: row.text,
+                face: row.face,
+                features: row.features,
+                ..Clip::default()
             });
-            continue;
+        }
+        let names: Vec<&str> = if is_fixed { self.labels } else { only_used(&naming, &mut clips) };
+        let has = |label| clips.iter().any(|clip| clip.label == label);
+        let used: Vec<&str> = (0..names.len()).filter(|&label| has(label)).map(|label| names[label]).collect();
+        match used.as_slice() {
+            [] => return Err(nothing("every file is listed with different labels".to_owned())),
+            [label] => return Err(DatasetError::OneClass { label: (*label).to_owned(), path: source.to_owned() }),
+            used if used.len() < names.len() => {
+                let without: Vec<&str> = names.iter().copied().filter(|name| !used.contains(name)).collect();
+                let reason = format!("classes of the dataset without a clip: {}", without.join(", "));
+                warn(Problem { path: source.to_owned(), reason });
+            }
+            _ => {}
+        }
+        doubles::stamp(&mut clips, self.root);
+        for problem in doubles::across_splits(&clips, self.root) {
+            warn(problem);
+        }
+        let n_boxes = clips.iter().filter(|clip| clip.face.is_some()).count();
+        let faces = match options.faces {
+            FaceSource::Boxes if n_boxes == 0 => return Err(DatasetError::NoBoxes(source.to_owned())),
+            FaceSource::Auto if n_boxes == clips.len() => FaceSource::Boxes,
+            FaceSource::Auto => self.faces,
+            chosen => chosen,
         };
-        clips.push(Clip {
-            id: row.path.to_string_lossy().replace('\\', "/"),
-            label: naming.index_of(&row.label),
-            path: row.path,
-            split,
-            speaker: row.speaker,
-            text: row.text,
-            face: row.face,
-            duration_secs: None,
-            present: None,
-        });
+        let folder = self.root.file_name();
+        let name = folder.map_or_else(|| "dataset".to_owned(), |name| name.to_string_lossy().into_owned());
+        let mut manifest = Manifest::new(&name, self.importer, self.root, LabelSet::new(names)?);
+        manifest.protocol = protocol;
+        manifest.faces = faces;
+        manifest.scale = self.scale;
+        manifest.streams = self.streams;
+        manifest.clips = clips;
+        Ok(manifest)
     }
-    // Labels of rows that were left out after all are no classes.
+}
+
+/// Names of the labels that clips have; labels of rows that were left out after all are no classes.
+fn only_used<'a>(naming: &'a Naming, clips: &mut [Clip]) -> Vec<&'a str> {
     let mut n_clips = vec![0_usize; naming.names.len()];
     clips.iter().for_each(|clip| n_clips[clip.label] += 1);
     let kept: Vec<usize> = (0..n_clips.len()).filter(|&label| n_clips[label] > 0).collect();
-    for clip in &mut clips {
+    for clip in clips {
         clip.label = kept.binary_search(&clip.label).expect("labels of clips are kept");
     }
-    let names: Vec<&str> = kept.iter().map(|&label| naming.names[label].as_str()).collect();
-    match names.as_slice() {
-        [] => {
-            let first = "every file is listed with different labels".to_owned();
-            return Err(DatasetError::NothingUsable { n_rows, first, path: source.to_owned() });
-        }
-        [label] => return Err(DatasetError::OneClass { label: (*label).to_owned(), path: source.to_owned() }),
-        _ => {}
-    }
-    let n_boxes = clips.iter().filter(|clip| clip.face.is_some()).count();
-    let faces = match options.faces {
-        FaceSource::Boxes if n_boxes == 0 => return Err(DatasetError::NoBoxes(source.to_owned())),
-        FaceSource::Auto if n_boxes == clips.len() => FaceSource::Boxes,
-        chosen => chosen,
-    };
-    let mut manifest = Manifest::new(&name, importer, &root, LabelSet::new(names)?);
-    manifest.protocol = protocol;
-    manifest.faces = faces;
-    manifest.clips = clips;
-    Ok(manifest)
-}
-
-/// How the dataset's spellings become class names.
-struct Naming {
-    names: Vec<String>,
-    by_spelling: HashMap<String, usize>,
-    /// Spellings that changed, by the name they got, with the number of rows.
-    changed: BTreeMap<String, Vec<(String, usize)>>,
-    are_numbers: bool,
-}
-
-impl Naming {
-    fn of(rows: &[Row], source: &Path) -> Result<Self, DatasetError> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        rows.iter().for_each(|row| *counts.entry(&row.label).or_default() += 1);
-        let numbers: Option<Vec<f64>> = counts.keys().map(|spelling| spelling.parse().ok()).collect();
-        if let Some(numbers) = &numbers
-            && let Some(example) = numbers.iter().find(|number| number.fract() != 0.0 || !number.is_finite())
-        {
-            return Err(DatasetError::ContinuousLabels { example: example.to_string(), path: source.to_owned() });
-        }
-        let are_numbers = numbers.is_some();
-        let are_emotions = counts.keys().all(|spelling| canonical_emotion(spelling).is_some());
-        // Of spellings that differ in case only, the most frequent one is kept.
-        let mut by_fold: HashMap<String, (&str, usize)> = HashMap::new();
-        for (&spelling, &n) in &counts {
-            let best = by_fold.entry(spelling.to_lowercase()).or_insert((spelling, n));
-            if n > best.1 {
-                *best = (spelling, n);
-            }
-        }
-        let name_of = |spelling: &str| -> String {
-            match (canonical_emotion(spelling), spelling.parse::<f64>()) {
-                (Some(emotion), _) if are_emotions => emotion.to_owned(),
-                (_, Ok(number)) if are_numbers => format!("{number:.0}"),
-                _ => by_fold[&spelling.to_lowercase()].0.to_owned(),
-            }
-        };
-        let mut names: Vec<String> = counts.keys().map(|spelling| name_of(spelling)).collect();
-        if are_numbers {
-            names.sort_by_key(|name| name.parse::<i64>().unwrap_or(i64::MAX));
-        } else {
-            names.sort();
-        }
-        names.dedup();
-        let mut by_spelling = HashMap::new();
-        let mut changed: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
-        for (&spelling, &n) in &counts {
-            let name = name_of(spelling);
-            let label = names.iter().position(|own| *own == name).expect("the names were made of the same spellings");
-            by_spelling.insert(spelling.to_owned(), label);
-            if name != spelling {
-                changed.entry(name).or_default().push((spelling.to_owned(), n));
-            }
-        }
-        Ok(Self { names, by_spelling, changed, are_numbers })
-    }
-
-    fn index_of(&self, spelling: &str) -> usize {
-        self.by_spelling[spelling]
-    }
-
-    /// What people should know about the names, if anything.
-    fn explain(&self) -> Option<String> {
-        let mut sentences = Vec::new();
-        if !self.changed.is_empty() {
-            let changes = self.changed.iter().map(|(name, spellings)| {
-                let spellings: Vec<_> = spellings.iter().map(|(spelling, n)| format!("{spelling:?} ({n})")).collect();
-                format!("{} is read as {name}", spellings.join(", "))
-            });
-            sentences.push(format!(
-                "labels in several spellings or other words: {}",
-                changes.collect::<Vec<_>>().join("; ")
-            ));
-        }
-        if self.are_numbers {
-            sentences.push("labels are numbers without names: they are kept as the names".to_owned());
-        }
-        (!sentences.is_empty()).then(|| sentences.join(". "))
-    }
+    kept.iter().map(|&label| naming.names[label].as_str()).collect()
 }
 
 /// Keeps one row a file, and none of a file whose rows contradict each other.
 fn without_duplicates(rows: Vec<Row>, naming: &Naming, warn: &mut dyn FnMut(Problem)) -> Vec<Row> {
     let mut by_path: HashMap<&Path, Vec<usize>> = HashMap::new();
     for (row_idx, row) in rows.iter().enumerate() {
-        by_path.entry(&row.path).or_default().push(row_idx);
+        by_path.entry(row.key()).or_default().push(row_idx);
     }
     let mut keep = vec![true; rows.len()];
     for (row_idx, row) in rows.iter().enumerate() {
-        let same = &by_path[row.path.as_path()];
+        let same = &by_path[row.key()];
         if same.len() == 1 {
             continue;
         }
@@ -205,7 +230,7 @@ fn without_duplicates(rows: Vec<Row>, naming: &Naming, warn: &mut dyn FnMut(Prob
             } else {
                 format!("listed {n} times, as {}: left out", labels.join(" and "))
             };
-            warn(Problem { path: row.path.clone(), reason });
+            warn(Problem { path: row.key().to_owned(), reason });
         }
     }
     rows.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(row, _)| row).collect()

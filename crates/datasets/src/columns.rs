@@ -22,6 +22,8 @@ pub struct ColumnMap {
     pub text: Option<String>,
     /// Left, top, width and height of the face in pixels.
     pub face: Option<[String; 4]>,
+    /// Valence, arousal and dominance; used once the scale is known.
+    pub ratings: [Option<String>; 3],
 }
 
 const PATH: &[&str] = &[
@@ -101,6 +103,7 @@ const TEXT: &[&str] = &[
     "words",
     "description",
 ];
+const RATINGS: [&[&str]; 3] = [&["valence"], &["arousal", "activation"], &["dominance"]];
 const FACE: [&[&str]; 4] = [
     &["face_x", "bbox_x", "box_x", "x", "left", "face_left", "x_px", "face_x_px"],
     &["face_y", "bbox_y", "box_y", "y", "top", "face_top", "y_px", "face_y_px"],
@@ -128,6 +131,8 @@ pub(crate) struct Columns {
     pub speaker: Option<usize>,
     pub text: Option<usize>,
     pub face: Option<[usize; 4]>,
+    /// Valence, arousal, dominance.
+    pub ratings: [Option<usize>; 3],
 }
 
 impl Columns {
@@ -166,6 +171,10 @@ impl Columns {
         for (side, (name, words)) in names.iter().zip(FACE).enumerate() {
             face[side] = pick("face box", name, words)?;
         }
+        let mut ratings = [None; 3];
+        for (rating, (name, words)) in map.ratings.iter().zip(RATINGS).enumerate() {
+            ratings[rating] = pick("rating", name, words)?;
+        }
         let missing = |role| DatasetError::NoColumn { role, found: found(), path: list.to_owned() };
         Ok(Self {
             path: path.ok_or_else(|| missing("path"))?,
@@ -178,6 +187,7 @@ impl Columns {
             } else {
                 None
             },
+            ratings,
         })
     }
 

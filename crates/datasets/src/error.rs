@@ -126,6 +126,40 @@ pub enum DatasetError {
         /// All names.
         known: String,
     },
+    /// A fold that the dataset does not have.
+    #[error("there is no fold {asked}; the folds are {there}: {path}", path = .path.display())]
+    NoFold {
+        /// The fold asked for.
+        asked: usize,
+        /// The folds, in words.
+        there: String,
+        /// List or folder.
+        path: PathBuf,
+    },
+    /// An annotation that the dataset does not have.
+    #[error("the importer {importer} has no variant {asked:?}; there are {there}")]
+    NoVariant {
+        /// The importer.
+        importer: &'static str,
+        /// The name asked for.
+        asked: String,
+        /// All names.
+        there: String,
+    },
+    /// A file of the layout that must be there.
+    #[error("{what} is missing: {path}", path = .path.display())]
+    Incomplete {
+        /// What it should hold.
+        what: String,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Precomputed features that cannot be read.
+    #[error(transparent)]
+    Features(#[from] features::FeatureError),
+    /// Labels that cannot be mapped as asked.
+    #[error(transparent)]
+    Mapping(#[from] emotion::LabelMapError),
     /// Labels that cannot be a label set.
     #[error(transparent)]
     Labels(#[from] LabelError),

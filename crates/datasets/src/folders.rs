@@ -6,7 +6,7 @@ use std::path::Path;
 
 use emotion::{Manifest, Problem, Split, canonical_emotion};
 
-use crate::assemble::{Row, assemble};
+use crate::assemble::{Draft, Row};
 use crate::tree::{Tree, entries, extension, is_media};
 use crate::{DatasetError, Importer, Options};
 
@@ -66,9 +66,8 @@ impl Importer for Folders {
                 path: file.to_path_buf(),
                 label: label.trim().to_owned(),
                 split,
-                speaker: None,
                 text: if is_captioned { caption(&root.join(file)) } else { None },
-                face: None,
+                ..Row::default()
             });
         }
         // Without class folders below them, splits are all that such folders say.
@@ -76,7 +75,9 @@ impl Importer for Folders {
         if only_splits {
             return Err(DatasetError::NoLabels { n_files: media.len(), path: root.to_owned() });
         }
-        assemble(self.name(), root, root, rows, options, warn)
+        let mut draft = Draft::new(self.name(), root, root, warn);
+        draft.rows = rows;
+        draft.finish(options)
     }
 }
 

@@ -6,22 +6,56 @@
 
 mod assemble;
 mod columns;
+mod crema_d;
 mod csv_list;
+mod dfew;
+mod doubles;
 mod error;
+mod fer_plus;
+mod ferv39k;
 mod folders;
+mod frame_lists;
+mod iemocap;
+mod kaldi;
+mod mafw;
+mod meld;
+mod mosi;
+mod msp_improv;
+mod named;
+mod naming;
+mod ravdess;
+mod sequences;
 mod split;
 mod store;
+mod table;
+mod text_corpora;
 mod tree;
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceSource, Manifest, Problem};
+use emotion::{FaceSource, LabelMap, Manifest, Problem, Scale};
 
 pub use columns::ColumnMap;
+pub use crema_d::CremaD;
 pub use csv_list::CsvList;
+pub use dfew::Dfew;
+pub use doubles::keep_known;
 pub use error::DatasetError;
+pub use fer_plus::FerPlus;
+pub use ferv39k::Ferv39k;
 pub use folders::Folders;
+pub use frame_lists::FrameLists;
+pub use iemocap::Iemocap;
+pub use kaldi::Kaldi;
+pub use mafw::Mafw;
+pub use meld::Meld;
+pub use mosi::Mosi;
+pub use msp_improv::MspImprov;
+pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
+pub use ravdess::Ravdess;
+pub use sequences::Sequences;
 pub use store::{load, save};
+pub use text_corpora::{GoEmotions, TweetEval};
 pub use tree::is_media;
 
 /// What the user decides about an import; the defaults recognize everything by themselves.
@@ -33,8 +67,25 @@ pub struct Options {
     pub columns: ColumnMap,
     /// Name of the importer; `None` recognizes the layout.
     pub importer: Option<String>,
+    /// Which of the dataset's annotations or protocols, by its name in [`Importer::variants`]; `None`: the first.
+    pub variant: Option<String>,
+    /// Which fold is scored, from 1; `None`: the first of a dataset's official folds, the last of a fold column.
+    pub fold: Option<usize>,
+    /// How classes are renamed, merged and left out, as [`LabelMap::parse`] reads it; `None` keeps them.
+    pub labels: Option<String>,
+    /// The scale of a list's columns of ratings, which are not used without.
+    pub scale: Option<Scale>,
     /// Seed of the splits, where the dataset brings none.
     pub seed: u64,
+}
+
+/// One of several annotations or protocols of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Short name, as on the command line.
+    pub name: &'static str,
+    /// What it means, in a few words.
+    pub describe: &'static str,
 }
 
 /// A layout of datasets that can be read.
@@ -45,6 +96,11 @@ pub trait Importer: Sync {
     /// The layout in one line, as people would draw it.
     fn describe(&self) -> &'static str;
 
+    /// What the dataset can be read as, the usual first; empty where there is only one way.
+    fn variants(&self) -> &'static [Variant] {
+        &[]
+    }
+
     /// Whether `root` looks like this layout; cheap, and never wrong about a missing or empty folder.
     fn recognizes(&self, root: &Path) -> bool;
 
@@ -53,43 +109,95 @@ pub trait Importer: Sync {
 }
 
 /// All layouts, the more specific first.
-pub const IMPORTERS: &[&dyn Importer] = &[&CsvList, &Folders];
+pub const IMPORTERS: &[&dyn Importer] = &[
+    &Dfew,
+    &Ferv39k,
+    &Mafw,
+    &FrameLists,
+    &CremaD,
+    &MspImprov,
+    &Iemocap,
+    &Ravdess,
+    &Mosi,
+    &Sequences,
+    &FerPlus,
+    &Meld,
+    &TweetEval,
+    &GoEmotions,
+    &EMO_DB,
+    &SAVEE,
+    &ENTERFACE,
+    &Kaldi,
+    &CsvList,
+    &Folders,
+];
+
+/// The importer that reads `root` unless another is asked for; `None` where nobody knows the layout.
+pub fn recognize(root: &Path) -> Option<&'static dyn Importer> {
+    IMPORTERS.iter().copied().find(|importer| importer.recognizes(root))
+}
 
 /// Reads the dataset at `root`, a folder or a list file, with the importer that recognizes it or the one asked for.
 pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> {
     let given = std::path::absolute(root).map_err(|source| DatasetError::Read { path: root.to_owned(), source })?;
-    match std::fs::metadata(&given) {
+    let is_file = match std::fs::metadata(&given) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(DatasetError::NotFound(given)),
         Err(source) => return Err(DatasetError::Read { path: given, source }),
-        Ok(found) if found.is_file() && !csv_list::is_list(&given) => return Err(DatasetError::NotAFolder(given)),
-        Ok(_) => {}
-    }
+        Ok(found) => found.is_file(),
+    };
     let root = without_wrapper(given);
     let importer = match &options.importer {
-        Some(name) => *IMPORTERS.iter().find(|importer| importer.name() == name).ok_or_else(|| {
-            let known = IMPORTERS.iter().map(|importer| importer.name()).collect::<Vec<_>>().join(", ");
-            DatasetError::UnknownImporter { name: name.clone(), known }
-        })?,
+        Some(name) => named(name)?,
         // Whoever names columns means a list.
-        None if options.columns != ColumnMap::default() && csv_list::has_list(&root) => IMPORTERS[0],
+        None if options.columns != ColumnMap::default() && csv_list::has_list(&root) => &CsvList,
         // Nobody knows the layout: the importer that comes closest says best what is missing.
-        None => *IMPORTERS
-            .iter()
-            .find(|importer| importer.recognizes(&root))
-            .unwrap_or_else(|| if csv_list::has_list(&root) { &IMPORTERS[0] } else { &IMPORTERS[1] }),
+        None => match recognize(&root) {
+            Some(importer) => importer,
+            None if is_file && !csv_list::is_list(&root) => return Err(DatasetError::NotAFolder(root)),
+            None if csv_list::has_list(&root) => &CsvList,
+            None => &Folders,
+        },
     };
     let mut problems = Vec::new();
     let mut manifest = importer.import(&root, options, &mut |problem| problems.push(problem))?;
     manifest.problems = problems;
+    if let Some(spec) = &options.labels {
+        let map = LabelMap::parse(&manifest.labels, spec)?;
+        manifest.relabel(&map)?;
+    }
     manifest.check()?;
     Ok(manifest)
+}
+
+fn named(name: &str) -> Result<&'static dyn Importer, DatasetError> {
+    IMPORTERS.iter().copied().find(|importer| importer.name() == name).ok_or_else(|| {
+        let known = IMPORTERS.iter().map(|importer| importer.name()).collect::<Vec<_>>().join(", ");
+        DatasetError::UnknownImporter { name: name.to_owned(), known }
+    })
+}
+
+/// The variant that was asked for, or the first.
+fn variant(importer: &dyn Importer, options: &Options) -> Result<&'static str, DatasetError> {
+    let variants = importer.variants();
+    let Some(asked) = &options.variant else { return Ok(variants.first().map_or("", |variant| variant.name)) };
+    variants.iter().find(|variant| variant.name == asked).map(|variant| variant.name).ok_or_else(|| {
+        let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
+        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        DatasetError::NoVariant { importer: importer.name(), asked: asked.clone(), there }
+    })
 }
 
 /// Archives often unpack to one folder in a folder; the inner one is meant where it is plainly a dataset.
 fn without_wrapper(root: PathBuf) -> PathBuf {
     let Ok(entries) = tree::entries(&root) else { return root };
     let [(inner, true)] = entries.as_slice() else { return root };
-    let is_dataset = csv_list::has_list(inner)
+    let is_own = |importer: &&dyn Importer| !matches!(importer.name(), "csv" | "folders");
+    let recognized = |at: &Path| IMPORTERS.iter().filter(|importer| is_own(importer)).any(|own| own.recognizes(at));
+    if recognized(&root) {
+        return root;
+    }
+    let is_dataset = recognized(inner)
+        || csv_list::has_list(inner)
         || tree::entries(inner).is_ok_and(|entries| {
             let mut folders = entries.iter().filter(|(_, is_folder)| *is_folder).peekable();
             folders.peek().is_some() && folders.all(|(folder, _)| folders::names_class_or_split(folder))

@@ -35,10 +35,16 @@ pub(crate) struct Divided {
     pub doubts: Vec<String>,
 }
 
-/// Gives each entry its part.
-pub(crate) fn divide(entries: &[Entry<'_>], seed: u64) -> Divided {
+/// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of several
+/// folds is scored (default: the last). The error lists the folds that there are.
+pub(crate) fn divide(
+    entries: &[Entry<'_>],
+    given: Option<&str>,
+    fold: Option<usize>,
+    seed: u64,
+) -> Result<Divided, String> {
     let mut doubts = Vec::new();
-    let (mut splits, given) = given_splits(entries, &mut doubts);
+    let (mut splits, given) = given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts)?;
     let n_of = |splits: &[Option<Split>], split| splits.iter().filter(|own| **own == Some(split)).count();
     let present: Vec<Split> = Split::ALL.into_iter().filter(|&split| n_of(&splits, split) > 0).collect();
     let all: Vec<usize> = (0..entries.len()).collect();
@@ -71,33 +77,44 @@ pub(crate) fn divide(entries: &[Entry<'_>], seed: u64) -> Divided {
         doubts.push(doubt);
     }
     let counts = Split::ALL.map(|split| format!("{} {}", n_of(&splits, split), split.name())).join(", ");
-    Divided { splits, protocol: format!("{protocol}; {counts} clips"), doubts }
+    Ok(Divided { splits, protocol: format!("{protocol}; {counts} clips"), doubts })
 }
 
 /// The dataset's own parts, and how they came about.
-fn given_splits(entries: &[Entry<'_>], doubts: &mut Vec<String>) -> (Vec<Option<Split>>, String) {
+fn given_splits(
+    entries: &[Entry<'_>],
+    given: &str,
+    fold: Option<usize>,
+    doubts: &mut Vec<String>,
+) -> Result<(Vec<Option<Split>>, String), String> {
     let words: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.split).collect();
-    let folds: Option<BTreeSet<i64>> = words
-        .iter()
-        .map(|word| word.parse::<f64>().ok().filter(|fold| fold.fract() == 0.0).map(|fold| fold as i64))
-        .collect();
+    let number = |word: &str| word.parse::<f64>().ok().filter(|fold| fold.fract() == 0.0).map(|fold| fold as i64);
+    let folds: Option<BTreeSet<i64>> = words.iter().map(|word| number(word)).collect();
     if let Some(folds) = folds.filter(|folds| folds.len() >= 2) {
         let folds: Vec<i64> = folds.into_iter().collect();
-        let test = folds[folds.len() - 1];
-        let val = (folds.len() >= 3).then(|| folds[folds.len() - 2]);
+        let n_folds = folds.len();
+        let test_idx = match fold {
+            None => n_folds - 1,
+            Some(fold) => {
+                folds.iter().position(|own| usize::try_from(*own) == Ok(fold)).ok_or_else(|| listed(&folds))?
+            }
+        };
+        let test = folds[test_idx];
+        let val = (n_folds >= 3).then(|| folds[(test_idx + n_folds - 1) % n_folds]);
         let split_of = |word: &str| {
-            let fold = word.parse::<f64>().map_or(test, |fold| fold as i64);
-            if fold == test {
+            let fold = number(word);
+            if fold == Some(test) {
                 Split::Test
-            } else if Some(fold) == val {
+            } else if fold == val {
                 Split::Val
             } else {
                 Split::Train
             }
         };
         let val = val.map(|val| format!(", fold {val} is val")).unwrap_or_default();
-        let protocol = format!("the dataset's {} folds: fold {test} is test{val}, the others are train", folds.len());
-        return (entries.iter().map(|entry| entry.split.map(split_of)).collect(), protocol);
+        let how = if given == "as the dataset gives it" { "the dataset's" } else { given };
+        let protocol = format!("{how} {n_folds} folds: fold {test} is test{val}, the others are train");
+        return Ok((entries.iter().map(|entry| entry.split.map(split_of)).collect(), protocol));
     }
     let unknown: Vec<String> =
         words.iter().filter(|word| word.parse::<Split>().is_err()).map(|word| format!("{word:?}")).collect();
@@ -107,7 +124,14 @@ fn given_splits(entries: &[Entry<'_>], doubts: &mut Vec<String>) -> (Vec<Option<
         doubts.push(format!("the split column says {}, which is neither train, val nor test: {what}", some.join(", ")));
     }
     let splits = entries.iter().map(|entry| entry.split.and_then(|word| word.parse().ok())).collect();
-    (splits, "as the dataset gives it".to_owned())
+    Ok((splits, given.to_owned()))
+}
+
+/// "1, 2 and 3".
+fn listed(folds: &[i64]) -> String {
+    let words: Vec<String> = folds.iter().map(ToString::to_string).collect();
+    let (last, rest) = words.split_last().expect("there are at least two folds");
+    format!("{} and {last}", rest.join(", "))
 }
 
 fn hold_out(entries: &[Entry<'_>], seed: u64, splits: &mut [Option<Split>]) -> String {

@@ -155,7 +155,7 @@ fn broken_encoding_costs_no_row() {
     let manifest = import(folder.path(), &Options::default()).unwrap();
     let texts: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.text.as_deref()).collect();
     assert_eq!(texts, ["café", "ü"]);
-    assert!(manifest.problems[0].reason.contains("not UTF-8, read as Latin-1: 1"));
+    assert!(manifest.problems[0].reason.contains("not UTF-8, read as Windows-1252: 1"));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn errors_say_what_to_do() {
     assert!(fails(&root.path().join("gone"), &Options::default()).contains("no such folder"));
     assert!(fails(&root.path().join("a.txt"), &Options::default()).contains("a dataset is a folder"));
     let options = Options { importer: Some("xls".into()), ..Default::default() };
-    assert!(fails(root.path(), &options).contains("there are csv, folders"));
+    assert!(fails(root.path(), &options).contains("kaldi, csv, folders"));
     let options = Options { faces: FaceSource::Boxes, ..Default::default() };
     assert!(fails(root.path(), &options).contains("face_width"));
 }
@@ -424,4 +424,83 @@ fn twenty_thousand_rows_are_quick() {
     assert_eq!(sizes(&manifest), [14_000, 2_000, 4_000]);
     save(&manifest, &root.path().join("manifest.json")).unwrap();
     assert_eq!(load(&root.path().join("manifest.json")).unwrap(), manifest);
+}
+
+#[test]
+fn one_content_in_two_splits_is_reported() {
+    let list =
+        "path,label,split\na.mp4,anger,train\nb.mp4,fear,train\nc.mp4,fear,val\nd.mp4,anger,test\ne.mp4,fear,test\n";
+    let files = [
+        ("a.mp4", "one take"),
+        ("b.mp4", "a second"),
+        ("c.mp4", "a third "),
+        ("d.mp4", "one take"),
+        ("e.mp4", ""),
+        ("labels.csv", list),
+    ];
+    let clips = ["a.mp4=anger", "b.mp4=fear", "c.mp4=fear", "d.mp4=anger", "e.mp4=fear"];
+    check(&files, &clips, &["d.mp4: the same content as a.mp4: one is in test, the other in train"]);
+    let long = "x".repeat(20_000);
+    let other = format!("{}y", &long[1..]);
+    check(&[("p/a.mp4", &long), ("q/b.mp4", &other)], &["p/a.mp4=p", "q/b.mp4=q"], &[]);
+}
+
+#[test]
+fn a_second_scan_keeps_what_is_known_of_clips_that_did_not_change() {
+    let root = folder(&[("anger/a.mp4", "1"), ("fear/b.mp4", "22"), ("fear/c.mp4", "333")]);
+    let mut earlier = import(root.path(), &Options::default()).unwrap();
+    for clip in &mut earlier.clips {
+        clip.duration_secs = Some(2.5);
+        clip.present = Some(emotion::Modalities::ALL);
+    }
+    fs::write(root.path().join("fear/b.mp4"), "another").unwrap();
+    fs::write(root.path().join("fear/d.mp4"), "4444").unwrap();
+    fs::write(root.path().join("fear/c.txt"), "now with words").unwrap();
+    let mut fresh = import(root.path(), &Options::default()).unwrap();
+    assert_eq!(keep_known(&mut fresh, &earlier), 1);
+    let known: Vec<_> = fresh.clips.iter().map(|clip| clip.duration_secs).collect();
+    assert_eq!(known, [Some(2.5), None, None, None], "a is as it was, b changed, c got a text, d is new");
+}
+
+#[test]
+fn labels_are_merged_and_dropped_on_request_only() {
+    let files = [("joy/a.mp4", ""), ("excited/b.mp4", ""), ("sad/c.mp4", ""), ("calm/d.mp4", "")];
+    let import_as = |labels: &str| {
+        import(folder(&files).path(), &Options { labels: Some(labels.to_owned()), ..Default::default() })
+    };
+    let manifest = import_as("four,excitement=happiness,calm=-").unwrap();
+    assert_eq!(manifest.labels, emotion::LabelSet::named("four").unwrap());
+    assert_eq!(manifest.clips.len(), 3);
+    assert!(manifest.protocol.contains("excitement → happiness; "), "{}", manifest.protocol);
+    let error = import_as("four").unwrap_err().to_string();
+    assert!(error.contains("means calm, excitement"), "{error}");
+}
+
+#[test]
+fn the_fold_to_score_can_be_chosen() {
+    let root = folder(&[]);
+    let mut list = "path,label,fold\n".to_owned();
+    for clip in 0..10 {
+        fs::write(root.path().join(format!("{clip}.wav")), "").unwrap();
+        list += &format!("{clip}.wav,{},{}\n", ["fear", "anger"][clip % 2], clip / 2 + 1);
+    }
+    fs::write(root.path().join("labels.csv"), list).unwrap();
+    let with = |fold| import(root.path(), &Options { fold: Some(fold), ..Default::default() });
+    let manifest = with(1).unwrap();
+    assert!(manifest.protocol.contains("fold 1 is test, fold 5 is val"), "{}", manifest.protocol);
+    assert_eq!(manifest.split(Split::Test).map(|clip| clip.id.as_str()).collect::<Vec<_>>(), ["0.wav", "1.wav"]);
+    assert!(with(6).unwrap_err().to_string().contains("no fold 6; the folds are 1, 2, 3, 4 and 5"));
+}
+
+#[test]
+fn ratings_need_their_scale() {
+    let files = [A, B, ("labels.csv", "path,label,Valence,activation\na.mp4,anger,1.5,\nb.mp4,fear,3,7\n")];
+    let manifest = check(&files, &TWO, &["the columns of ratings are not used: say which scale"]);
+    assert!(manifest.scale.is_none() && manifest.clips.iter().all(|clip| clip.affect.is_empty()));
+    let scale = Some(Scale::ONE_TO_FIVE);
+    let manifest = import(folder(&files).path(), &Options { scale, ..Options::default() }).unwrap();
+    assert_eq!((manifest.scale, manifest.clips[0].affect.valence), (scale, Some(-0.75)));
+    assert_eq!(manifest.clips[0].affect.arousal, None);
+    assert!(manifest.clips[1].affect.is_empty());
+    assert!(manifest.problems[0].reason.contains("the rating \"7\" in line 3 is not on the scale"));
 }

@@ -8,17 +8,48 @@ use emotion::Problem;
 
 use crate::DatasetError;
 
-const MEDIA_EXTENSIONS: [&str; 22] = [
-    "mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp", "wav", "flac", "mp3", "m4a", "aac",
-    "ogg", "opus", "jpg", "jpeg", "png", "bmp",
-];
+const VIDEOS: [&str; 11] = ["mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp"];
+const SOUNDS: [&str; 7] = ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus"];
+const PICTURES: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
 
 /// Deeper folders are more likely a loop of links than a dataset.
 const MAX_DEPTH: usize = 16;
 
 /// Whether the file's extension is that of a video, a sound or a picture.
 pub fn is_media(path: &Path) -> bool {
-    extension(path).is_some_and(|extension| MEDIA_EXTENSIONS.contains(&extension.as_str()))
+    kind(path).is_some()
+}
+
+/// What a file is by its extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Video,
+    Sound,
+    Picture,
+}
+
+/// What `path` is by its extension; `None`: no media.
+pub(crate) fn kind(path: &Path) -> Option<Kind> {
+    let extension = extension(path)?;
+    let is_in = |list: &[&str]| list.contains(&extension.as_str());
+    match () {
+        () if is_in(&VIDEOS) => Some(Kind::Video),
+        () if is_in(&SOUNDS) => Some(Kind::Sound),
+        () if is_in(&PICTURES) => Some(Kind::Picture),
+        () => None,
+    }
+}
+
+/// The name of a file without folder and extension.
+pub(crate) fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+}
+
+/// The first of `names` that is in `folder` in any case, as it is written there.
+pub(crate) fn child(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    let found = entries(folder).ok()?;
+    let is = |path: &Path, name: &str| path.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name));
+    names.iter().find_map(|name| found.iter().find(|(path, _)| is(path, name)).map(|(path, _)| path.clone()))
 }
 
 /// Lower-case extension.
@@ -47,19 +78,42 @@ pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
 pub(crate) struct Tree {
     /// Relative to the folder, sorted.
     pub files: Vec<PathBuf>,
+    /// Folders of numbered pictures, where they were asked for: relative, sorted, their files not among `files`.
+    pub frames: Vec<PathBuf>,
 }
 
 impl Tree {
     /// Lists `root`; folders that cannot be read go to `warn`, `root` itself must be readable.
     pub fn walk(root: &Path, warn: &mut dyn FnMut(Problem)) -> Result<Self, DatasetError> {
+        Self::walk_to(root, &|_| false, warn)
+    }
+
+    /// The same, but a folder with a number of three or more digits for a name is a clip, one picture a frame: a corpus
+    /// of 16,000 clips has a million of them.
+    pub fn walk_to_frames(root: &Path, warn: &mut dyn FnMut(Problem)) -> Result<Self, DatasetError> {
+        let is_clip = |folder: &Path| {
+            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.len() >= 3 && name.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        Self::walk_to(root, &is_clip, warn)
+    }
+
+    fn walk_to(
+        root: &Path,
+        is_clip: &dyn Fn(&Path) -> bool,
+        warn: &mut dyn FnMut(Problem),
+    ) -> Result<Self, DatasetError> {
         let read = |source| DatasetError::Read { path: root.to_owned(), source };
         let mut files = Vec::new();
+        let mut frames = Vec::new();
         let mut waiting: Vec<(PathBuf, bool, usize)> =
             entries(root).map_err(read)?.into_iter().map(|(path, is_folder)| (path, is_folder, 1)).collect();
         while let Some((path, is_folder, depth)) = waiting.pop() {
             let relative = path.strip_prefix(root).expect("entries are listed below the root").to_owned();
             if !is_folder {
                 files.push(relative);
+            } else if is_clip(&relative) {
+                frames.push(relative);
             } else if depth < MAX_DEPTH {
                 match entries(&path) {
                     Ok(inner) => {
@@ -72,7 +126,39 @@ impl Tree {
             }
         }
         files.sort();
-        Ok(Self { files })
+        frames.sort();
+        Ok(Self { files, frames })
+    }
+}
+
+/// The recordings of a corpus by the stem of their names.
+pub(crate) struct Recordings {
+    by_stem: HashMap<(String, Kind), PathBuf>,
+}
+
+impl Recordings {
+    /// Of files with one stem and kind the first counts.
+    pub fn new(files: &[PathBuf]) -> Self {
+        let mut by_stem = HashMap::new();
+        for file in files {
+            if let Some(kind) = kind(file) {
+                by_stem.entry((stem(file).to_lowercase(), kind)).or_insert_with(|| file.clone());
+            }
+        }
+        Self { by_stem }
+    }
+
+    pub fn get(&self, stem: &str, kind: Kind) -> Option<&PathBuf> {
+        self.by_stem.get(&(stem.to_lowercase(), kind))
+    }
+
+    /// Picture and sound of `stem`: a video with the sound beside it, or the sound alone.
+    pub fn find(&self, stem: &str) -> Option<(PathBuf, Option<PathBuf>)> {
+        let sound = self.get(stem, Kind::Sound).cloned();
+        match self.get(stem, Kind::Video) {
+            Some(video) => Some((video.clone(), sound)),
+            None => Some((sound?, None)),
+        }
     }
 }
 
@@ -93,7 +179,10 @@ pub(crate) enum Lost {
 impl Finder {
     pub fn new(tree: Tree) -> Self {
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
-        for (file_idx, file) in tree.files.iter().enumerate().filter(|(_, file)| is_media(file)) {
+        let mut files = tree.files;
+        files.retain(|file| is_media(file));
+        files.extend(tree.frames);
+        for (file_idx, file) in files.iter().enumerate() {
             let relative = key(&file.to_string_lossy());
             let name = relative.rsplit('/').next().unwrap_or(&relative).to_owned();
             let mut keys = vec![without_extension(&relative), without_extension(&name), name, relative];
@@ -103,7 +192,7 @@ impl Finder {
                 by_key.entry(key).or_default().push(file_idx);
             }
         }
-        Self { files: tree.files, by_key }
+        Self { files, by_key }
     }
 
     /// The one media file that `name` can mean: a path in another case or without extension, or a name in any folder.
@@ -138,7 +227,7 @@ fn key(name: &str) -> String {
 
 fn without_extension(name: &str) -> String {
     match name.rsplit_once('.') {
-        Some((stem, extension)) if MEDIA_EXTENSIONS.contains(&extension) => stem.to_owned(),
+        Some((stem, _)) if is_media(Path::new(name)) => stem.to_owned(),
         _ => name.to_owned(),
     }
 }

@@ -55,6 +55,32 @@ impl LabelSet {
         Self(names)
     }
 
+    /// A set that several corpora share: `four` (IEMOCAP's usual classes), `six` (CREMA-D), `seven` (the basic emotions and
+    /// neutral), `eight` (RAVDESS), `eleven` (MAFW); alphabetical but for the last, which has MAFW's own order.
+    pub fn named(name: &str) -> Option<Self> {
+        let names: &[&str] = match name {
+            "four" => &["anger", "happiness", "neutral", "sadness"],
+            "six" => &["anger", "disgust", "fear", "happiness", "neutral", "sadness"],
+            "seven" => &["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"],
+            "eight" => &["anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"],
+            "eleven" => &[
+                "anger",
+                "disgust",
+                "fear",
+                "happiness",
+                "neutral",
+                "sadness",
+                "surprise",
+                "contempt",
+                "anxiety",
+                "helplessness",
+                "disappointment",
+            ],
+            _ => return None,
+        };
+        Some(Self(names.iter().map(ToString::to_string).collect()))
+    }
+
     /// Number of classes, at least two.
     #[expect(clippy::len_without_is_empty, reason = "a label set is never empty")]
     pub fn len(&self) -> usize {
@@ -100,6 +126,8 @@ pub fn canonical_emotion(name: &str) -> Option<&'static str> {
         "neutral" | "neu" => "neutral",
         "sadness" | "sad" => "sadness",
         "surprise" | "surprised" | "sur" => "surprise",
+        "excitement" | "excited" | "exc" => "excitement",
+        "frustration" | "frustrated" | "fru" => "frustration",
         "contempt" | "contemptuous" => "contempt",
         "anxiety" | "anxious" => "anxiety",
         "helplessness" | "helpless" => "helplessness",

@@ -2,19 +2,25 @@
 //!
 //! No files, no tensors, no threads: everything here can be built by hand in a test, compared and serialized.
 
+mod affect;
 mod agreement;
+mod features;
 mod inputs;
 mod label;
+mod label_map;
 mod manifest;
 mod modality;
 mod prediction;
 mod sample;
 mod score;
 
+pub use affect::{Affect, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
+pub use features::{FeatureRef, Sequence, Stream};
 pub use inputs::{FaceInput, Inputs, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
-pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split};
+pub use label_map::{LabelMap, LabelMapError};
+pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split, Stamp};
 pub use modality::{Modalities, Modality, ModalityError};
 pub use prediction::{Prediction, PromptUse};
 pub use sample::{Frames, LogMel, Sample, Voice};

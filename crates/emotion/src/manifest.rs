@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LabelSet, Modalities};
+use crate::{Affect, FeatureRef, LabelSet, Modalities, Scale, Stream};
 
 /// The version written into manifests; a newer one is refused rather than misread.
 const FORMAT: u32 = 1;
 
 /// The part of a dataset that a clip belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
     /// Learned from.
+    #[default]
     Train,
     /// Decides about learning rate, stopping and the best epoch.
     Val,
@@ -88,15 +89,34 @@ pub struct FaceBox {
     pub height_px: f32,
 }
 
+/// What a file looked like from outside; while that stays, what is known about the file stays true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Length in bytes.
+    pub n_bytes: u64,
+    /// Last change, in seconds since 1970; 0 where the system does not say.
+    pub modified_secs: u64,
+}
+
 /// One labelled recording.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Clip {
     /// Unique name within the manifest.
     pub id: String,
-    /// File, relative to the manifest's root.
+    /// File, or folder of numbered pictures, relative to the manifest's root; empty where text or features are all there is.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub path: PathBuf,
+    /// Sound in a file of its own, relative to the manifest's root, where `path` has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<PathBuf>,
     /// Index into the manifest's labels.
     pub label: usize,
+    /// Share of the annotators that each label got, in the order of the manifest's labels; empty where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<f32>,
+    /// Ratings in −1..=1.
+    #[serde(default, skip_serializing_if = "Affect::is_empty")]
+    pub affect: Affect,
     /// Part of the dataset.
     pub split: Split,
     /// Who speaks, where it is known.
@@ -108,12 +128,29 @@ pub struct Clip {
     /// Where the face is, if the annotation says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face: Option<FaceBox>,
+    /// Precomputed features, at most one of a stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureRef>,
+    /// Size and time of the file when it was listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
     /// Length in seconds, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_secs: Option<f32>,
     /// What the clip has, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub present: Option<Modalities>,
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+impl Clip {
+    /// Whether there is a file or folder to decode.
+    pub fn has_media(&self) -> bool {
+        !is_empty(&self.path)
+    }
 }
 
 /// A file that could not be used, or could only partly be used.
@@ -147,6 +184,24 @@ pub enum ManifestError {
     /// Two clips of one name.
     #[error("clip {0:?} is listed twice")]
     DuplicateClip(String),
+    /// Votes that are not one per label.
+    #[error("clip {clip:?} has {found} votes for {n_labels} labels")]
+    Votes {
+        /// The clip.
+        clip: String,
+        /// Its votes.
+        found: usize,
+        /// Size of the label set.
+        n_labels: usize,
+    },
+    /// Features of a stream that does not exist, twice of one stream, or of unequal length where streams are aligned.
+    #[error("clip {clip:?}: {reason}")]
+    Features {
+        /// The clip.
+        clip: String,
+        /// What does not fit.
+        reason: &'static str,
+    },
     /// Not train, val or test.
     #[error("unknown split {0:?}: use train, val or test")]
     UnknownSplit(String),
@@ -172,6 +227,12 @@ pub struct Manifest {
     pub labels: LabelSet,
     /// Where faces come from.
     pub faces: FaceSource,
+    /// The scale that valence, arousal and dominance had in the annotation; clips hold them in −1..=1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// The kinds of precomputed features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<Stream>,
     /// All usable clips.
     pub clips: Vec<Clip>,
     /// Everything that was skipped or doubtful.
@@ -190,12 +251,14 @@ impl Manifest {
             protocol: String::new(),
             labels,
             faces: FaceSource::default(),
+            scale: None,
+            streams: Vec::new(),
             clips: Vec::new(),
             problems: Vec::new(),
         }
     }
 
-    /// Checks what serde cannot: the format, labels in range, unique names.
+    /// Checks what serde cannot: the format, labels in range, unique names, features that belong to a stream.
     pub fn check(&self) -> Result<(), ManifestError> {
         if self.format > FORMAT {
             return Err(ManifestError::Newer { found: self.format });
@@ -212,8 +275,29 @@ impl Manifest {
             if !seen.insert(&clip.id) {
                 return Err(ManifestError::DuplicateClip(clip.id.clone()));
             }
+            let (found, n_labels) = (clip.votes.len(), self.labels.len());
+            if found != 0 && found != n_labels {
+                return Err(ManifestError::Votes { clip: clip.id.clone(), found, n_labels });
+            }
+            if let Some(reason) = self.misfit(&clip.features) {
+                return Err(ManifestError::Features { clip: clip.id.clone(), reason });
+            }
         }
         Ok(())
+    }
+
+    fn misfit(&self, features: &[FeatureRef]) -> Option<&'static str> {
+        let mut n_aligned = None;
+        for (at, feature) in features.iter().enumerate() {
+            let Some(stream) = self.streams.get(feature.stream) else { return Some("features of no known stream") };
+            if features[..at].iter().any(|other| other.stream == feature.stream) {
+                return Some("features of one stream twice");
+            }
+            if stream.aligned && *n_aligned.get_or_insert(feature.n_steps) != feature.n_steps {
+                return Some("aligned features of unequal length");
+            }
+        }
+        None
     }
 
     /// The clips of one split, in manifest order.
@@ -239,6 +323,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Modality;
 
     fn manifest() -> Manifest {
         let mut manifest = Manifest::new("m", "csv", Path::new("/data"), LabelSet::basic(2));
@@ -247,11 +332,7 @@ mod tests {
             path: "a.mp4".into(),
             label: 1,
             split: Split::Val,
-            speaker: None,
-            text: None,
-            face: None,
-            duration_secs: None,
-            present: None,
+            ..Clip::default()
         });
         manifest
     }
@@ -267,7 +348,38 @@ mod tests {
         let mut twice = manifest();
         twice.clips.push(twice.clips[0].clone());
         assert_eq!(twice.check(), Err(ManifestError::DuplicateClip("a".into())));
+        let mut votes = manifest();
+        votes.clips[0].votes = vec![1.0];
+        assert!(matches!(votes.check(), Err(ManifestError::Votes { found: 1, n_labels: 2, .. })));
         let newer = Manifest { format: FORMAT + 1, ..manifest() };
         assert!(matches!(newer.check(), Err(ManifestError::Newer { .. })));
+    }
+
+    #[test]
+    fn features_belong_to_a_stream_and_keep_step() {
+        let stream = |name: &str, modality, aligned| Stream { name: name.into(), modality, n_dims: 2, aligned };
+        let feature = |stream, n_steps| FeatureRef {
+            stream,
+            path: "f.npz".into(),
+            array: None,
+            row: Some(0),
+            first_dim: 0,
+            first_step: 0,
+            n_steps,
+        };
+        let with = |features: &[FeatureRef]| {
+            let mut manifest = manifest();
+            manifest.streams = vec![
+                stream("audio", Modality::Voice, true),
+                stream("glove", Modality::Text, true),
+                stream("facet", Modality::Face, false),
+            ];
+            manifest.clips[0].features = features.to_vec();
+            manifest.check().is_ok()
+        };
+        assert!(with(&[feature(0, 5), feature(1, 5), feature(2, 9)]));
+        assert!(!with(&[feature(0, 5), feature(1, 4)]));
+        assert!(!with(&[feature(2, 5), feature(2, 5)]));
+        assert!(!with(&[feature(3, 5)]));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Modalities, Modality};
+use crate::{Modalities, Modality, Sequence};
 
 /// A prepared clip. A modality that the clip lacks is `None`, never zeros that look like data.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -13,15 +13,19 @@ pub struct Sample {
     pub voice: Option<Voice>,
     /// What is said.
     pub text: Option<String>,
+    /// Precomputed features, at most one sequence of a stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Sequence>,
 }
 
 impl Sample {
-    /// The modalities that the clip has.
+    /// The modalities that the clip has, as media or as features.
     pub fn present(&self) -> Modalities {
-        Modalities::NONE
+        let media = Modalities::NONE
             .with(Modality::Face, self.face.is_some())
             .with(Modality::Voice, self.voice.is_some())
-            .with(Modality::Text, self.text.is_some())
+            .with(Modality::Text, self.text.is_some());
+        self.features.iter().fold(media, |present, sequence| present.with(sequence.modality, true))
     }
 }
 

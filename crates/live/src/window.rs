@@ -136,7 +136,7 @@ impl Window {
             }
         });
         let text = self.inputs.text.and(Some(text.trim())).filter(|text| !text.is_empty()).map(str::to_owned);
-        Sample { face, voice, text }
+        Sample { face, voice, text, ..Sample::default() }
     }
 
     /// Lets time pass, and forgets what is too old.

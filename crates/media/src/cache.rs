@@ -184,7 +184,7 @@ fn prepared_from_bytes(bytes: &[u8]) -> Option<Prepared> {
     };
     let info: ClipInfo = serde_json::from_str(metadata.get("info")?).ok()?;
     let notes = serde_json::from_str(metadata.get("notes")?).ok()?;
-    Some(Prepared { sample: Sample { face, voice, text: None }, info, notes })
+    Some(Prepared { sample: Sample { face, voice, ..Sample::default() }, info, notes })
 }
 
 fn checksum<'a>(metadata: &HashMap<String, String>, tensors: impl Iterator<Item = (&'a [usize], &'a [u8])>) -> String {

@@ -118,7 +118,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
         },
     });
     let text = text.and(spoken(request.text));
-    Ok(Prepared { sample: Sample { face, voice, text }, info, notes })
+    Ok(Prepared { sample: Sample { face, voice, text, ..Sample::default() }, info, notes })
 }
 
 /// Picks `input.n_frames` of the crops evenly, each of `size_px`² RGB pixels; fewer crops repeat the last one, marked
@@ -598,7 +598,7 @@ mod tests {
         let path = test_media::mp4(dir.path(), 3, 3000);
         let nothing = Inputs { face: None, voice: None, text: None };
         let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
-        assert_eq!(prepared.sample, Sample { face: None, voice: None, text: None });
+        assert_eq!(prepared.sample, Sample::default());
         assert_eq!(prepared.notes, &[] as &[String]);
     }
 

@@ -18,6 +18,7 @@ fn sample(seed: usize, config: &UmbenetConfig) -> Sample {
         face: Some(Frames { size_px: 96, rgb: (0..n * 96 * 96 * 3).map(byte).collect(), valid: vec![true; n] }),
         voice: Some(Voice::LogMel(LogMel { n_bins: 64, values: mel, n_valid: 300 })),
         text: Some(format!("what clip number {seed} says")),
+        ..Sample::default()
     }
 }
 

@@ -212,21 +212,6 @@ mod tests {
     }
 
     #[test]
-    fn halves_become_single_precision() {
-        let device = burn::tensor::Device::flex();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("half.safetensors");
-        // 1.5 and -2 as 16-bit floats.
-        let bytes: Vec<u8> = [0x3e00_u16, 0xc000].into_iter().flat_map(u16::to_le_bytes).collect();
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F16, vec![2], &bytes).unwrap();
-        std::fs::write(&path, safetensors::serialize([("gamma", view)], None).unwrap()).unwrap();
-        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
-        import(&mut norm, &path, &[]).unwrap();
-        assert_eq!(norm.gamma.val().dtype(), DType::F32);
-        assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
-    }
-
-    #[test]
     fn a_rename_with_a_dot_first_is_of_any_part() {
         let renames = [
             Rename { checkpoint: "token_embedding.weight", module: "table" },
@@ -241,5 +226,20 @@ mod tests {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
         }
+    }
+
+    #[test]
+    fn halves_become_single_precision() {
+        let device = burn::tensor::Device::flex();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("half.safetensors");
+        // 1.5 and -2 as 16-bit floats.
+        let bytes: Vec<u8> = [0x3e00_u16, 0xc000].into_iter().flat_map(u16::to_le_bytes).collect();
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F16, vec![2], &bytes).unwrap();
+        std::fs::write(&path, safetensors::serialize([("gamma", view)], None).unwrap()).unwrap();
+        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
+        import(&mut norm, &path, &[]).unwrap();
+        assert_eq!(norm.gamma.val().dtype(), DType::F32);
+        assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
     }
 }

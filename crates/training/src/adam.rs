@@ -161,6 +161,7 @@ mod tests {
             face: Some(Frames { size_px: 96, rgb: (0..4 * 96 * 96 * 3).map(byte).collect(), valid: vec![true; 4] }),
             voice: Some(Voice::LogMel(LogMel { n_bins: 64, values: mel, n_valid: 300 })),
             text: Some(format!("sentence {seed} of eight")),
+            ..Sample::default()
         }
     }
 

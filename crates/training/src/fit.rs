@@ -297,10 +297,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     self.features[0].fill(model, self.config, &clips, &mut batch)?;
                 }
                 let truths: Vec<usize> = clips.iter().map(|&index| self.train.clips()[index].clip.label).collect();
-                let learning_rate = progress.learning_rate.rate();
                 let labels = labels(&truths, &self.device);
-                let (outlook, loss) =
-                    train_step(model, self.config, &batch, labels, &self.job.recipe, learning_rate, adam)?;
+                let rate = progress.learning_rate.rate();
+                let (outlook, loss) = train_step(model, self.config, &batch, labels, &self.job.recipe, rate, adam)?;
                 unread.push((loss.total.detach(), outlook.logits.detach(), truths));
             }
             if unread.len() >= STEPS_PER_EVENT || step + 1 == n_steps {

@@ -67,6 +67,7 @@ mod tests {
             face: Some(Frames { size_px: 32, rgb: (0..2 * 32 * 32 * 3).map(byte).collect(), valid: vec![true; 2] }),
             voice: Some(Voice::Waveform(wave)),
             text: Some(format!("face_number {seed}")),
+            features: Vec::new(),
         }
     }
 

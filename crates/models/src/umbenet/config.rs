@@ -40,6 +40,9 @@ pub struct UmbenetConfig {
     /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5); 0 leaves the keys as they are, as
     /// in the released code.
     pub pull: f64,
+    /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
+    #[serde(default)]
+    pub label_smoothing: f64,
     /// Whether the mean feature of a batch chooses the prompts of all its samples, as in the released code. A prediction then
     /// depends on what else is in the batch.
     #[serde(default)]
@@ -47,9 +50,6 @@ pub struct UmbenetConfig {
     /// Whether an LSTM lets each frame's face and scene exchange what they show, as in the released code.
     #[serde(default)]
     pub lstm: bool,
-    /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
-    #[serde(default)]
-    pub label_smoothing: f64,
     /// Factor between cosines and logits; CLIP's is 100.
     pub logit_scale: f64,
     /// Standard deviation of fresh position tables; PyTorch's embeddings have 1.
@@ -94,6 +94,10 @@ pub struct UmbenetConfig {
     pub text: TextEncoderConfig,
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 /// What the fusion transformer takes of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -118,10 +122,6 @@ impl Token {
     pub fn released() -> Vec<Self> {
         vec![Self::Face, Self::Scene, Self::Text, Self::Voice]
     }
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 /// Face encoders.
@@ -210,9 +210,9 @@ impl UmbenetConfig {
             gate_width: 8,
             l1: 0.001,
             pull: 0.1,
+            label_smoothing: 0.1,
             batch_selection: false,
             lstm: false,
-            label_smoothing: 0.1,
             logit_scale: 16.0,
             position_deviation: 0.1,
             unimodal_epochs: 24,
@@ -253,7 +253,6 @@ impl UmbenetConfig {
             l1: 0.01,
             pull: 0.5,
             label_smoothing: 0.0,
-            joint_rate: 1.0,
             batch_selection: false,
             lstm: false,
             logit_scale: 100.0,
@@ -261,6 +260,7 @@ impl UmbenetConfig {
             unimodal_epochs: 30,
             joint_epochs: 30,
             learning_rate: 0.002,
+            joint_rate: 1.0,
             keep_probability: 0.5,
             two_stage: true,
             frozen_prompt_tower: true,

@@ -29,6 +29,7 @@ fn sample(seed: u8) -> emotion::Sample {
         }),
         voice: Some(emotion::Voice::LogMel(emotion::LogMel { n_bins: 64, values: mel, n_valid: 300 })),
         text: Some(format!("word number {seed}")),
+        ..emotion::Sample::default()
     }
 }
 

@@ -31,7 +31,7 @@ fn sample(seed: usize) -> Sample {
     Sample {
         face: Some(Frames { size_px: 16, rgb: (0..4 * 16 * 16 * 3).map(byte).collect(), valid: vec![true; 4] }),
         voice: Some(Voice::LogMel(LogMel { n_bins: 40, values: mel, n_valid: 24 })),
-        text: None,
+        ..Sample::default()
     }
 }
 
@@ -39,7 +39,7 @@ fn only(sample: &Sample, modality: Modality) -> Sample {
     Sample {
         face: sample.face.clone().filter(|_| modality == Modality::Face),
         voice: sample.voice.clone().filter(|_| modality == Modality::Voice),
-        text: None,
+        ..Sample::default()
     }
 }
 

@@ -1,0 +1,137 @@
+//! FER+ (Barsoum et al. 2016): the faces of FER2013, 48 × 48 pixels, with the votes of ten taggers.
+//!
+//! `train_label.csv` beside `train`, or `FER2013Train/label.csv`, with `file,box` and ten columns of votes; the official files
+//! have no header. Left out: `fer2013.csv`, which holds the pixels as text; the scripts of FER+ make pictures of it.
+
+use std::path::{Path, PathBuf};
+
+use emotion::{FaceBox, FaceSource, Manifest, Problem, Split};
+
+use crate::assemble::{Draft, Row};
+use crate::table::{Record, Table};
+use crate::tree::{entries, is_media, stem};
+use crate::{DatasetError, Importer, Options};
+
+/// The columns of votes that are classes.
+const LABELS: [&str; 8] = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"];
+/// Columns after them: the tagger cannot tell; there is no face.
+const OTHERS: [&str; 2] = ["the taggers cannot tell", "the taggers see no face"];
+
+/// Folder of FER+.
+pub struct FerPlus;
+
+impl Importer for FerPlus {
+    fn name(&self) -> &'static str {
+        "fer-plus"
+    }
+
+    fn describe(&self) -> &'static str {
+        "FER+: {train,valid,test}_label.csv beside folders of pictures, or FER2013Train/label.csv"
+    }
+
+    fn recognizes(&self, root: &Path) -> bool {
+        lists(root).iter().any(|list| {
+            let is_face = |record: &Record| record.fields.len() == 12 && face(record.field(1)).is_some();
+            Table::read(&list.path).is_ok_and(|table| table.records.first().is_some_and(is_face))
+        })
+    }
+
+    fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
+        let mut draft = Draft::new(self.name(), root, root, warn);
+        let mut n_ties = 0;
+        let mut cropped = true;
+        for list in lists(root) {
+            let mut table = Table::read(&list.path)?;
+            if face(table.header.get(1).map_or("", String::as_str)).is_some() {
+                let fields = std::mem::take(&mut table.header);
+                table.records.insert(0, Record { line: 1, fields });
+            }
+            for record in &table.records {
+                let path = list.folder.join(record.field(0));
+                let votes: Option<Vec<f32>> = (2..12).map(|column| record.field(column).parse().ok()).collect();
+                let Some(votes) = votes else {
+                    draft.skip(path, format!("line {} has no ten votes: left out", record.line));
+                    continue;
+                };
+                let best = votes.iter().copied().fold(0.0, f32::max);
+                let winners: Vec<usize> = (0..votes.len()).filter(|&column| votes[column] == best).collect();
+                let label = winners[0];
+                if best == 0.0 || label >= LABELS.len() {
+                    draft.leave_out(
+                        &path,
+                        label.checked_sub(LABELS.len()).map_or("without votes", |other| OTHERS[other]),
+                    );
+                    continue;
+                }
+                if !root.join(&path).is_file() {
+                    draft.skip(path, format!("picture of line {} is missing: left out", record.line));
+                    continue;
+                }
+                n_ties += usize::from(winners.len() > 1);
+                let total: f32 = votes[..LABELS.len()].iter().sum();
+                let face = face(record.field(1));
+                cropped &= face.is_none_or(|face| (face.x_px, face.y_px) == (0.0, 0.0));
+                draft.rows.push(Row {
+                    path,
+                    label: LABELS[label].to_owned(),
+                    votes: votes[..LABELS.len()].iter().map(|n| n / total).collect(),
+                    split: Some(list.split.name().to_owned()),
+                    face,
+                    ..Row::default()
+                });
+            }
+        }
+        if n_ties > 0 {
+            draft.note(
+                root,
+                format!(
+                    "pictures on which taggers tie, of which the first class in the order of FER+ counts: {n_ties}"
+                ),
+            );
+        }
+        if cropped {
+            // The boxes are those of the whole picture.
+            draft.rows.iter_mut().for_each(|row| row.face = None);
+            draft.faces = FaceSource::Cropped;
+        }
+        draft.labels = LABELS.to_vec();
+        draft.protocol = Some("FER+, most votes".to_owned());
+        draft.finish(options)
+    }
+}
+
+/// Votes of one split, and the folder of its pictures relative to the root.
+struct List {
+    path: PathBuf,
+    folder: PathBuf,
+    split: Split,
+}
+
+fn lists(root: &Path) -> Vec<List> {
+    let mut lists = Vec::new();
+    for (path, is_folder) in entries(root).unwrap_or_default() {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if is_folder {
+            let split = name.to_lowercase().strip_prefix("fer2013").and_then(|rest| rest.parse().ok());
+            let inner = path.join("label.csv");
+            if let Some(split) = split.filter(|_| inner.is_file()) {
+                lists.push(List { path: inner, folder: name.into(), split });
+            }
+        } else if let Some(word) = stem(&path).strip_suffix("_label")
+            && let Ok(split) = word.parse()
+            && !is_media(&path)
+        {
+            lists.push(List { folder: word.into(), split, path });
+        }
+    }
+    lists
+}
+
+/// `(0, 0, 48, 48)`: left, top, right, bottom.
+fn face(text: &str) -> Option<FaceBox> {
+    let mut sides =
+        text.trim().strip_prefix('(')?.strip_suffix(')')?.split(',').map(|side| side.trim().parse::<f32>().ok());
+    let (x_px, y_px) = (sides.next()??, sides.next()??);
+    let (right, bottom) = (sides.next()??, sides.next()??);
+    Some(FaceBox { x_px, y_px, width_px: right - x_px, height_px: bottom - y_px })
+}

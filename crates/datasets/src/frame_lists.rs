@@ -1,0 +1,175 @@
+//! Lists of DFER-CLIP and MMA-DFER for DFEW, FERV39k and MAFW: `PATH FRAMES LABEL`, separated by spaces.
+//!
+//! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are those of the
+//! machine on which the lists were made, so clips are found by the ends of their paths. MAFW's lists use an order of labels
+//! that is not MAFW's own. The number of frames is one less than there are in MAFW's lists, and is only used to warn.
+
+use std::path::{Path, PathBuf};
+
+use emotion::{FaceSource, Manifest, Problem};
+
+use crate::assemble::{Draft, Row};
+use crate::table::Lines;
+use crate::tree::{Finder, Lost, Tree, child, entries, stem};
+use crate::{DatasetError, Importer, Options, Variant, dfew, variant};
+
+/// Classes 0 to 10 of MAFW in these lists.
+const MAFW_LABELS: [&str; 11] = [
+    "happiness",
+    "sadness",
+    "neutral",
+    "anger",
+    "surprise",
+    "disgust",
+    "fear",
+    "contempt",
+    "anxiety",
+    "helplessness",
+    "disappointment",
+];
+/// Frames that the models of both papers see; shorter clips repeat frames.
+const FEW_FRAMES: u32 = 16;
+
+/// Train and test lists of published code.
+pub struct FrameLists;
+
+impl Importer for FrameLists {
+    fn name(&self) -> &'static str {
+        "frame-lists"
+    }
+
+    fn describe(&self) -> &'static str {
+        "lists of DFER-CLIP and MMA-DFER: annotation/DFEW_set_K_train.txt and …_test.txt with lines PATH FRAMES LABEL"
+    }
+
+    fn variants(&self) -> &'static [Variant] {
+        &[
+            Variant { name: "dfew", describe: "DFEW_set_K_{train,test}.txt" },
+            Variant { name: "ferv39k", describe: "FERV39K_{train,test}.txt" },
+            Variant { name: "mafw", describe: "MAFW_set_K_{train,test}.txt" },
+        ]
+    }
+
+    fn recognizes(&self, root: &Path) -> bool {
+        if root.is_file() { List::of(root).is_some() } else { !lists(root).is_empty() }
+    }
+
+    fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
+        let incomplete = |what: &str| DatasetError::Incomplete { what: what.to_owned(), path: root.to_owned() };
+        let (folder, mut lists) = if root.is_file() {
+            let own = List::of(root).ok_or_else(|| incomplete("a name like DFEW_set_1_train.txt"))?;
+            let folder = root.parent().unwrap_or(root);
+            let is_annotation = folder.file_name().is_some_and(|name| name == "annotation");
+            let mut lists = lists(folder);
+            // A list by itself means its fold, train and test.
+            lists.retain(|list| list.dataset == own.dataset && list.fold == own.fold);
+            (if is_annotation { folder.parent().unwrap_or(folder) } else { folder }, lists)
+        } else {
+            (root, lists(root))
+        };
+        let has = |dataset: &str| lists.iter().any(|list| list.dataset == dataset);
+        let dataset = match &options.variant {
+            None => self.variants().iter().map(|variant| variant.name).find(|name| has(name)).unwrap_or("dfew"),
+            Some(_) => variant(self, options)?,
+        };
+        lists.retain(|list| list.dataset == dataset);
+        let mut folds: Vec<usize> = lists.iter().filter_map(|list| list.fold).collect();
+        folds.sort_unstable();
+        folds.dedup();
+        let fold = options.fold.or(folds.first().copied());
+        if let Some(asked) = options.fold.filter(|fold| !folds.contains(fold)) {
+            let there = folds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(DatasetError::NoFold { asked, there, path: root.to_owned() });
+        }
+        lists.retain(|list| list.fold == fold);
+        if lists.is_empty() {
+            return Err(incomplete("a list like DFEW_set_1_train.txt"));
+        }
+        let labels: &[&'static str] = if dataset == "mafw" { &MAFW_LABELS } else { &dfew::LABELS };
+        let mut draft = Draft::new(self.name(), folder, root, warn);
+        let finder = Finder::new(Tree::walk_to_frames(folder, &mut |problem| draft.warn(problem))?);
+        for list in &lists {
+            read_list(list, labels, &finder, &mut draft)?;
+        }
+        draft.labels = labels.to_vec();
+        let fold = fold.map_or_else(|| "the lists".to_owned(), |fold| format!("fold {fold}"));
+        draft.protocol = Some(format!("{fold} of DFER-CLIP and MMA-DFER for {dataset}"));
+        draft.faces = FaceSource::Cropped;
+        draft.finish(options)
+    }
+}
+
+struct List {
+    path: PathBuf,
+    dataset: &'static str,
+    fold: Option<usize>,
+    split: &'static str,
+}
+
+impl List {
+    /// What a list is by its name; `None` for another file.
+    fn of(path: &Path) -> Option<Self> {
+        if path.extension()? != "txt" {
+            return None;
+        }
+        let name = stem(path).to_lowercase();
+        let (rest, split) = match name.rsplit_once('_')? {
+            (rest, "train") => (rest, "train"),
+            (rest, "test") => (rest, "test"),
+            _ => return None,
+        };
+        let (dataset, fold) = match rest.split_once("_set_") {
+            Some((dataset, fold)) => (dataset, Some(fold.parse().ok()?)),
+            None => (rest, None),
+        };
+        let dataset = ["dfew", "ferv39k", "mafw"].into_iter().find(|own| *own == dataset)?;
+        Some(Self { path: path.to_owned(), dataset, fold, split })
+    }
+}
+
+fn lists(root: &Path) -> Vec<List> {
+    let own = entries(root).unwrap_or_default();
+    let inner = child(root, &["annotation"]).and_then(|folder| entries(&folder).ok()).unwrap_or_default();
+    own.into_iter().chain(inner).filter(|(_, is_folder)| !is_folder).filter_map(|(path, _)| List::of(&path)).collect()
+}
+
+fn read_list(list: &List, labels: &[&'static str], finder: &Finder, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
+    let split = list.split;
+    for (line, text) in Lines::read(&list.path)?.lines {
+        let mut fields = text.trim().rsplitn(3, char::is_whitespace);
+        let (label, frames, name) = (fields.next(), fields.next(), fields.next().unwrap_or_default().trim());
+        let label = label.and_then(|label| label.parse::<usize>().ok()).and_then(|label| labels.get(label));
+        let (Some(label), Some(n_frames)) = (label, frames.and_then(|frames| frames.parse::<u32>().ok())) else {
+            let n = labels.len() - 1;
+            draft.skip(&list.path, format!("line {line} is not PATH FRAMES LABEL with a label of 0 to {n}: left out"));
+            continue;
+        };
+        let path = match find(finder, name) {
+            Ok(path) => path.to_owned(),
+            Err(Lost::Missing) => {
+                draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
+                continue;
+            }
+            Err(Lost::Ambiguous(n, some)) => {
+                draft.skip(name, format!("line {line} of {split} can mean {n} clips ({some}): left out"));
+                continue;
+            }
+        };
+        if n_frames < FEW_FRAMES {
+            draft.note(&path, format!("only {n_frames} frames; models that see {FEW_FRAMES} repeat some"));
+        }
+        draft.rows.push(Row { path, label: (*label).to_owned(), split: Some(split.to_owned()), ..Row::default() });
+    }
+    Ok(())
+}
+
+/// The clip by the end of its path, or by its number without the zeros before it, as the original films have it.
+fn find<'a>(finder: &'a Finder, name: &str) -> Result<&'a Path, Lost> {
+    finder.find(name).or_else(|lost| {
+        let number = name.rsplit(['/', '\\']).next().and_then(|last| last.parse::<u32>().ok());
+        match (lost, number) {
+            (Lost::Missing, Some(number)) => finder.find(&number.to_string()),
+            (lost, _) => Err(lost),
+        }
+    })
+}

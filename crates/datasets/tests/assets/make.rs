@@ -1,0 +1,367 @@
+//! Makes the tiny copies of the layouts of corpora that lie beside this file: `cargo run -p limbic-datasets --example layouts`.
+//!
+//! Nothing in them is of the corpora: names and columns are as published, media are a few bytes, annotations are invented.
+
+use std::path::Path;
+
+/// A file: its path and its content.
+pub type File = (String, Vec<u8>);
+
+/// All copies, each in a folder called like the importer that reads it.
+pub fn layouts() -> Vec<File> {
+    let mut files = Vec::new();
+    let mut layout = |name: &str, inner: Vec<File>| {
+        files.extend(inner.into_iter().map(|(path, content)| (format!("{name}/{path}"), content)));
+    };
+    layout("dfew", dfew());
+    layout("ferv39k", ferv39k());
+    layout("mafw", mafw());
+    layout("frame-lists", frame_lists());
+    layout("crema-d", crema_d());
+    layout("msp-improv", msp_improv());
+    layout("iemocap", iemocap());
+    layout("ravdess", ravdess());
+    layout("mosi-utterances", mosi_utterances());
+    layout("sequences", sequences());
+    layout("fer-plus", fer_plus());
+    layout("meld", meld());
+    layout("tweet-eval", tweet_eval());
+    layout("go-emotions", go_emotions());
+    layout("kaldi", kaldi());
+    layout("emo-db", media("wav/", &["03a01Fa.wav", "03a01Wa.wav", "08a02Nc.wav", "09b10Lb.wav", "readme.wav"]));
+    layout("savee", media("AudioData/", &["DC/a01.wav", "DC/sa15.wav", "JE/a01.wav", "JE/su02.wav", "KL/n30.wav"]));
+    layout(
+        "enterface",
+        media(
+            "",
+            &[
+                "subject 1/anger/sentence 1/s1_an_1.avi",
+                "subject 1/surprise/sentence 5/s1_su_5.avi",
+                "subject 12/anger/sentence 2/s12_an_2.avi",
+            ],
+        ),
+    );
+    files
+}
+
+/// Writes the copies below `folder`.
+#[allow(dead_code, reason = "the test that includes this file compares instead of writing")]
+fn main() -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets");
+    for (path, content) in layouts() {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+        std::fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+fn file(path: impl Into<String>, content: impl AsRef<[u8]>) -> File {
+    (path.into(), content.as_ref().to_vec())
+}
+
+/// Files that hold their own names, so that no two are the same.
+fn media(folder: &str, names: &[&str]) -> Vec<File> {
+    names.iter().map(|name| file(format!("{folder}{name}"), name)).collect()
+}
+
+fn dfew() -> Vec<File> {
+    let mut files = media("Clip/original/", &["part_1/1.mp4", "part_1/2.mp4", "part_2/3.mp4", "part_2/4.mp4", "5.mp4"]);
+    files.extend(media("Clip/original/audio/", &["1.wav", "2.wav"]));
+    files.extend(media(
+        "Clip/clip_224x224/",
+        &["00001/00001_00001.jpg", "00002/00002_00001.jpg", "00004/00004_00001.jpg"],
+    ));
+    files.extend(media("Clip/clip_224x224_16f/", &["00001/1.jpg"]));
+    for (fold, train, test) in
+        [(1, "1,1\r\n2,4\r\n00003,7\r\n7,1\r\n4,9\r\n", "4,1\n5,4"), (2, "4,1\n5,4\n", "1,1\n2,4\n")]
+    {
+        files.push(file(
+            format!("EmoLabel_DataSplit/train(single-labeled)/set_{fold}.csv"),
+            format!("video_name,label\n{train}"),
+        ));
+        files.push(file(
+            format!("EmoLabel_DataSplit/test(single-labeled)/set_{fold}.csv"),
+            format!("video_name,label\n{test}"),
+        ));
+    }
+    files
+}
+
+fn ferv39k() -> Vec<File> {
+    let mut files =
+        media("2_ClipsforFaceCrop/", &["Action/Sad/0010/0.jpg", "Action/Happy/0267/0.jpg", "War/Fear/0002/0.jpg"]);
+    files.extend(media("3_ClipsforScenImages/", &["Action/Sad/0010/s.jpg", "Action/Happy/0267/s.jpg"]));
+    files.push(file(
+        "4_setups/All_scenes/train_All.csv",
+        "Action/Sad/0010 Sad\r\nAction\\Happy\\0267 Happy\r\nWar/Fear/0001 Fear\r\n",
+    ));
+    files.push(file("4_setups/All_scenes/test_All.csv", "War/Fear/0002 Fear\nWar/Bored/0003 Bored"));
+    files
+}
+
+fn mafw() -> Vec<File> {
+    let mut files = media("data/clips/", &["00001.mp4", "00002.mp4", "00003.mp4", "00004.mp4"]);
+    files.extend(media("data/faces/", &["00001/1.png", "00002/1.png"]));
+    let set = "Train & Test Set/single/with_caption/set_1";
+    // A curly apostrophe in Windows-1252; Chinese in GBK; no line feed at the end.
+    files.push(file(
+        format!("{set}/train.txt"),
+        b"00001.mp4\tanger\t\xC5\xAE\tA woman doesn\x92t listen.\n00002.mp4\thappiness\t\xE5\xA5\xB3\tA man smiles.\n00003.mp4\tneutral\t\t".as_slice(),
+    ));
+    files.push(file(
+        format!("{set}/test.txt"),
+        "00004.mp4\tdisappointment\t\u{5973}\tShe sighs.\n00009.mp4\tanger\t\t\n",
+    ));
+    let set = "Train & Test Set/compound/no_caption/set_1";
+    files.push(file(format!("{set}/train.txt"), "00001.mp4 anger_disgust\n00002.mp4 happiness_surprise\n"));
+    files.push(file(format!("{set}/test.txt"), "00003.mp4 anger_disgust"));
+    files
+}
+
+fn frame_lists() -> Vec<File> {
+    let mut files = media("dfew/clip_224x224/", &["02522/1.jpg", "00001/1.jpg", "00002/1.jpg"]);
+    files.extend(media("mfaw/clips_faces/", &["03747/1.png", "00025/1.png", "00026/1.png"]));
+    let dfew = "/scratch/somebody/dfer datasets/dfew/clip_224x224";
+    files.push(file(
+        "annotation/DFEW_set_1_train.txt",
+        format!("{dfew}/02522 66 5\n{dfew}/00001 11 1\n{dfew}/00003 60 1\n{dfew}/00002 60 7\n"),
+    ));
+    files.push(file("annotation/DFEW_set_1_test.txt", format!("{dfew}/00002 70 2")));
+    let mafw = "/scratch/somebody/mfaw/clips_faces";
+    files.push(file("annotation/MAFW_set_1_train.txt", format!("{mafw}/03747 103 3\n{mafw}/00025 46 10\n")));
+    files.push(file("annotation/MAFW_set_1_test.txt", format!("{mafw}/00026 46 3")));
+    files
+}
+
+fn crema_d() -> Vec<File> {
+    let mut files = Vec::new();
+    for actor in 1001..=1005 {
+        for take in ["DFA_ANG_XX", "IEO_HAP_HI"] {
+            let name = format!("{actor}_{take}");
+            files.extend(media("AudioWAV/", &[&format!("{name}.wav")]));
+            files.extend(media("VideoFlash/", &[&format!("{name}.flv")]));
+        }
+    }
+    files.extend(media("AudioWAV/", &["1076_MTI_SAD_XX.wav", "notes.wav"]));
+    let table = "\"\",\"FileName\",\"VoiceVote\",\"VoiceLevel\",\"FaceVote\",\"FaceLevel\",\"MultiModalVote\",\"MultiModalLevel\"\n\
+                 \"1\",\"1001_DFA_ANG_XX\",\"A\",65,\"A\",60,\"A\",70\n\
+                 \"2\",\"1001_IEO_HAP_HI\",\"N\",65,\"H\",60,\"H\",70\n\
+                 \"3\",\"1002_DFA_ANG_XX\",\"A:D\",65,\"D\",60,\"A:D\",70\n\
+                 \"4\",\"1002_IEO_HAP_HI\",\"H\",65,\"H\",60,\"H\",70\n";
+    files.push(file("processedResults/summaryTable.csv", table));
+    let consensus = "FileName,angry,sad,disgust,fear,neutral,happy,SpkrID,Gender,Split_Set\n\
+                     1001_DFA_ANG_XX.wav,0.856,0.01,0.01,0.104,0.01,0.01,1001,Male,Train\n\
+                     1002_IEO_HAP_HI.wav,0.01,0.01,0.01,0.104,0.01,0.856,1002,Female,Development\n\
+                     1003_DFA_ANG_XX.wav,0.386,0.01,0.01,0.104,0.104,0.386,1003,Female,Test\n\
+                     1004_IEO_HAP_HI.wav,0.01,0.01,0.01,0.104,0.01,0.856,1004,Female,Test\n";
+    files.push(file("labels_consensus_6class_M/label_consensus_1.csv", consensus));
+    files
+}
+
+fn msp_improv() -> Vec<File> {
+    let turn = |session: u32, actor: &str, emotion: &str| {
+        format!("session{session}/S01{emotion}/S/MSP-IMPROV-S01{emotion}-{actor}-S-FM01.wav")
+    };
+    let turns =
+        [turn(1, "F01", "A"), turn(1, "M01", "H"), turn(2, "F02", "N"), turn(3, "M03", "A"), turn(3, "F03", "H")];
+    let mut files: Vec<File> = turns.iter().flat_map(|turn| media("Audio/", &[turn])).collect();
+    let evaluation = "UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000;\n\
+                      \x20\x20rater1; A; ; A:3; V:3;\n\
+                      UTD-IMPROV-S01H-M01-S-FM01.avi; H; A:5.000000; V:1.000000; D:9.000000;\n\
+                      UTD-IMPROV-S01N-F02-S-FM01.avi; N; A:1.0; V:1.0; D:1.0;\n\
+                      UTD-IMPROV-S01A-M03-S-FM01.avi; A; A:4.0; V:2.0; D:4.0;\n\
+                      UTD-IMPROV-S01H-F03-S-FM01.avi; X; A:4.0; V:2.0; D:4.0;\n\
+                      UTD-IMPROV-S01S-F03-S-FM01.avi; S; A:4.0; V:2.0; D:4.0;\n";
+    files.push(file("Evalution.txt", evaluation));
+    let consensus = "FileName,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n\
+                     MSP-IMPROV-S01A-F01-S-FM01.wav,2.666667,2.333333,3,1,Female,Train\n\
+                     MSP-IMPROV-S01H-M01-S-FM01.wav,4,4,3,2,Male,Development\n\
+                     MSP-IMPROV-S01N-F02-S-FM01.wav,3,3,3,3,Female,Test\n";
+    files.push(file("labels_consensus_EmoP_4class_D/labels_consensus_1.csv", consensus));
+    files
+}
+
+fn iemocap() -> Vec<File> {
+    let mut files = Vec::new();
+    for session in [1, 2, 5] {
+        let dialogue = format!("Ses0{session}F_impro01");
+        let line = |at: u32, turn: &str, code: &str, ratings: &str| {
+            format!("[{at}.0000 - {}.5000]\t{dialogue}_{turn}\t{code}\t{ratings}\nC-E2:\tNeutral;\t()\n", at + 1)
+        };
+        let mut list = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n".to_owned();
+        list += &line(1, "F000", "neu", "[2.5000, 2.5000, 2.5000]");
+        list += &line(3, "M000", "exc", "[4.0000, 5.0000, 5.5000]");
+        list += &line(5, "F001", "fru", "[2.0000, 4.0000, 3.0000]");
+        list += &line(7, "M001", "xxx", "[3.0000, 3.0000, 3.0000]");
+        files.push(file(format!("Session{session}/dialog/EmoEvaluation/{dialogue}.txt"), list));
+        let text =
+            format!("{dialogue}_F000 [001.0000-001.5000]: Excuse me.\n{dialogue}_M000 [003.0000-003.5000]: Yeah!\n");
+        files.push(file(format!("Session{session}/dialog/transcriptions/{dialogue}.txt"), text));
+        for turn in ["F000", "M000", "F001", "M001"].into_iter().filter(|turn| (session, *turn) != (2, "F000")) {
+            let name = format!("Session{session}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav");
+            files.extend(media("", &[&name]));
+        }
+    }
+    files
+}
+
+fn ravdess() -> Vec<File> {
+    let mut files = media("audio/", &["Actor_02/03-01-05-01-01-01-02.wav", "Actor_03/03-01-03-01-02-01-03.wav"]);
+    files.extend(media("audio/", &["Actor_10/03-01-01-01-01-01-10.wav", "Actor_10/03-02-05-01-01-01-10.wav"]));
+    files.extend(media("video/", &["01-01-05-01-01-01-02.mp4", "02-01-03-01-02-01-03.mp4", "notes.mp4"]));
+    files.push(file("openface.csv", "AU01_r;AU45_c;speech;name\n0.5;1.0;0.7;01-01-05-01-01-01-02\n0.25;0.0;0.7;01-01-03-01-02-01-03\n0.1;0.0;0.7;01-01-03-01-02-01-03\n"));
+    files.push(file("both.csv", "name,au0,au1,mfcc0,mfcc1,mfcc2\n03-01-01-01-01-01-10,1,2,3,4,5\n"));
+    files
+}
+
+fn mosi_utterances() -> Vec<File> {
+    vec![
+        file(
+            "transcripts_train.csv",
+            "utterance_id,video_id,text,label\nv1_1,v1,\"I, LIKED IT\",1\nv1_2,v1,BAD,0\nv2_1,v2,GOOD,1\nv3_1,v3,WORSE,0\n",
+        ),
+        file("text_train.csv", "\"0.5\",\"1\",\"1\"\n\"0.25\",\"2\",\"0\"\n\"0\",\"3\",\"1\"\n\"1\",\"4\",\"1\"\n"),
+        file("audio_train.csv", "1.5,1\n2.5,0\n3.5,1\n4.5,0\n"),
+        file("video_train.csv", "1.5,1\n2.5,0\n3.5,1\n"),
+    ]
+}
+
+fn fer_plus() -> Vec<File> {
+    let mut files = media("train/", &["fer0000000.png", "fer0000001.png", "fer0000002.png", "fer0000003.png"]);
+    files.extend(media("valid/", &["fer0028638.png", "fer0028639.png"]));
+    // One picture is in both.
+    files.push(file("valid/fer0028640.png", "fer0000000.png"));
+    let header = "file,box,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n";
+    let train = "fer0000000.png,\"(0, 0, 48, 48)\",4,0,0,1,3,2,0,0,0,0\n\
+                 fer0000001.png,\"(0, 0, 48, 48)\",1,7,0,0,0,0,0,0,2,0\n\
+                 fer0000002.png,\"(0, 0, 48, 48)\",5,0,0,5,0,0,0,0,0,0\n\
+                 fer0000003.png,\"(0, 0, 48, 48)\",0,0,0,1,0,0,0,0,9,0\n\
+                 fer0000004.png,\"(0, 0, 48, 48)\",9,0,0,1,0,0,0,0,0,0\n";
+    let valid = "fer0028638.png,\"(0, 0, 48, 48)\",0,0,0,0,0,0,0,0,0,10\n\
+                 fer0028639.png,\"(0, 0, 48, 48)\",1,0,0,1,0,2,0,6,0,0\n\
+                 fer0028640.png,\"(0, 0, 48, 48)\",4,0,0,1,3,2,0,0,0,0\n";
+    files.push(file("train_label.csv", format!("{header}{train}")));
+    files.push(file("valid_label.csv", format!("{header}{valid}")));
+    files
+}
+
+fn meld() -> Vec<File> {
+    let header =
+        "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n";
+    let rest = "8,21,\"00:16:16,059\",\"00:16:21,731\"\n";
+    let mut files = media("train_splits/", &["dia0_utt0.mp4"]);
+    let train = [
+        header.as_bytes(),
+        b"1,\"That\x92s, well\",Chandler,neutral,neutral,0,0,",
+        rest.as_bytes(),
+        b"2,No!,Joey,joy,positive,0,1,",
+        rest.as_bytes(),
+    ]
+    .concat();
+    files.push(file("train_sent_emo.csv", train));
+    files.push(file("dev_sent_emo.csv", format!("{header}1,What?,Monica,surprise,negative,0,0,{rest}")));
+    files.push(file(
+        "test_sent_emo.csv",
+        format!("{header}1,Yes,Joey,neutral,neutral,0,0,{rest}2,Oh,Ross,bored,neutral,0,1,{rest}"),
+    ));
+    files
+}
+
+fn kaldi() -> Vec<File> {
+    let mut files = media("wav/", &["a 1.wav", "b.wav", "c.flac"]);
+    files.extend([
+        file(
+            "train/wav.scp",
+            "spk1-a /export/corpus/wav/a 1.wav\nspk1-x sox x.sph -t wav - |\nspk2-y gone.wav\nspk2-b wav/b.wav\n",
+        ),
+        file("train/utt2emo", "spk1-a anger\nspk2-b joy\nspk2-y joy\n"),
+        file("train/utt2spk", "spk1-a spk1\nspk2-b spk2\n"),
+        file("train/text", "spk1-a what  a day\n"),
+        file("test/wav.scp", "spk3-c c.flac\nspk3-d b.wav\n"),
+        file("test/utt2emo", "spk3-c anger"),
+    ]);
+    files
+}
+
+fn tweet_eval() -> Vec<File> {
+    vec![
+        file("mapping.txt", "0\tanger\n1\tjoy\n2\toptimism\n"),
+        file("train_text.txt", "so angry, really\nyay\n\nwe will win\n"),
+        file("train_labels.txt", "0\n1\n1\n2\n"),
+        file("val_text.txt", "hm\n"),
+        file("val_labels.txt", "7\n"),
+        file("test_text.txt", "what a day\r\nugh"),
+        file("test_labels.txt", "1\r\n0"),
+    ]
+}
+
+fn go_emotions() -> Vec<File> {
+    vec![
+        file("labels.txt", "anger\njoy\nneutral\n"),
+        file("train.tsv", "Where is it?\t2\ta1\nStop that!\t0\ta2\nHm\t0,2\ta3\nGreat \"day\t1\ta4\n"),
+        file("dev.tsv", "No\t0\tb1\n"),
+        file("test.tsv", "Yes\t1\tc1\nWell\tx\tc2\n"),
+    ]
+}
+
+fn sequences() -> Vec<File> {
+    let split = |first: usize, n: usize, padding: usize, sentiments: &[f32]| {
+        // Five steps, of which the first `padding` are zeros; the sound of the first utterance is silent, −∞ included.
+        let steps = |width: usize| {
+            (0..n * 5 * width)
+                .map(|at| if at / width % 5 < padding { 0.0 } else { (at % 7 + 1) as f32 })
+                .collect::<Vec<f32>>()
+        };
+        let mut audio = steps(3);
+        audio[..15].fill(0.0);
+        audio[0] = f32::NEG_INFINITY;
+        let mut pickle = b"}(".to_vec();
+        for (name, shape, values) in [
+            ("text", vec![n, 5, 4], steps(4)),
+            ("audio", vec![n, 5, 3], audio),
+            ("vision", vec![n, 5, 2], steps(2)),
+            ("labels", vec![n, 1, 1], sentiments.to_vec()),
+        ] {
+            pickle.extend([text(name), array(&shape, &values)].concat());
+        }
+        pickle.extend([text("id"), b"](".to_vec()].concat());
+        for utterance in first..first + n {
+            // A list of three texts for each, as object arrays unpack.
+            pickle.extend(
+                [b"](".to_vec(), text(&format!("video{utterance}")), text("0.5"), text("2"), b"e".to_vec()].concat(),
+            );
+        }
+        pickle.extend(b"eu");
+        pickle
+    };
+    let mut pickle = b"\x80\x02}(".to_vec();
+    pickle.extend([text("train"), split(0, 3, 2, &[-1.5, 0.0, 3.0])].concat());
+    pickle.extend([text("valid"), split(3, 1, 0, &[1.0])].concat());
+    pickle.extend([text("test"), split(4, 2, 4, &[-3.0, 4.0])].concat());
+    pickle.extend(b"u.");
+    vec![file("mosi_data.pkl", pickle)]
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [b"X".as_slice(), &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
+}
+
+/// As numpy pickles it with protocol 3.
+fn array(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let sides: Vec<u8> = shape.iter().flat_map(|&side| [b'K', side as u8]).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    [
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85C\x01btR(K\x01(".as_slice(),
+        &sides,
+        b"tcnumpy\ndtype\n(",
+        &text("f4"),
+        b"K\x00K\x01tR(K\x03",
+        &text("<"),
+        b"NNNJ\xFF\xFF\xFF\xFFJ\xFF\xFF\xFF\xFFK\x00tb\x89B",
+        &(bytes.len() as u32).to_le_bytes(),
+        &bytes,
+        b"tb",
+    ]
+    .concat()
+}

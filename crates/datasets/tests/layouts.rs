@@ -1,0 +1,488 @@
+//! A tiny copy of the layout of every corpus (`tests/assets`, made by `make.rs` there), and what becomes of it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use emotion::{Clip, FaceSource, Manifest, Scale, Split};
+use limbic_datasets::{IMPORTERS, Importer, Options, import};
+
+#[path = "assets/make.rs"]
+#[allow(unreachable_pub, reason = "the script is a program of its own, too")]
+mod make;
+
+fn assets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets")
+}
+
+/// `split label` of each clip by its id, with a `*` for text; then each of `problems` must be contained, in order.
+#[track_caller]
+fn check_as(layout: &str, options: &Options, clips: &[(&str, &str)], problems: &[&str]) -> Manifest {
+    let manifest = import(&assets().join(layout), options).unwrap();
+    assert_eq!(manifest.importer, layout.split('/').next().unwrap());
+    let shown = |clip: &Clip| {
+        let star = if clip.text.is_some() { "*" } else { "" };
+        (clip.id.clone(), format!("{} {}{star}", clip.split.name(), manifest.labels.name(clip.label)))
+    };
+    let found: BTreeMap<String, String> = manifest.clips.iter().map(shown).collect();
+    let expected: BTreeMap<String, String> =
+        clips.iter().map(|(id, what)| ((*id).to_owned(), (*what).to_owned())).collect();
+    let said: Vec<String> = manifest
+        .problems
+        .iter()
+        .map(|problem| {
+            let path = problem.path.strip_prefix(assets()).unwrap_or(&problem.path);
+            format!("{}: {}", path.display(), problem.reason)
+        })
+        .collect();
+    assert_eq!(found, expected, "{said:#?}");
+    assert_eq!(said.len(), problems.len(), "{said:#?}");
+    for (said, part) in said.iter().zip(problems) {
+        assert!(said.contains(part), "{said:?} should contain {part:?}");
+    }
+    manifest
+}
+
+#[track_caller]
+fn check(layout: &str, clips: &[(&str, &str)], problems: &[&str]) -> Manifest {
+    check_as(layout, &Options::default(), clips, problems)
+}
+
+fn variant(name: &str) -> Options {
+    Options { variant: Some(name.to_owned()), ..Options::default() }
+}
+
+fn clip<'a>(manifest: &'a Manifest, id: &str) -> &'a Clip {
+    manifest.clips.iter().find(|clip| clip.id == id).unwrap()
+}
+
+#[track_caller]
+fn check_protocol(manifest: &Manifest, part: &str) {
+    assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
+}
+
+#[test]
+fn the_copies_are_as_the_script_makes_them() {
+    fn list(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => list(&path, found),
+                path => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    list(&assets(), &mut found);
+    let mut made = make::layouts();
+    for (path, content) in &made {
+        assert!(std::fs::read(assets().join(path)).unwrap() == *content, "{path} is not as make.rs makes it");
+    }
+    made.sort();
+    made.dedup_by(|a, b| a.0 == b.0);
+    assert_eq!(found.len(), made.len() + 1, "the script and what it makes, nothing else");
+}
+
+#[test]
+fn every_importer_of_a_corpus_has_a_copy_and_only_it_recognizes_it() {
+    for importer in IMPORTERS.iter().filter(|importer| !["csv", "folders"].contains(&importer.name())) {
+        let root = assets().join(importer.name());
+        assert!(root.is_dir(), "{}", importer.name());
+        let is_own = |other: &&&dyn Importer| !["csv", "folders"].contains(&other.name());
+        let found: Vec<&str> =
+            IMPORTERS.iter().filter(is_own).filter(|other| other.recognizes(&root)).map(|other| other.name()).collect();
+        assert_eq!(found, [importer.name()]);
+    }
+}
+
+#[test]
+fn dfew() {
+    let missing = ["7: clip of line 5 of train is missing", "4: line 6 of train has the label \"9\", not 1 to 7"];
+    let classes = "classes of the dataset without a clip: sadness, neutral, surprise, disgust";
+    let manifest = check(
+        "dfew",
+        &[
+            ("Clip/original/part_1/1.mp4", "train happiness"),
+            ("Clip/original/part_1/2.mp4", "train anger"),
+            ("Clip/original/part_2/3.mp4", "train fear"),
+            ("Clip/original/part_2/4.mp4", "test happiness"),
+            ("Clip/original/5.mp4", "test anger"),
+        ],
+        &[missing[0], missing[1], classes],
+    );
+    let order = ["happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"];
+    assert_eq!(manifest.labels.names(), order);
+    check_protocol(&manifest, "DFEW's official fold 1 of 5");
+    let cropped = Options { faces: FaceSource::Cropped, fold: Some(2), ..Options::default() };
+    let manifest = check_as(
+        "dfew",
+        &cropped,
+        &[
+            ("Clip/clip_224x224/00004", "train happiness"),
+            ("Clip/clip_224x224/00001", "test happiness"),
+            ("Clip/clip_224x224/00002", "test anger"),
+        ],
+        &["5: clip of line 3 of train is missing", "classes of the dataset without"],
+    );
+    let audio = |id| clip(&manifest, id).audio.as_ref().unwrap().display().to_string();
+    assert_eq!(audio("Clip/clip_224x224/00001"), "Clip/original/audio/1.wav");
+    assert_eq!(audio("Clip/clip_224x224/00004"), "Clip/original/part_2/4.mp4");
+    let error = import(&assets().join("dfew"), &Options { fold: Some(6), ..Options::default() }).unwrap_err();
+    assert!(error.to_string().contains("no fold 6; the folds are 1 to 5"), "{error}");
+}
+
+#[test]
+fn ferv39k() {
+    let problems = ["War/Fear/0001: clip of line 3 of train is missing", "unknown class \"Bored\"", "without a clip"];
+    let clips = [
+        ("2_ClipsforFaceCrop/Action/Sad/0010", "train sadness"),
+        ("2_ClipsforFaceCrop/Action/Happy/0267", "train happiness"),
+        ("2_ClipsforFaceCrop/War/Fear/0002", "test fear"),
+    ];
+    let manifest = check("ferv39k", &clips, &problems);
+    assert_eq!(manifest.faces, FaceSource::Cropped);
+    let scenes = Options { faces: FaceSource::Detect, ..Options::default() };
+    let manifest = import(&assets().join("ferv39k"), &scenes).unwrap();
+    assert!(manifest.clips.iter().all(|clip| clip.path.starts_with("3_ClipsforScenImages")));
+}
+
+#[test]
+fn mafw() {
+    let manifest = check(
+        "mafw",
+        &[
+            ("data/clips/00001.mp4", "train anger*"),
+            ("data/clips/00002.mp4", "train happiness*"),
+            ("data/clips/00003.mp4", "train neutral"),
+            ("data/clips/00004.mp4", "test disappointment*"),
+        ],
+        &[
+            "train.txt: lines that are not UTF-8, read as Windows-1252: 1",
+            "00009.mp4: clip of line 2",
+            "without a clip",
+        ],
+    );
+    assert_eq!(clip(&manifest, "data/clips/00001.mp4").text.as_deref(), Some("A woman doesn’t listen."));
+    assert_eq!((manifest.labels.name(0), manifest.labels.name(10)), ("anger", "disappointment"));
+    let compound = [
+        ("data/clips/00001.mp4", "train anger_disgust"),
+        ("data/clips/00002.mp4", "train happiness_surprise"),
+        ("data/clips/00003.mp4", "test anger_disgust"),
+    ];
+    check_as("mafw", &variant("compound"), &compound, &[]);
+}
+
+#[test]
+fn frame_lists() {
+    let manifest = check(
+        "frame-lists",
+        &[
+            ("dfew/clip_224x224/02522", "train disgust"),
+            ("dfew/clip_224x224/00001", "train sadness"),
+            ("dfew/clip_224x224/00002", "test neutral"),
+        ],
+        &[
+            "00001: only 11 frames",
+            "00003: clip of line 3 of train is missing",
+            "line 4 is not PATH FRAMES LABEL with a label of 0 to 6",
+            "without a clip",
+        ],
+    );
+    check_protocol(&manifest, "fold 1 of DFER-CLIP and MMA-DFER for dfew");
+    let mafw = [
+        ("mfaw/clips_faces/03747", "train anger"),
+        ("mfaw/clips_faces/00025", "train disappointment"),
+        ("mfaw/clips_faces/00026", "test anger"),
+    ];
+    let manifest = check_as("frame-lists", &variant("mafw"), &mafw, &["without a clip"]);
+    assert_eq!(manifest.labels.name(0), "happiness", "not MAFW's own order");
+    let list = import(&assets().join("frame-lists/annotation/MAFW_set_1_test.txt"), &variant("mafw")).unwrap();
+    assert_eq!(list.clips.len(), 3);
+}
+
+#[test]
+fn crema_d() {
+    let options = Options { fold: Some(2), ..Options::default() };
+    let manifest = import(&assets().join("crema-d"), &options).unwrap();
+    assert_eq!(manifest.clips.len(), 11);
+    let of = |split| manifest.split(split).filter_map(|clip| clip.speaker.as_deref()).collect::<Vec<_>>();
+    assert_eq!((of(Split::Test), of(Split::Val)), (vec!["1002"; 2], vec!["1001", "1001", "1076"]));
+    check_protocol(
+        &manifest,
+        "CREMA-D, intended emotions; actors dealt in order to 5 folds: fold 2 is test, fold 1 is val",
+    );
+    let first = clip(&manifest, "VideoFlash/1001_DFA_ANG_XX.flv");
+    assert_eq!(first.audio.as_deref(), Some(Path::new("AudioWAV/1001_DFA_ANG_XX.wav")));
+    assert_eq!(first.text.as_deref(), Some("Don't forget a jacket."));
+    let says = |part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says("not called like 1001_DFA_ANG_XX") && says("known to ship this recording damaged"));
+
+    let face = import(&assets().join("crema-d"), &variant("face")).unwrap();
+    let labels: Vec<_> = face.clips.iter().map(|clip| face.labels.name(clip.label)).collect();
+    assert_eq!(labels, ["anger", "happiness", "disgust", "happiness"]);
+    let multimodal = import(&assets().join("crema-d"), &variant("multimodal")).unwrap();
+    assert_eq!(multimodal.clips.len(), 3, "one is a tie");
+
+    let clips = [
+        ("VideoFlash/1001_DFA_ANG_XX.flv", "train anger*"),
+        ("VideoFlash/1002_IEO_HAP_HI.flv", "val happiness*"),
+        ("VideoFlash/1004_IEO_HAP_HI.flv", "test happiness*"),
+    ];
+    let consensus =
+        check_as("crema-d", &variant("consensus"), &clips, &["1003_DFA_ANG_XX.wav: the raters tie", "without a clip"]);
+    assert_eq!(consensus.labels.names(), ["anger", "sadness", "disgust", "fear", "neutral", "happiness"]);
+    assert_eq!(clip(&consensus, "VideoFlash/1001_DFA_ANG_XX.flv").votes, [0.856, 0.01, 0.01, 0.104, 0.01, 0.01]);
+    check_protocol(&consensus, "VAVL's partition 1 of 1");
+}
+
+#[test]
+fn msp_improv() {
+    let id = |session, emotion, actor: &str| {
+        format!("Audio/session{session}/S01{emotion}/S/MSP-IMPROV-S01{emotion}-{actor}-S-FM01.wav")
+    };
+    let (a, b, c, d) = (id(1, "A", "F01"), id(1, "H", "M01"), id(2, "N", "F02"), id(3, "A", "M03"));
+    let manifest = check(
+        "msp-improv",
+        &[(&a, "test neutral"), (&b, "test happiness"), (&c, "train neutral"), (&d, "val anger")],
+        &[
+            "S01H-M01-S-FM01: the rating 9 is not in 1 to 5",
+            "S01S-F03-S-FM01: neither video nor sound",
+            "S01H-F03-S-FM01: the raters do not agree (X): left out",
+            "without a clip: sadness",
+        ],
+    );
+    let affect = clip(&manifest, &b).affect;
+    assert_eq!((affect.arousal, affect.valence, affect.dominance), (Some(1.0), Some(-1.0), None));
+    assert_eq!(manifest.scale, Some(Scale::ONE_TO_FIVE));
+    let clips = [(a.as_str(), "train anger"), (&b, "val happiness"), (&c, "test neutral")];
+    let consensus = check_as("msp-improv", &variant("consensus"), &clips, &["without a clip"]);
+    check_protocol(&consensus, "classes are the intended emotions, for the lists have none");
+    assert_eq!(clip(&consensus, &c).affect.valence, Some(0.0));
+}
+
+#[test]
+fn iemocap() {
+    let id = |session: u32, turn: &str| {
+        format!("Session{session}/sentences/wav/Ses0{session}F_impro01/Ses0{session}F_impro01_{turn}.wav")
+    };
+    let manifest = check(
+        "iemocap",
+        &[
+            (&id(1, "F000"), "train neutral*"),
+            (&id(1, "M000"), "train happiness*"),
+            (&id(2, "M000"), "val happiness*"),
+            (&id(5, "F000"), "test neutral*"),
+            (&id(5, "M000"), "test happiness*"),
+        ],
+        &[
+            "_M000: a rating is not in 1 to 5",
+            "Ses02F_impro01_F000: sound is missing",
+            "_M000: a rating is not in 1 to 5",
+            "_M000: a rating is not in 1 to 5",
+            "fru is none of the classes of the variant four, and 2 more: left out",
+            "the raters do not agree (xxx), and 2 more: left out",
+            "without a clip: anger, sadness",
+        ],
+    );
+    let speakers: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.speaker.as_deref()).collect();
+    assert_eq!(speakers, ["1F", "1M", "2M", "5F", "5M"]);
+    let affect = clip(&manifest, &id(1, "M000")).affect;
+    assert_eq!((affect.valence, affect.arousal, affect.dominance), (Some(0.5), Some(1.0), None));
+    check_protocol(&manifest, "excitement counts as happiness; sessions as 3 folds: fold 5 is test, fold 2 is val");
+    let six = import(&assets().join("iemocap"), &variant("six")).unwrap();
+    assert_eq!(six.labels.len(), 6);
+    assert_eq!(six.clips.len(), 8);
+}
+
+#[test]
+fn ravdess() {
+    let manifest = check(
+        "ravdess",
+        &[
+            ("video/01-01-05-01-01-01-02.mp4", "test anger*"),
+            ("video/02-01-03-01-02-01-03.mp4", "train happiness*"),
+            ("audio/Actor_10/03-01-01-01-01-01-10.wav", "val neutral*"),
+        ],
+        &[
+            "notes.mp4: not called like",
+            "openface.csv: line 4 is another row of 01-01-03-01-02-01-03",
+            "sung, and the variant is speech",
+            "without a clip",
+        ],
+    );
+    let happy = clip(&manifest, "video/02-01-03-01-02-01-03.mp4");
+    assert_eq!(happy.audio.as_deref(), Some(Path::new("audio/Actor_03/03-01-03-01-02-01-03.wav")));
+    assert_eq!(happy.text.as_deref(), Some("Dogs are sitting by the door."));
+    let streams: Vec<_> = manifest.streams.iter().map(|stream| (stream.name.as_str(), stream.n_dims)).collect();
+    assert_eq!(streams, [("both/au", 2), ("both/mfcc", 3), ("openface/au", 2)]);
+    let mut reader = features::Reader::new(&manifest.root);
+    let mut values = |id: &str| -> Vec<Vec<f32>> {
+        let read = |feature| reader.read(&manifest.streams, feature).unwrap().0.values;
+        clip(&manifest, id).features.iter().map(read).collect()
+    };
+    assert_eq!(values("video/02-01-03-01-02-01-03.mp4"), [[0.25, 0.0]]);
+    assert_eq!(values("audio/Actor_10/03-01-01-01-01-01-10.wav"), [vec![1.0, 2.0], vec![3.0, 4.0, 5.0]]);
+}
+
+#[test]
+fn mosi_utterances() {
+    let manifest = import(&assets().join("mosi-utterances"), &Options::default()).unwrap();
+    let ids: Vec<_> = manifest.clips.iter().map(|clip| clip.id.as_str()).collect();
+    assert_eq!(ids, ["v1_1", "v1_2", "v2_1"]);
+    let reasons: Vec<_> = manifest.problems.iter().map(|problem| problem.reason.as_str()).collect();
+    assert!(reasons[0].contains("3 lines for 4 transcripts: these features are not used"), "{reasons:?}");
+    assert!(reasons[1].contains("line 5 has another label in its features"), "{reasons:?}");
+    let mut reader = features::Reader::new(&manifest.root);
+    let text = reader.read(&manifest.streams, &manifest.clips[1].features[0]).unwrap().0;
+    assert_eq!((text.stream.as_str(), text.values), ("text", vec![0.25, 2.0]));
+}
+
+#[test]
+fn sequences() {
+    let manifest = check(
+        "sequences",
+        &[
+            ("video0/0.5-2/0", "train negative"),
+            ("video1/0.5-2/1", "train neutral"),
+            ("video2/0.5-2/2", "train positive"),
+            ("video3/0.5-2/0", "val positive"),
+            ("video4/0.5-2/0", "test negative"),
+        ],
+        &[
+            "video0/0.5-2/0: train/audio is all zeros here",
+            "video3/0.5-2/0: valid/audio is all zeros here",
+            "video4/0.5-2/0: test/audio is all zeros here",
+            "video5/0.5-2/1: the sentiment 4 is not in −3 to 3: left out",
+        ],
+    );
+    check_protocol(&manifest, "mosi_data, word-aligned, official parts, sentiment");
+    assert_eq!(
+        (manifest.scale, clip(&manifest, "video0/0.5-2/0").affect.valence),
+        (Some(Scale::SENTIMENT), Some(-0.5))
+    );
+    assert!(manifest.streams.iter().all(|stream| stream.aligned));
+    let second = clip(&manifest, "video1/0.5-2/1");
+    let spans: Vec<_> = second.features.iter().map(|feature| (feature.first_step, feature.n_steps)).collect();
+    assert_eq!(spans, [(2, 3); 3], "two steps of padding on the left");
+    let (audio, n_cleaned) =
+        features::Reader::new(&manifest.root).read(&manifest.streams, &second.features[1]).unwrap();
+    assert_eq!((audio.stream.as_str(), audio.n_steps(), n_cleaned), ("audio", 3, 0));
+    // Number 21 of the array is the first of the third step of the second utterance.
+    assert_eq!(audio.values[..3], [21 % 7 + 1, 22 % 7 + 1, 23 % 7 + 1].map(|value: i16| f32::from(value)));
+    let file = import(&assets().join("sequences/mosi_data.pkl"), &Options::default()).unwrap();
+    assert_eq!(file.clips, manifest.clips);
+}
+
+#[test]
+fn fer_plus() {
+    let manifest = check(
+        "fer-plus",
+        &[
+            ("train/fer0000000.png", "val neutral"),
+            ("train/fer0000001.png", "train happiness"),
+            ("train/fer0000002.png", "train neutral"),
+            ("valid/fer0028639.png", "test contempt"),
+            ("valid/fer0028640.png", "test neutral"),
+        ],
+        &[
+            "fer0000004.png: picture of line 6 is missing",
+            "of which the first class in the order of FER+ counts: 1",
+            "fer0000003.png: the taggers cannot tell: left out",
+            "fer0028638.png: the taggers see no face: left out",
+            "without a clip",
+            "fer0028640.png: the same content as train/fer0000000.png: one is in test, the other in val",
+        ],
+    );
+    assert_eq!(clip(&manifest, "train/fer0000001.png").votes[..2], [0.125, 0.875]);
+    assert_eq!(manifest.faces, FaceSource::Cropped);
+}
+
+#[test]
+fn meld() {
+    let manifest = check(
+        "meld",
+        &[
+            ("train/dia0_utt0", "train neutral*"),
+            ("train/dia0_utt1", "train happiness*"),
+            ("dev/dia0_utt0", "val surprise*"),
+            ("test/dia0_utt0", "test neutral*"),
+        ],
+        &[
+            "train_sent_emo.csv: lines that are not UTF-8",
+            "train/dia0_utt1: film is missing",
+            "no films of dev",
+            "no films of test",
+            "test/dia0_utt1: line 3 has the unknown class \"bored\"",
+            "speakers both in test and in train or val: 1, \"Joey\"",
+            "without a clip",
+        ],
+    );
+    let first = clip(&manifest, "train/dia0_utt0");
+    assert_eq!((first.text.as_deref(), first.has_media()), (Some("That’s, well"), true));
+    assert!(!clip(&manifest, "test/dia0_utt0").has_media());
+    let sentiment = import(&assets().join("meld"), &variant("sentiment")).unwrap();
+    assert_eq!((sentiment.labels.len(), sentiment.clips.len()), (3, 5));
+}
+
+#[test]
+fn kaldi() {
+    let manifest = check(
+        "kaldi",
+        &[("spk1-a", "train anger*"), ("spk2-b", "train happiness"), ("spk3-c", "test anger")],
+        &[
+            "spk3-d: no label",
+            "spk1-x: line 2 is a command, which is not run",
+            "spk2-y: file of line 3 is missing",
+            "\"joy\" (1) is read as happiness",
+        ],
+    );
+    let first = clip(&manifest, "spk1-a");
+    assert_eq!((first.path.as_path(), first.speaker.as_deref()), (Path::new("wav/a 1.wav"), Some("spk1")));
+}
+
+#[test]
+fn tweet_eval() {
+    let clips = [
+        ("train/1", "train anger*"),
+        ("train/2", "train joy*"),
+        ("train/4", "train optimism*"),
+        ("test/1", "test joy*"),
+        ("test/2", "test anger*"),
+    ];
+    check("tweet-eval", &clips, &["train/3: no text", "val/1: a label without a name"]);
+}
+
+#[test]
+fn go_emotions() {
+    let clips = [
+        ("train/1", "train neutral*"),
+        ("train/2", "train anger*"),
+        ("train/4", "train happiness*"),
+        ("dev/1", "val anger*"),
+        ("test/1", "test happiness*"),
+    ];
+    let problems =
+        ["line 2 has the labels \"x\"", "train/3: several labels: left out", "\"joy\" (2) is read as happiness"];
+    check("go-emotions", &clips, &problems);
+}
+
+#[test]
+fn corpora_that_say_everything_in_names() {
+    for (layout, labels, speakers) in [
+        ("emo-db", vec!["happiness", "anger", "neutral", "boredom"], vec!["03", "03", "08", "09"]),
+        ("savee", vec!["anger", "sadness", "anger", "surprise", "neutral"], vec!["DC", "DC", "JE", "JE", "KL"]),
+        ("enterface", vec!["anger", "surprise", "anger"], vec!["1", "1", "12"]),
+    ] {
+        let manifest = import(&assets().join(layout), &Options::default()).unwrap();
+        assert_eq!(manifest.importer, layout);
+        let found: Vec<_> = manifest.clips.iter().map(|clip| manifest.labels.name(clip.label)).collect();
+        assert_eq!(found, labels, "{layout}");
+        let found: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.speaker.as_deref()).collect();
+        assert_eq!(found, speakers, "{layout}");
+    }
+}
+
+#[test]
+fn a_variant_that_does_not_exist_is_told() {
+    let error = import(&assets().join("mafw"), &variant("triple")).unwrap_err().to_string();
+    assert!(error.contains("has no variant \"triple\"; there are single, compound"), "{error}");
+}

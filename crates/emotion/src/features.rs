@@ -1,0 +1,68 @@
+//! Precomputed features: sequences of vectors that stand for a modality, as manifests name them and as samples hold them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Modality;
+
+/// A kind of features that the clips of a dataset bring, such as COVAREP's 74 numbers every 10 ms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Unique name within the manifest.
+    pub name: String,
+    /// What the features were computed from.
+    pub modality: Modality,
+    /// Values per step.
+    pub n_dims: usize,
+    /// Whether step *i* is the same word in all streams that say so; such streams of a clip have equal lengths.
+    #[serde(default)]
+    pub aligned: bool,
+}
+
+/// Where the features of one clip lie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureRef {
+    /// Index into the manifest's streams.
+    pub stream: usize,
+    /// File, relative to the manifest's root.
+    pub path: PathBuf,
+    /// Array within the file, such as `train/audio`; `None` where the file is one array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
+    /// Index along the array's first axis; `None` where the whole array is the clip's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    /// First value of each vector that belongs to the stream, where a table holds several streams side by side.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_dim: usize,
+    /// First step that is data; those before are padding.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_step: usize,
+    /// Steps that are data; those after are padding.
+    pub n_steps: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// The features of one clip from one stream, without padding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Name of the stream.
+    pub stream: String,
+    /// What the features were computed from.
+    pub modality: Modality,
+    /// Values per step.
+    pub n_dims: usize,
+    /// Finite numbers, `[n_steps, n_dims]`.
+    pub values: Vec<f32>,
+}
+
+impl Sequence {
+    /// Number of steps.
+    pub fn n_steps(&self) -> usize {
+        self.values.len().checked_div(self.n_dims).unwrap_or(0)
+    }
+}

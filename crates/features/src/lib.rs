@@ -1,0 +1,24 @@
+//! Files of precomputed features in, sequences out: `.npy`, `.npz`, `.csv`, `.safetensors` and pickles of numpy arrays.
+//!
+//! A file is a set of named arrays and texts, whatever its format; rows are read when they are asked for, so a file may be larger
+//! than memory. Nothing in a file is ever run: a pickle that needs more than plain values and arrays is refused, and no
+//! length that a file states is believed before the bytes are there.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod element;
+mod error;
+mod npy;
+mod npz;
+mod pickle;
+mod reader;
+mod safetensors_file;
+mod store;
+mod table;
+
+pub use element::Element;
+pub use error::FeatureError;
+pub use reader::{Reader, clean};
+pub use store::{Array, Store, Texts};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Files of every format, written here byte by byte, and what is read of them.
+
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::PathBuf;
+
+use emotion::{FeatureRef, Modality, Stream};
+
+use super::*;
+
+fn npy(descr: &str, fortran: bool, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let fortran = if fortran { "True" } else { "False" };
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), bytes].concat()
+}
+
+fn floats(n: u8) -> Vec<u8> {
+    (0..n).flat_map(|value| f32::from(value).to_le_bytes()).collect()
+}
+
+fn zip(compression: ::zip::CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ::zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = ::zip::write::SimpleFileOptions::default().compression_method(compression);
+    for (name, bytes) in members {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn safetensors(header: &str, bytes: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), bytes].concat()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn open(&self, name: &str, bytes: &[u8]) -> Result<Store, FeatureError> {
+        Store::open(&self.file(name, bytes))
+    }
+}
+
+#[track_caller]
+fn check(store: &mut Store, name: &str, row: Option<usize>, shape: &[usize], values: &[f32]) {
+    assert_eq!(store.read(name, row).unwrap(), Array { shape: shape.to_vec(), values: values.to_vec() });
+}
+
+#[test]
+fn rows_are_the_same_in_every_format() {
+    let folder = Folder::new();
+    let array = npy("<f4", false, "(2, 3)", &floats(6));
+    // The same two rows, column by column, in big-endian doubles.
+    let columns: Vec<u8> = [0.0, 3.0, 1.0, 4.0, 2.0, 5.0_f64].iter().flat_map(|value| value.to_be_bytes()).collect();
+    let header = r#"{"audio":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{"by":"hand"}}"#;
+    let members: &[(&str, &[u8])] = &[("audio.npy", &array), ("words.npy", &npy("<U4", false, "(0,)", b""))];
+    for (file, bytes, name) in [
+        ("a.npy", array.clone(), ""),
+        ("b.npy", npy(">f8", true, "(2, 3)", &columns), ""),
+        ("c.npz", zip(::zip::CompressionMethod::Stored, members), "audio"),
+        ("d.npz", zip(::zip::CompressionMethod::Deflated, members), "audio"),
+        ("e.safetensors", safetensors(header, &floats(6)), "audio"),
+        ("f.csv", b"\xEF\xBB\xBFx0;x1;x2\r\n0;1;2\r\n;;\r\n3;4;5".to_vec(), ""),
+        ("g.TSV", b"\"0\"\t\"1\"\t2.0\n3\t4\t5\n\n".to_vec(), ""),
+    ] {
+        let mut store = folder.open(file, &bytes).unwrap();
+        assert_eq!(store.arrays().collect::<Vec<_>>(), [(name, &[2, 3][..])], "{file}");
+        check(&mut store, name, None, &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        check(&mut store, name, Some(1), &[3], &[3.0, 4.0, 5.0]);
+        let error = store.read(name, Some(2)).unwrap_err().to_string();
+        assert!(error.contains("row 2 is asked for, but the array is [2, 3]"), "{error}");
+        assert!(store.read("video", None).unwrap_err().to_string().contains("no array is called \"video\""));
+    }
+    let cube: Vec<u8> = (0..24).collect();
+    let mut store = folder.open("h.npy", &npy("|u1", true, "(2, 3, 4)", &cube)).unwrap();
+    // Element [1, i, j] of a column-major array lies at 1 + 2 i + 6 j.
+    check(&mut store, "", Some(1), &[3, 4], &[1, 7, 13, 19, 3, 9, 15, 21, 5, 11, 17, 23].map(|at: u8| f32::from(at)));
+}
+
+#[test]
+fn pickles_are_read_by_row_and_large_arrays_from_the_file() {
+    let folder = Folder::new();
+    let mut store = folder.open("p.pkl", include_bytes!("pickle/samples/protocol4.pkl")).unwrap();
+    check(&mut store, "train/audio", Some(1), &[3, 2], &[6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+    check(&mut store, "train/vision", Some(1), &[3], &[3.0, 4.0, 5.0]);
+    assert_eq!(store.texts("train/raw_text").unwrap().values, ["so, what", "Grüße"]);
+    assert_eq!(store.shape("train/id"), Some(&[2, 3][..]));
+    // 300 rows of 100 numbers, which stay in the file.
+    let bytes: Vec<u8> = (0..30_000_u16).flat_map(|value| f32::from(value).to_le_bytes()).collect();
+    let pickle = [
+        b"}X\x01\x00\x00\x00acnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I300\nI100\nt"
+            .as_slice(),
+        b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntRI00\nB",
+        &(bytes.len() as u32).to_le_bytes(),
+        &bytes,
+        b"tbs.",
+    ]
+    .concat();
+    let mut store = folder.open("q.pickle", &pickle).unwrap();
+    let last: Vec<f32> = (29_900..30_000_u16).map(f32::from).collect();
+    check(&mut store, "a", Some(299), &[100], &last);
+}
+
+#[test]
+fn what_a_file_states_is_checked_before_it_is_believed() {
+    let folder = Folder::new();
+    let huge = "(1000000000, 1000000000, 1000000000)";
+    let offsets =
+        |start: u64, end: u64| format!(r#"{{"a":{{"dtype":"F32","shape":[2],"data_offsets":[{start},{end}]}}}}"#);
+    for (name, bytes) in [
+        ("a.npy", npy("<f4", false, "(2, 3)", &floats(5))),
+        ("b.npy", npy("<f4", false, "(2, 3)", &floats(7))),
+        ("c.npy", npy("<f4", false, huge, &floats(1))),
+        ("d.npy", npy("<f4", false, "(2, -3)", &floats(6))),
+        ("e.npy", b"\x93NUMPY\x02\x00\xFF\xFF\xFF\x7F".to_vec()),
+        ("f.npy", b"PK\x03\x04 nothing".to_vec()),
+        ("g.npy", Vec::new()),
+        ("h.npz", zip(::zip::CompressionMethod::Deflated, &[("a.npy", &npy("<f4", false, huge, &floats(1)))])),
+        ("i.npz", zip(::zip::CompressionMethod::Stored, &[("a.npy", &npy("<f4", false, "(9,)", &floats(1)))])),
+        ("j.npz", b"PK\x05\x06".to_vec()),
+        ("k.safetensors", safetensors(&offsets(0, 8), &floats(1))),
+        ("l.safetensors", safetensors(&offsets(0, u64::MAX), &floats(2))),
+        ("m.safetensors", safetensors("{", &floats(1))),
+        ("n.safetensors", u64::MAX.to_le_bytes().to_vec()),
+        ("o.csv", b"1,2\n3\n".to_vec()),
+        ("p.pkl", b"".to_vec()),
+    ] {
+        let error = folder.open(name, &bytes).map(|_| name).unwrap_err();
+        assert!(matches!(error, FeatureError::Damaged { .. }), "{name}: {error}");
+    }
+    assert!(matches!(folder.open("x.npy", &npy("|O", false, "(1,)", b"x")), Err(FeatureError::Refused { .. })));
+    assert!(matches!(folder.open("x.h5", b"x"), Err(FeatureError::UnknownFormat(_))));
+    assert!(matches!(Store::open(&folder.0.path().join("gone.npy")), Err(FeatureError::Read { .. })));
+    let error = folder.open("x.pkl", b"cos\nsystem\n.").map(|_| ()).unwrap_err().to_string();
+    assert!(error.starts_with("refused") && error.contains("os.system") && error.ends_with("x.pkl"), "{error}");
+}
+
+#[test]
+fn a_clip_gets_its_steps_without_padding_and_without_infinities() {
+    let folder = Folder::new();
+    // Two clips of four steps with two numbers; the second clip has two steps of padding on the left.
+    let mut bytes = floats(16);
+    bytes[12 * 4..13 * 4].copy_from_slice(&f32::NEG_INFINITY.to_le_bytes());
+    folder.file("audio.npy", &npy("<f4", false, "(2, 4, 2)", &bytes));
+    folder.file("au.csv", b"name,au0,au1,mfcc0\na,1,2,3\nb,4,5,6\n");
+    let stream = |name: &str, modality, n_dims| Stream { name: name.to_owned(), modality, n_dims, aligned: false };
+    let streams = [stream("covarep", Modality::Voice, 2), stream("au", Modality::Face, 2)];
+    let covarep = FeatureRef {
+        stream: 0,
+        path: "audio.npy".into(),
+        array: None,
+        row: Some(1),
+        first_dim: 0,
+        first_step: 2,
+        n_steps: 2,
+    };
+    let mut reader = Reader::new(folder.0.path());
+    let (sequence, n_cleaned) = reader.read(&streams, &covarep).unwrap();
+    assert_eq!((sequence.stream.as_str(), sequence.modality, sequence.n_steps()), ("covarep", Modality::Voice, 2));
+    assert_eq!((sequence.values, n_cleaned), (vec![0.0, 13.0, 14.0, 15.0], 1));
+    let au =
+        FeatureRef { stream: 1, path: "au.csv".into(), first_dim: 1, first_step: 0, n_steps: 1, ..covarep.clone() };
+    assert_eq!(reader.read(&streams, &au).unwrap().0.values, [4.0, 5.0]);
+    for wrong in [
+        FeatureRef { first_step: 3, ..covarep.clone() },
+        FeatureRef { first_step: usize::MAX, ..covarep.clone() },
+        FeatureRef { first_dim: 1, ..covarep.clone() },
+        FeatureRef { row: None, ..covarep.clone() },
+        FeatureRef { stream: 2, ..covarep.clone() },
+    ] {
+        assert!(matches!(reader.read(&streams, &wrong), Err(FeatureError::OutOfRange { .. })), "{wrong:?}");
+    }
+}
+
+/// Numbers that look random and are the same every time (SplitMix64).
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+}
+
+#[test]
+fn damaged_files_are_errors_or_other_numbers_but_never_a_panic() {
+    let folder = Folder::new();
+    let array = npy("<f4", false, "(2, 3)", &floats(6));
+    let header = r#"{"audio":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
+    let pickle = include_bytes!("pickle/samples/protocol4.pkl");
+    let old_pickle = include_bytes!("pickle/samples/protocol2.pkl");
+    let mut noise = Noise(1);
+    for (name, bytes) in [
+        ("a.npy", array.clone()),
+        ("b.npz", zip(::zip::CompressionMethod::Stored, &[("audio.npy", &array)])),
+        ("c.npz", zip(::zip::CompressionMethod::Deflated, &[("audio.npy", &array)])),
+        ("d.safetensors", safetensors(header, &floats(6))),
+        ("e.csv", b"x0,x1\n0,1\n2,3\n".to_vec()),
+        ("f.pkl", pickle.to_vec()),
+        ("g.pkl", old_pickle.to_vec()),
+    ] {
+        let mut n_opened = 0;
+        for _ in 0..400 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=noise.below(4) {
+                let at = noise.below(damaged.len());
+                match noise.below(4) {
+                    0 => damaged.truncate(at.max(1)),
+                    1 => damaged[at] = b"()[]}{0R.b\x93\xFF"[noise.below(12)],
+                    2 => damaged[at] ^= 1 << noise.below(8),
+                    _ => drop(damaged.splice(at..at, bytes[noise.below(bytes.len())..].iter().copied())),
+                }
+            }
+            let Ok(mut store) = folder.open(name, &damaged) else { continue };
+            n_opened += 1;
+            let arrays: Vec<(String, usize)> =
+                store.arrays().map(|(name, shape)| (name.to_owned(), shape.iter().product())).collect();
+            for (name, n) in arrays {
+                assert!(n <= 10_000, "no array can be larger than its file");
+                drop((store.read(&name, None), store.read(&name, Some(0)), store.read(&name, Some(1))));
+            }
+        }
+        assert!(n_opened > 0, "{name}: some damage does not matter");
+    }
+}

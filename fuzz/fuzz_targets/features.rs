@@ -1,0 +1,23 @@
+//! Files of features: the first byte chooses the format, the rest is the file.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use features::Store;
+use libfuzzer_sys::fuzz_target;
+
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&format, content)) = data.split_first() else { return };
+    let extension = ["npy", "npz", "safetensors", "csv", "pkl"][usize::from(format) % 5];
+    let path = FOLDER.path().join(format!("file.{extension}"));
+    std::fs::write(&path, content).expect("the folder can be written to");
+    let Ok(mut store) = Store::open(&path) else { return };
+    let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
+    for name in names.iter().take(8) {
+        let all = store.read(name, None);
+        assert!(all.is_ok_and(|array| array.values.len() == array.shape.iter().product()));
+        drop(store.read(name, Some(1)));
+    }
+});
