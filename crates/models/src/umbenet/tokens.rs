@@ -34,7 +34,6 @@ pub enum VoiceEncoder {
 
 /// Encoder of captions.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per model")]
 pub enum CaptionEncoder {
     /// A text tower of its own and a projection to the joint width.
     Clip(CaptionTower),
