@@ -11,7 +11,7 @@ use models::mma_dfer::{
     Exchange, FaceEncoderConfig, Fusion, MmaDfer, MmaDferConfig, Prompts, RENAMES, Temporal, Tokens,
     VoiceEncoderConfig, import_trained,
 };
-use models::{Batch, EmotionModel as _, FaceBatch, Init, VoiceBatch, WeightDecay, export, read_checkpoint};
+use models::{Batch, EmotionModel as _, FaceBatch, Frozen, Init, VoiceBatch, WeightDecay, export, read_checkpoint};
 use safetensors::tensor::{SafeTensors, TensorView};
 use training::{Adam, Recipe};
 
@@ -131,7 +131,7 @@ fn batch_of(frames: Tensor<5>, audio: Tensor<4>) -> Batch {
         valid: Tensor::ones([n, n_mel], &device),
     };
     let face = FaceBatch { rows, frames, valid: Tensor::ones([n, n_frames], &device) };
-    Batch { present, face: Some(face), scene: None, voice: Some(voice), text: None }
+    Batch { present, face: Some(face), scene: None, voice: Some(voice), text: None, frozen: Frozen::default() }
 }
 
 /// A tensor of a case, or, as `NAME.head`, its first 64 values, its mean and its norm.

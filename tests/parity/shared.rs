@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::Case;
+use super::{Case, Kind};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Kind] = &[
     ("audio_resample", sound::resampling),
     ("frame_sampling", frame_sampling),
     ("kaldi_fbank", sound::log_mel),

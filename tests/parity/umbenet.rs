@@ -7,10 +7,10 @@ mod picture;
 mod stages;
 mod tokenizer;
 
-use super::Case;
+use super::{Case, Kind};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Kind] = &[
     ("clip_preprocess", picture::preparation),
     ("clip_tiny", clip::towers),
     ("clip_tokenizer", tokenizer::tokens),

@@ -29,6 +29,19 @@ pub struct Batch {
     pub voice: Option<VoiceBatch>,
     /// Words of those who have them.
     pub text: Option<TextBatch>,
+    /// What frozen encoders made of these parts before; empty where they shall be run.
+    pub frozen: Frozen,
+}
+
+/// Features from encoders that never learn, row by row as in the parts of the batch that they read.
+#[derive(Debug, Clone, Default)]
+pub struct Frozen {
+    /// Of face frames, `[rows, frames, width]`.
+    pub face: Option<Tensor<3>>,
+    /// Of whole frames, `[rows, frames, width]`.
+    pub scene: Option<Tensor<3>>,
+    /// Of words, `[rows, width]`.
+    pub text: Option<Tensor<2>>,
 }
 
 /// Frames of faces or of what is around them.
@@ -149,6 +162,7 @@ impl Reader {
             face,
             voice: self.voice(samples, rows_with(Modality::Voice), device),
             text: self.text(samples, rows_with(Modality::Text), device)?,
+            frozen: Frozen::default(),
         })
     }
 

@@ -22,7 +22,7 @@ pub mod umbenet;
 pub mod vavl;
 mod weights;
 
-pub use batch::{Batch, FaceBatch, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
+pub use batch::{Batch, FaceBatch, Frozen, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
 pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bundle, save_description};
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;

@@ -7,7 +7,7 @@ use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sam
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
-    Augmentation, Batch, Bundle, Card, Config, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan,
+    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan,
 };
 
 /// What a forward pass yields.
@@ -111,6 +111,12 @@ pub trait EmotionModel: Module + Sync {
 
     /// The configuration that describes the model of stage `stage`, should that one be kept.
     fn config_at(config: &Self::Config, stage: usize) -> Config;
+
+    /// What the encoders that never learn make of a batch, so that it can be kept for each clip; nothing where all learn.
+    fn encode_frozen(&self, config: &Self::Config, batch: &Batch) -> Frozen {
+        let _ = (config, batch);
+        Frozen::default()
+    }
 
     /// Runs the model on a batch.
     fn forward(&self, config: &Self::Config, batch: &Batch) -> Result<Outlook, ModelError>;

@@ -31,8 +31,8 @@ use crate::layers::lstm::Lstm;
 use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
-    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
-    TrainingBatches,
+    About, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader, Rename,
+    StagePlan, TrainingBatches,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -272,6 +272,10 @@ impl EmotionModel for Umbenet {
             })?;
         }
         Ok(())
+    }
+
+    fn encode_frozen(&self, _config: &UmbenetConfig, batch: &Batch) -> Frozen {
+        self.encode_frozen_parts(batch)
     }
 
     fn forward(&self, config: &UmbenetConfig, batch: &Batch) -> Result<Outlook, ModelError> {

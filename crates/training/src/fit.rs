@@ -16,6 +16,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::adam::Adam;
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
+use crate::features::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::step::train_step;
 use crate::{
@@ -100,6 +101,8 @@ struct Trainer<'a, M: EmotionModel> {
     train: Loader<'a>,
     val: Loader<'a>,
     checkpoints: Checkpoints,
+    /// Of the training and the validation split.
+    features: [FeatureCache; 2],
 }
 
 /// How a stage ended.
@@ -140,6 +143,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             train: Loader::new(cache, train)?,
             val: Loader::new(cache, val)?,
             checkpoints: Checkpoints::of(run)?,
+            features: Default::default(),
         })
     }
 
@@ -288,7 +292,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             // Dropout draws on the device; where it starts follows from the place in training too.
             self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
             for (clips, samples, on) in self.training_batches(&chosen, stage, epoch)? {
-                let batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
+                let mut batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
+                if !self.job.recipe.augment {
+                    self.features[0].fill(model, self.config, &clips, &mut batch)?;
+                }
                 let truths: Vec<usize> = clips.iter().map(|&index| self.train.clips()[index].clip.label).collect();
                 let labels = labels(&truths, &self.device);
                 let rate = progress.learning_rate.rate();
@@ -430,7 +437,13 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         for chunk in indices.chunks(self.job.recipe.batch_size) {
             let samples = loader.samples(chunk)?;
             let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
-            let batch = reader.batch(&samples, &vec![on; chunk.len()], &device)?;
+            let mut batch = reader.batch(&samples, &vec![on; chunk.len()], &device)?;
+            self.features[usize::from(!std::ptr::eq(loader, &self.train))].fill(
+                model,
+                self.config,
+                chunk,
+                &mut batch,
+            )?;
             body(chunk, model.forward(self.config, &batch)?)?;
         }
         Ok(())

@@ -11,6 +11,7 @@ mod control;
 mod error;
 mod evaluate;
 mod event;
+mod features;
 mod fit;
 mod inspect;
 mod job;

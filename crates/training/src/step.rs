@@ -34,9 +34,10 @@ mod tests {
     use models::encoders::audio_cnn::AudioCnnSize;
     use models::encoders::clip::{Clip, ClipSize, ImageTowerSize, RENAMES, TextTowerSize};
     use models::umbenet::{FaceEncoder, TextEncoderConfig, Umbenet, UmbenetConfig, VoiceEncoderConfig};
-    use models::{Init, export};
+    use models::{FaceBatch, Init, export};
 
     use super::*;
+    use crate::features::FeatureCache;
 
     /// Merges of a vocabulary as long as CLIP's: two letters, then three.
     fn write_vocabulary(path: &Path) {
@@ -110,6 +111,22 @@ mod tests {
             losses.push(loss.total.into_scalar::<f32>());
         }
         assert!(losses[11] < 0.8 * losses[0], "{losses:?}");
+
+        // What the towers make of a clip is computed once: other pixels of the same clips are not looked at any more.
+        let (cache, clips) = (FeatureCache::default(), [4, 9, 2, 7, 0, 5]);
+        let logits = |batch: &Batch| {
+            let logits = model.valid().forward(&config, batch).unwrap().logits;
+            logits.inner().try_into_vec_as::<f32>().unwrap()
+        };
+        let plain = logits(&batch);
+        let mut kept = batch.clone();
+        cache.fill(&model, &config, &clips, &mut kept).unwrap();
+        assert_eq!(logits(&kept), plain);
+        let mut black = batch.clone();
+        black.face = black.face.map(|face| FaceBatch { frames: face.frames.zeros_like(), ..face });
+        assert_ne!(logits(&black), plain);
+        cache.fill(&model, &config, &clips, &mut black).unwrap();
+        assert_eq!(logits(&black), plain);
         let FaceEncoder::Clip(tower) = &model.valid().face_encoder else { panic!("faces go through CLIP's tower") };
         let values = |tensor: Tensor<2>| tensor.inner().try_into_vec_as::<f32>().unwrap();
         assert_eq!(values(tower.proj.val()), clip.visual.proj.val().try_into_vec_as::<f32>().unwrap());

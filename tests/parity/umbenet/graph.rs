@@ -4,13 +4,13 @@ use burn::module::Module as _;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use models::encoders::audio_cnn::AudioCnnSize;
-use models::encoders::clip::{ImageTowerSize, TextTowerSize, end_of};
+use models::encoders::clip::{ClipSize, ImageTowerSize, TextTowerSize, end_of};
 use models::umbenet::{
     FaceEncoderConfig, RENAMES, TextEncoderConfig, Token, Umbenet, UmbenetConfig, VoiceEncoderConfig, embedded_names,
     import_released,
 };
 use models::{
-    Batch, EmotionModel as _, FaceBatch, Init, Outlook, TextBatch, VoiceBatch, import_tensors, read_checkpoint,
+    Batch, EmotionModel as _, FaceBatch, Frozen, Init, Outlook, TextBatch, VoiceBatch, import_tensors, read_checkpoint,
 };
 
 use super::Case;
@@ -66,7 +66,7 @@ pub fn config_of(case: &Case) -> UmbenetConfig {
                 vocabulary: case.size("caption_vocab"),
             }
         },
-        ..UmbenetConfig::tiny()
+        ..UmbenetConfig::paper(ClipSize::VIT_B_32)
     }
 }
 
@@ -140,6 +140,7 @@ impl Samples {
                 end: rows.iter().map(|&row| self.ends[row]).collect(),
                 rows,
             }),
+            frozen: Frozen::default(),
         }
     }
 

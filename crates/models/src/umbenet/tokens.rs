@@ -10,7 +10,7 @@ use crate::encoders::audio_cnn::AudioCnn;
 use crate::encoders::clip::{ImageTower, TextTower, embedded};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::transformer::{key_mask, masked_mean};
-use crate::{Batch, FaceBatch, TextBatch};
+use crate::{Batch, FaceBatch, Frozen, TextBatch};
 
 /// Encoder of face frames.
 #[derive(Module, Debug)]
@@ -34,7 +34,6 @@ pub enum VoiceEncoder {
 
 /// Encoder of captions.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per model")]
 pub enum CaptionEncoder {
     /// A text tower of its own and a projection to the joint width.
     Clip(CaptionTower),
@@ -89,7 +88,7 @@ impl Umbenet {
             };
             spread(features, &voice.rows, n)
         });
-        let text = batch.text.as_ref().map(|text| spread(self.text(text), &text.rows, n));
+        let text = batch.text.as_ref().map(|text| spread(self.text(text, &batch.frozen), &text.rows, n));
         let parts = config.tokens.iter().map(|token| match token {
             Token::Face => &face,
             Token::Voice => &voice,
@@ -118,8 +117,8 @@ impl Umbenet {
     /// The tokens of the face and of the scene, `[batch, width]` each.
     fn face_and_scene(&self, batch: &Batch) -> (Option<Tensor<2>>, Option<Tensor<2>>) {
         let [n, _] = batch.present.dims();
-        let face = batch.face.as_ref().map(|face| self.frame_features(face));
-        let scene = batch.scene.as_ref().map(|scene| self.frame_features(scene));
+        let face = batch.face.as_ref().map(|face| self.frame_features(face, batch.frozen.face.as_ref()));
+        let scene = batch.scene.as_ref().map(|scene| self.frame_features(scene, batch.frozen.scene.as_ref()));
         let Some(lstm) = &self.lstm else {
             let face = face.map(|face| spread(self.over_time(face.values, face.valid), face.rows, n));
             // The plain mean, whatever is valid, as in the released code.
@@ -147,16 +146,35 @@ impl Umbenet {
         (face, Some(per_clip(scene_in + scene_out).mean_dim(1).flatten(1, 2)))
     }
 
-    /// Every frame alone to a vector.
-    fn frame_features<'a>(&self, batch: &'a FaceBatch) -> FrameFeatures<'a> {
-        let [n, n_frames, channels, side, _] = batch.frames.dims();
-        let frames = batch.frames.clone().reshape([n * n_frames, channels, side, side]);
+    /// What the towers of CLIP make of frames and captions; nothing of what is read by encoders that learn.
+    pub(super) fn encode_frozen_parts(&self, batch: &Batch) -> Frozen {
+        let frames = |part: &Option<FaceBatch>| {
+            let is_frozen = matches!(self.face_encoder, FaceEncoder::Clip(_));
+            part.as_ref().filter(|_| is_frozen).map(|part| self.encode_frames(&part.frames))
+        };
+        Frozen {
+            face: frames(&batch.face),
+            scene: frames(&batch.scene),
+            text: batch.text.as_ref().and_then(|text| self.encode_caption(text)),
+        }
+    }
+
+    /// The features of a part's frames, which may be known.
+    fn frame_features<'a>(&self, part: &'a FaceBatch, known: Option<&Tensor<3>>) -> FrameFeatures<'a> {
+        let values = known.cloned().unwrap_or_else(|| self.encode_frames(&part.frames));
+        FrameFeatures { values, valid: &part.valid, rows: &part.rows }
+    }
+
+    /// Every frame alone to a vector: `[rows, frames, 3, side, side]` to `[rows, frames, width]`.
+    fn encode_frames(&self, frames: &Tensor<5>) -> Tensor<3> {
+        let [n, n_frames, channels, side, _] = frames.dims();
+        let frames = frames.clone().reshape([n * n_frames, channels, side, side]);
         let features = match &self.face_encoder {
             FaceEncoder::Clip(tower) => tower.forward(frames),
             FaceEncoder::Tiny(net) => net.forward(frames),
         };
         let [_, width] = features.dims();
-        FrameFeatures { values: features.reshape([n, n_frames, width]), valid: &batch.valid, rows: &batch.rows }
+        features.reshape([n, n_frames, width])
     }
 
     /// A clip's frames `[batch, frames, width]` to one vector (paper, unbalanced encoder).
@@ -168,17 +186,26 @@ impl Umbenet {
         masked_mean(moved, valid)
     }
 
-    fn text(&self, text: &TextBatch) -> Tensor<2> {
-        let (tokens, end) = (text.tokens.clone(), &text.end);
+    fn text(&self, text: &TextBatch, known: &Frozen) -> Tensor<2> {
+        let features = || {
+            let known = known.text.clone().or_else(|| self.encode_caption(text));
+            known.expect("a caption is read by the tower that belongs to its projection")
+        };
         match &self.caption_encoder {
-            CaptionEncoder::Clip(CaptionTower { token_embedding, tower, projection }) => {
-                projection.forward(tower.forward(embedded(token_embedding, tokens), end))
-            }
-            CaptionEncoder::Shared(CaptionProjection { token_embedding, projection }) => {
-                projection.forward(self.text_encoder.forward(embedded(token_embedding, tokens), end))
-            }
-            CaptionEncoder::Tiny(net) => net.forward(tokens),
+            CaptionEncoder::Clip(caption) => caption.projection.forward(features()),
+            CaptionEncoder::Shared(caption) => caption.projection.forward(features()),
+            CaptionEncoder::Tiny(net) => net.forward(text.tokens.clone()),
         }
+    }
+
+    /// What a tower of CLIP makes of captions, `[rows, width]`; nothing where none reads them.
+    fn encode_caption(&self, text: &TextBatch) -> Option<Tensor<2>> {
+        let (table, tower) = match &self.caption_encoder {
+            CaptionEncoder::Clip(caption) => (&caption.token_embedding, &caption.tower),
+            CaptionEncoder::Shared(caption) => (&caption.token_embedding, &self.text_encoder),
+            CaptionEncoder::Tiny(_) => return None,
+        };
+        Some(tower.forward(embedded(table, text.tokens.clone()), &text.end))
     }
 }
 
