@@ -11,6 +11,11 @@ use training::{Control, Event, Job, Order, Outcome, Run, fit};
 
 /// A small dataset, its cache and a job of one epoch a stage.
 fn world() -> (TempDir, SampleCache, Job) {
+    world_of(ModelKind::Umbenet)
+}
+
+/// The same for a model's tiny preset.
+fn world_of(model: ModelKind) -> (TempDir, SampleCache, Job) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("demo");
     create(&root, &SampleSet { n_clips: 28, n_classes: 2, seed: 4 }, &|| true, &|_, _| {}).unwrap();
@@ -19,7 +24,7 @@ fn world() -> (TempDir, SampleCache, Job) {
     let path = root.join("manifest.json");
     datasets::save(&manifest, &path).unwrap();
     let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
-    let mut job = Job::new("run", &path, ModelKind::Umbenet, "tiny", &[]).unwrap();
+    let mut job = Job::new("run", &path, model, "tiny", &[]).unwrap();
     job.device = DeviceId::Cpu;
     job.set_epochs(1).unwrap();
     (dir, cache, job)
@@ -82,4 +87,20 @@ fn a_loss_that_is_no_number_ends_the_job_with_advice() {
     job.set_epochs(3).unwrap();
     let error = fit(&job, &dir.path().join("run"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("smaller learning_rate"), "{error}");
+}
+
+#[test]
+fn models_of_sequences_train_and_predict_from_any_modality() {
+    for kind in [ModelKind::Mcr, ModelKind::Mult] {
+        let (dir, cache, job) = world_of(kind);
+        let run = dir.path().join("run");
+        let (outcome, _) = fit_until(&job, &run, false, &cache, Order::Run, |_| false);
+        assert_eq!(outcome, Outcome::Complete, "{kind}");
+        let model = models::load(&run, &DeviceId::Cpu).unwrap();
+        assert_eq!(model.kind(), kind);
+        let sample = emotion::Sample { face: None, voice: None, text: Some("such a good day".into()) };
+        let prediction = &model.predict(&[&sample], Modalities::ALL).unwrap()[0];
+        assert_eq!(prediction.used, Modalities::only(emotion::Modality::Text), "{kind}");
+        assert!((prediction.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{kind}");
+    }
 }

@@ -427,7 +427,7 @@ fn meld() {
 fn kaldi() {
     let manifest = check(
         "kaldi",
-        &[("spk1-a", "train anger*"), ("spk2-b", "train happiness"), ("spk3-c", "test anger")],
+        &[("spk1-a", "train anger*"), ("spk2-b", "val happiness"), ("spk3-c", "test anger")],
         &[
             "spk3-d: no label",
             "spk1-x: line 2 is a command, which is not run",

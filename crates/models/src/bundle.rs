@@ -8,7 +8,9 @@ use burn::tensor::Device;
 use emotion::{LabelSet, Modalities, Scores};
 use serde::{Deserialize, Serialize};
 
+use crate::mcr::McrConfig;
 use crate::mma_dfer::MmaDferConfig;
+use crate::mult::MultConfig;
 use crate::umbenet::UmbenetConfig;
 use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
@@ -30,6 +32,10 @@ pub enum Config {
     MmaDfer(MmaDferConfig),
     /// VAVL.
     Vavl(VavlConfig),
+    /// MCR.
+    Mcr(McrConfig),
+    /// MulT.
+    Mult(MultConfig),
 }
 
 impl Config {
@@ -39,6 +45,8 @@ impl Config {
             Self::Umbenet(_) => ModelKind::Umbenet,
             Self::MmaDfer(_) => ModelKind::MmaDfer,
             Self::Vavl(_) => ModelKind::Vavl,
+            Self::Mcr(_) => ModelKind::Mcr,
+            Self::Mult(_) => ModelKind::Mult,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, ModelError, mma_dfer, umbenet, vavl};
+use crate::{Config, ModelError, mcr, mma_dfer, mult, umbenet, vavl};
 
 /// A model of the studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub enum ModelKind {
     MmaDfer,
     /// Conformers over face and voice, together or alone.
     Vavl,
+    /// Sequences that reinforce one another, as targets and as sources.
+    Mcr,
+    /// Sequences that look at one another.
+    Mult,
 }
 
 /// What is said of a model; each model's file has its own.
@@ -33,13 +37,15 @@ pub struct About {
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Umbenet, Self::MmaDfer, Self::Vavl];
+    pub const ALL: [Self; 5] = [Self::Umbenet, Self::MmaDfer, Self::Vavl, Self::Mcr, Self::Mult];
 
     fn about(self) -> &'static About {
         match self {
             Self::Umbenet => &umbenet::ABOUT,
             Self::MmaDfer => &mma_dfer::ABOUT,
             Self::Vavl => &vavl::ABOUT,
+            Self::Mcr => &mcr::ABOUT,
+            Self::Mult => &mult::ABOUT,
         }
     }
 
@@ -100,6 +106,14 @@ macro_rules! with_model {
             }
             $crate::Config::Vavl($config) => {
                 type $model = $crate::vavl::Vavl;
+                $run
+            }
+            $crate::Config::Mcr($config) => {
+                type $model = $crate::mcr::McrClassifier;
+                $run
+            }
+            $crate::Config::Mult($config) => {
+                type $model = $crate::mult::MultClassifier;
                 $run
             }
         }

@@ -1,5 +1,7 @@
 //! Building blocks that more than one model uses.
 
 pub mod batch_norm;
+pub mod crossmodal;
 pub mod prompt_pool;
+pub mod streams;
 pub mod transformer;

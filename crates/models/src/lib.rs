@@ -11,10 +11,13 @@ mod error;
 mod init;
 mod kind;
 pub mod layers;
+pub mod mcr;
 pub mod mma_dfer;
+pub mod mult;
 #[cfg(test)]
 mod parity;
 mod predict;
+pub mod sequence_model;
 mod settings;
 mod stage;
 pub mod umbenet;

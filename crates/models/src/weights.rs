@@ -16,7 +16,8 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// The beginning of names that a checkpoint spells differently from the module; `*` stands for a number, the same in both.
+/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them. `*` stands
+/// for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
@@ -40,9 +41,10 @@ impl Rename {
 /// `name` after the first of `pairs` that fits it.
 fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let replaced = |(from, to): (&str, &str)| {
-        let (numbers, rest) = numbers(from, name)?;
-        let beginning = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
-        Some(beginning + rest)
+        let at = if from.starts_with('.') { name.find(from) } else { Some(0) }?;
+        let (numbers, rest) = numbers(from, &name[at..])?;
+        let replaced = numbers.iter().fold(to.to_owned(), |to, number| to.replacen('*', number, 1));
+        Some(format!("{}{replaced}{rest}", &name[..at]))
     };
     pairs.find_map(replaced).unwrap_or_else(|| name.to_owned())
 }
@@ -192,6 +194,23 @@ mod tests {
             ("net.3.down.weight", "rest.3.down.weight"),
             ("net.x.up.1.weight", "rest.x.up.1.weight"),
             ("head.weight", "head.weight"),
+        ] {
+            assert_eq!(Rename::to_module(&renames, checkpoint), module);
+            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
+        }
+    }
+
+    #[test]
+    fn a_rename_with_a_dot_first_is_of_any_part() {
+        let renames = [
+            Rename { checkpoint: "token_embedding.weight", module: "table" },
+            Rename { checkpoint: ".self.", module: ".own." },
+        ];
+        for (checkpoint, module) in [
+            ("token_embedding.weight", "table"),
+            ("layers.0.self.weight", "layers.0.own.weight"),
+            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
+            ("self.weight", "self.weight"),
         ] {
             assert_eq!(Rename::to_module(&renames, checkpoint), module);
             assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);

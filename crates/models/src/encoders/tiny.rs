@@ -50,6 +50,12 @@ impl FaceNet {
         }
     }
 
+    /// The same with another share of values that a training step does without.
+    #[must_use]
+    pub fn dropping(self, share: f64) -> Self {
+        Self { dropout: DropoutConfig::new(share).init(), ..self }
+    }
+
     /// `frames` `[batch, 3, side, side]`, mean 0 and deviation 1 by frame, to `[batch, out]`.
     pub fn forward(&self, frames: Tensor<4>) -> Tensor<2> {
         let gradients = self.dropout.forward(self.input_norm.forward(oriented_gradients(frames)));

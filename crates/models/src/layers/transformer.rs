@@ -5,7 +5,7 @@
 //! the reference permutes to `[tokens, batch, width]` and back, which changes nothing.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::{Dropout, LayerNorm, Linear};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Tensor, assert_shape};
 
@@ -14,7 +14,7 @@ use crate::Init;
 /// Added to the attention scores of absent keys: after the softmax their weight is exactly zero.
 pub const MASKED_SCORE: f64 = -1e6;
 
-/// Multi-head self-attention with fused input projection (`torch.nn.MultiheadAttention`).
+/// Multi-head attention with fused input projection (`torch.nn.MultiheadAttention`).
 #[derive(Module, Debug)]
 pub struct Attention {
     /// Queries, keys and values stacked, `[3 * width, width]`.
@@ -47,24 +47,63 @@ impl Attention {
     /// - `mask` `[batch or 1, tokens, tokens]`, added to the scores of every head
     /// - output `[batch, tokens, width]`
     pub fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<3>>) -> Tensor<3> {
-        let [batch, tokens, width] = x.dims();
+        let [_, _, width] = x.dims();
+        let qkv = self.project(x, 0, 3);
+        let part = |part: usize| qkv.clone().narrow(2, part * width, width);
+        let (mixed, _) = self.mix([part(0), part(1), part(2)], mask, |weights| weights);
+        mixed
+    }
+
+    /// Lets every query look at every token of another sequence.
+    ///
+    /// - `query` `[batch, queries, width]`, `memory` `[batch, tokens, width]`
+    /// - `mask` `[batch or 1, queries, tokens]`, added to the scores of every head
+    /// - `dropout` falls on the attention weights
+    /// - output `[batch, queries, width]` and the weights, `[batch, heads, queries, tokens]`
+    pub fn attend(
+        &self,
+        query: Tensor<3>,
+        memory: Tensor<3>,
+        mask: Option<&Tensor<3>>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<4>) {
+        let [_, _, width] = query.dims();
+        let query = self.project(query, 0, 1);
+        let memory = self.project(memory, 1, 2);
+        let (key, value) = (memory.clone().narrow(2, 0, width), memory.narrow(2, width, width));
+        self.mix([query, key, value], mask, |weights| dropout.forward(weights))
+    }
+
+    /// Parts `first..first + n` of the queries, keys and values of `x`, side by side.
+    fn project(&self, x: Tensor<3>, first: usize, n: usize) -> Tensor<3> {
+        let [_, _, width] = x.dims();
+        let weight = self.in_proj_weight.val().narrow(0, first * width, n * width).transpose();
+        let bias = self.in_proj_bias.val().narrow(0, first * width, n * width);
+        burn::tensor::module::linear(x, weight, Some(bias))
+    }
+
+    /// Mixes the values of every head by the weights of its queries and keys.
+    fn mix(
+        &self,
+        qkv: [Tensor<3>; 3],
+        mask: Option<&Tensor<3>>,
+        drop: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> (Tensor<3>, Tensor<4>) {
+        let [batch, queries, width] = qkv[0].dims();
+        let [_, tokens, _] = qkv[1].dims();
         let head_width = width / self.n_heads;
-        let weight = self.in_proj_weight.val().transpose(); // [width, 3 * width]
-        let qkv = burn::tensor::module::linear(x, weight, Some(self.in_proj_bias.val()));
-        let heads = |part: usize| {
-            qkv.clone()
-                .narrow(2, part * width, width)
-                .reshape([batch, tokens, self.n_heads, head_width])
-                .swap_dims(1, 2) // [batch, heads, tokens, head_width]
-        };
-        let (query, key, value) = (heads(0), heads(1), heads(2));
+        let [query, key, value] = qkv.map(|part| {
+            let [_, length, _] = part.dims();
+            part.reshape([batch, length, self.n_heads, head_width]).swap_dims(1, 2) // [batch, heads, length, head_width]
+        });
         let mut scores = query.mul_scalar(1.0 / (head_width as f64).sqrt()).matmul(key.swap_dims(2, 3));
         if let Some(mask) = mask {
-            assert_shape!(mask, [_, tokens, tokens]);
+            assert_shape!(mask, [_, queries, tokens]);
             scores = scores + mask.clone().unsqueeze_dim::<4>(1);
         }
-        let mixed = softmax(scores, 3).matmul(value); // [batch, heads, tokens, head_width]
-        self.out_proj.forward(mixed.swap_dims(1, 2).reshape([batch, tokens, width]))
+        let weights = drop(softmax(scores, 3));
+        let mixed = weights.clone().matmul(value); // [batch, heads, queries, head_width]
+        (self.out_proj.forward(mixed.swap_dims(1, 2).reshape([batch, queries, width])), weights)
     }
 }
 

@@ -101,7 +101,7 @@ fn moved(config: &VavlConfig, clips: &[Sample]) -> Vec<String> {
         }
     }
     let device = Device::flex().autodiff();
-    let model = Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device);
+    let model = Vavl::start_stage(config, &LabelSet::basic(3), 0, 1, &[], &device).unwrap();
     let outlook = outlook_of(&model, config, clips, &device);
     let labels = Tensor::from_data(TensorData::new(vec![1_i64; clips.len()], [clips.len()]), &device);
     let loss = model.loss(config, &outlook, labels);
