@@ -188,7 +188,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
 #[test]
 fn a_corpus_imports_with_its_fold_its_variant_and_mapped_labels() {
-    let world = &*WORLD;
+    let world = World { dir: tempfile::tempdir().unwrap() };
     let list = world.ok(&["import", "--list"]);
     assert!(list.contains("mafw") && list.contains("--variant compound"), "{list}");
     let corpus = format!("{}/crates/datasets/tests/assets/tweet-eval", env!("CARGO_MANIFEST_DIR"));

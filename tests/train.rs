@@ -140,8 +140,7 @@ fn models_of_sequences_train_and_predict_from_any_modality() {
         assert_eq!(outcome, Outcome::Complete, "{kind}");
         let model = models::load(&run, &DeviceId::Cpu).unwrap();
         assert_eq!(model.kind(), kind);
-        let sample =
-            emotion::Sample { face: None, voice: None, text: Some("such a good day".into()), features: Vec::new() };
+        let sample = emotion::Sample { text: Some("such a good day".into()), ..Default::default() };
         let prediction = &model.predict(&[&sample], Modalities::ALL).unwrap()[0];
         assert_eq!(prediction.used, Modalities::only(emotion::Modality::Text), "{kind}");
         assert!((prediction.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{kind}");

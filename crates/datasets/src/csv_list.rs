@@ -109,7 +109,7 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
         match options.scale {
             Some(_) => draft.scale = options.scale,
             None => {
-                draft.note(&list.path, "the columns of ratings are not used: say which scale they are on, as in 1..5")
+                draft.note(&list.path, "the columns of ratings are not used: say which scale they are on, as in 1..5");
             }
         }
     }

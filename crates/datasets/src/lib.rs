@@ -158,6 +158,8 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
             None => &Folders,
         },
     };
+    // An importer without variants would not notice that one was asked for.
+    variant(importer, options)?;
     let mut problems = Vec::new();
     let mut manifest = importer.import(&root, options, &mut |problem| problems.push(problem))?;
     manifest.problems = problems;

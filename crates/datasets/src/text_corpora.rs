@@ -65,8 +65,7 @@ impl Importer for GoEmotions {
         let Some(list) = child(root, &["train.tsv"]) else { return false };
         let first = Lines::read(&list).ok().and_then(|lines| lines.lines.into_iter().next());
         classes(root).is_some()
-            && first
-                .is_some_and(|(_, line)| line.rsplitn(3, '\t').nth(1).is_some_and(|labels| indices(labels).is_some()))
+            && first.is_some_and(|(_, line)| line.rsplit('\t').nth(1).is_some_and(|labels| indices(labels).is_some()))
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {

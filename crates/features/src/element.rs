@@ -2,7 +2,7 @@
 
 /// The type of an array's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
+pub(crate) enum Element {
     /// One byte, 0 or 1.
     Bool,
     /// Signed integer.

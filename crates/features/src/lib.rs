@@ -15,10 +15,11 @@ mod safetensors_file;
 mod store;
 mod table;
 
-pub use element::Element;
 pub use error::FeatureError;
-pub use reader::{Reader, clean};
+pub use reader::Reader;
 pub use store::{Array, Store, Texts};
+
+use element::Element;
 
 #[cfg(test)]
 mod tests;

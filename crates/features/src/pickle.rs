@@ -26,6 +26,9 @@ pub(crate) fn entries(file: &mut (impl Read + Seek), n_bytes: u64) -> Result<BTr
     Ok(collector.entries)
 }
 
+/// Shape and values of a list.
+type Items<'a> = (Vec<usize>, &'a [Id]);
+
 struct Collector<'a> {
     values: &'a Values,
     budget: Budget,
@@ -56,7 +59,7 @@ impl Collector<'_> {
     }
 
     /// Items of a list, a tuple or an array of objects, with the array's shape.
-    fn items(&mut self, id: Id) -> Result<Option<(Vec<usize>, &[Id])>, Fault> {
+    fn items(&mut self, id: Id) -> Result<Option<Items<'_>>, Fault> {
         let (shape, items) = match self.values.get(id) {
             Value::List(items) | Value::Tuple(items) => (vec![items.len()], items),
             Value::Objects { shape, items } => (shape.clone(), items),

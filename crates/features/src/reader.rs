@@ -71,7 +71,7 @@ impl Reader {
 }
 
 /// Makes numbers that are not finite zero; returns how many there were.
-pub fn clean(values: &mut [f32]) -> usize {
+fn clean(values: &mut [f32]) -> usize {
     let mut n = 0;
     for value in values.iter_mut().filter(|value| !value.is_finite()) {
         *value = 0.0;

@@ -7,7 +7,8 @@ use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sam
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
-    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StageInput, StagePlan,
+    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StageInput,
+    StagePlan,
 };
 
 /// What a forward pass yields.

@@ -299,6 +299,7 @@ mod tests {
                 voice: Some(VoiceBatch { rows: vec![0], values, valid }),
                 scene: None,
                 text: None,
+                frozen: crate::Frozen::default(),
             };
             net.forward(&size, &batch)[Modality::Voice].clone().try_into_vec_as::<f32>().unwrap()
         };

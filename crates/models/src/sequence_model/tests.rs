@@ -51,7 +51,7 @@ fn sample(seed: usize) -> Sample {
         }),
         voice: Some(Voice::LogMel(LogMel { n_bins: 4, values: mel, n_valid: 8 })),
         text: Some(format!("sentence {seed} of eight")),
-        features: Vec::new(),
+        ..Sample::default()
     }
 }
 
