@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
     for name in names.iter().take(8) {
         let all = store.read(name, None);
-        assert!(all.is_ok_and(|array| array.values.len() == array.shape.iter().product()));
+        assert!(all.is_ok_and(|array| array.values.len() == array.shape.iter().product::<usize>()));
         drop(store.read(name, Some(1)));
     }
 });
