@@ -12,10 +12,10 @@ use models::vavl::{
     AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
 };
 
-use super::{Case, Input, values};
+use super::{Case, Input, Kind, values};
 
 /// Kinds of cases.
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Kind] = &[
     ("conformer_block", block),
     ("conformer_relpos_fixed", block),
     ("conformer_encoder", encoder),

@@ -25,7 +25,6 @@ const BURN_WEIGHTS: &str = "model.bpk";
 /// The configuration of any model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "there is one per job")]
 pub enum Config {
     /// UMBEnet.
     Umbenet(UmbenetConfig),

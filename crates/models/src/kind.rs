@@ -20,6 +20,9 @@ pub enum ModelKind {
     Mult,
 }
 
+/// A preset: its name, and its configuration.
+pub type Preset = (&'static str, fn() -> Config);
+
 /// What is said of a model; each model's file has its own.
 #[derive(Debug)]
 pub struct About {
@@ -30,7 +33,7 @@ pub struct About {
     /// The paper.
     pub paper: &'static str,
     /// Names and configurations of the presets, the default first.
-    pub presets: &'static [(&'static str, fn() -> Config)],
+    pub presets: &'static [Preset],
     /// What a setting of the configuration is, for people, with the paper's value where there is one.
     pub help: fn(&str) -> Option<&'static str>,
 }

@@ -27,7 +27,7 @@ pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bund
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
 pub use init::Init;
-pub use kind::{About, ModelKind};
+pub use kind::{About, ModelKind, Preset};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
