@@ -216,7 +216,7 @@ mod tests {
     fn tiny_mma_dfer_overfits_eight_samples_with_face_or_voice() {
         let config = MmaDferConfig { n_frames: 4, ..MmaDferConfig::tiny() };
         let of = ["v", "a", "va"].map(|on| on.parse().unwrap());
-        check_overfits::<MmaDfer>(&config, &of, 0.002, 150);
+        check_overfits::<MmaDfer>(&config, &of, 0.002, 300);
     }
 
     #[test]
