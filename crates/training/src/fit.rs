@@ -465,7 +465,12 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             return Err(TrainError::NoClips {
                 split: split.name(),
                 dataset: self.manifest.name.clone(),
-                hint: format!("stage {:?} needs clips with one of {on}; two_stage=false trains without it", plan.name),
+                hint: match self.stages.len() {
+                    1 => format!("the model needs clips with one of {on}"),
+                    _ => {
+                        format!("stage {:?} needs clips with one of {on}; two_stage=false trains without it", plan.name)
+                    }
+                },
             });
         }
         Ok(some)

@@ -177,7 +177,9 @@ fn help(key: &str) -> &'static str {
         "stop_train_accuracy" => {
             "A stage stops above this training accuracy. UMBEnet's paper: 0.80; from scratch, more."
         }
-        "augment" => "Mirrored faces, jittered position and loudness, dropped words in training.",
+        "augment" => {
+            "Training sees faces mirrored, moved and partly hidden, voices louder or with gaps, texts without some words."
+        }
         "beta_1" => "Adam's decay of the mean gradient. UMBEnet's code: 0.9.",
         "beta_2" => "Adam's decay of the mean squared gradient. UMBEnet's code: 0.999.",
         "epsilon" => "Added to Adam's denominator. UMBEnet's code: 1e-8.",
