@@ -179,13 +179,18 @@ impl Project {
 
     /// Moves `dir`, a folder of this project, into the bin; the place to put it back from.
     pub fn discard(&self, dir: &Path) -> anyhow::Result<PathBuf> {
+        let place = self.place_in_bin(dir)?;
+        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
+        Ok(place)
+    }
+
+    /// A free place in the bin for `dir` or what belongs to it.
+    pub fn place_in_bin(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let bin = self.dir.join(".bin");
         std::fs::create_dir_all(&bin)
             .with_context(|| format!("the project's bin cannot be made: {}", bin.display()))?;
         let name = dir.file_name().context("only folders inside of a project can be deleted")?;
-        let place = bin.join(unused_name(&bin, &name.to_string_lossy()));
-        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
-        Ok(place)
+        Ok(bin.join(unused_name(&bin, &name.to_string_lossy())))
     }
 }
 

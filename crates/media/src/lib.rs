@@ -19,6 +19,7 @@ mod resample;
 pub mod sample_clips;
 #[cfg(test)]
 mod test_media;
+mod waveform;
 
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
@@ -31,3 +32,4 @@ pub use picture::{Filter, centre_square, clip_square, letterbox, resize, resize_
 pub use player::{Chunk, Player};
 pub use prepare::{Prepared, Request, frames_from_crops, prepare, spread_frames, training_frames, voice_from_samples};
 pub use resample::resample;
+pub use waveform::waveform;
