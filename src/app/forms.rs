@@ -16,6 +16,8 @@ use crate::widgets::tile::remark;
 pub struct Form {
     what: DialogFor,
     path: String,
+    /// Whether the path had the keyboard once.
+    focused: bool,
     /// Whether the path was found, by the path that was looked for: the disk is not asked in every frame.
     found: (String, bool),
 }
@@ -24,7 +26,7 @@ impl Form {
     /// An empty form.
     pub fn new(what: DialogFor) -> Self {
         let found = (String::new(), false);
-        Self { what, path: String::new(), found }
+        Self { what, path: String::new(), focused: false, found }
     }
 
     /// Draws the form; whether it is done.
@@ -43,7 +45,7 @@ impl Form {
                 DialogFor::LiveClip => "Any video or sound that FFmpeg reads.",
             }));
             ui.add_space(theme::GAP);
-            self.path_ui(ui, shell);
+            let entered = self.path_ui(ui, shell);
             ui.add_space(theme::GAP_LARGE);
             let path = PathBuf::from(self.path.trim());
             let blocked = if self.path.trim().is_empty() {
@@ -54,7 +56,7 @@ impl Form {
                 None
             };
             ui.horizontal(|ui| {
-                if button_if(ui, None, verb, Weight::Primary, blocked).clicked() {
+                if button_if(ui, None, verb, Weight::Primary, blocked).clicked() || (entered && blocked.is_none()) {
                     shell.ask(match self.what {
                         DialogFor::ImportFolder => Command::ShowImport(path),
                         DialogFor::ProjectFolder => Command::OpenProject(path),
@@ -69,13 +71,18 @@ impl Form {
         modal.inner || modal.should_close()
     }
 
-    fn path_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>) {
+    /// The path; whether it was confirmed by Enter.
+    fn path_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>) -> bool {
         ui.label(caption("Path"));
+        let mut entered = false;
         ui.horizontal(|ui| {
-            ui.add(
-                egui::TextEdit::singleline(&mut self.path).desired_width(368.0).hint_text("Path of the folder or file"),
-            )
-            .accessible_name("Path");
+            let hint = "Path of the folder or file";
+            let field = egui::TextEdit::singleline(&mut self.path).desired_width(368.0).hint_text(hint);
+            let field = ui.add(field).accessible_name("Path");
+            if !std::mem::replace(&mut self.focused, true) {
+                field.request_focus();
+            }
+            entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             if button(ui, Some(Icon::Folder), "Browse…", Weight::Plain).clicked() {
                 shell.ask(Command::Choose(self.what));
             }
@@ -92,6 +99,7 @@ impl Form {
                 },
             );
         }
+        entered
     }
 
     fn is_there(&mut self) -> bool {

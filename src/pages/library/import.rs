@@ -161,12 +161,13 @@ impl Editor {
         ui.horizontal(|ui| {
             let width = ui.available_width();
             ui.allocate_ui_with_layout(vec2(width * 0.4, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_width(width * 0.4);
                 ui.add(egui::Label::new(egui::RichText::new(class).size(13.0)).truncate())
                     .on_hover_text(format!("{class}: {}", count(n_clips, "clip")));
             });
             ui.add_enabled_ui(is_used, |ui| {
                 let mut text = if is_used { becomes.clone() } else { String::new() };
-                let field = TextEdit::singleline(&mut text).desired_width(width * 0.36).hint_text(class);
+                let field = TextEdit::singleline(&mut text).desired_width(width * 0.4).hint_text(class);
                 let field = ui.add(field).accessible_name(format!("New name of {class}"));
                 if field.changed() {
                     becomes.clone_from(&text);
@@ -248,6 +249,7 @@ fn columns_ui(ui: &mut Ui, header: &[String], wanted: &mut Import) {
         for (role, column) in roles {
             ui.horizontal(|ui| {
                 ui.allocate_ui_with_layout(vec2(72.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(72.0);
                     ui.label(caption(role));
                 });
                 let shown = column.clone().unwrap_or_else(|| "by its name".into());

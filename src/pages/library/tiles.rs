@@ -49,8 +49,7 @@ pub fn tile_ui(
     thumbnail_ui(ui, shell, &manifest.clip_path(clip), picture);
     if let Some(secs) = clip.duration_secs {
         let text = clip_length(secs);
-        let badge =
-            Rect::from_min_size(pos2(picture.right() - BADGE - 2.0, picture.bottom() - 20.0), vec2(BADGE, 18.0));
+        let badge = Rect::from_min_size(pos2(picture.right() - BADGE - 4.0, picture.top() + 4.0), vec2(BADGE, 18.0));
         ui.painter().rect_filled(badge, 4.0, theme::PICTURE_SHADE);
         painted_text(ui, badge, Align2::CENTER_CENTER, &text, theme::TEXT_TINY, theme::ON_PICTURE);
     }
@@ -87,8 +86,7 @@ pub fn thumbnail_ui(ui: &Ui, shell: &mut Shell<'_>, path: &Path, area: Rect) {
             if !peaks.is_empty() {
                 let lower = egui::CornerRadius { sw: theme::CORNER, se: theme::CORNER, ..egui::CornerRadius::ZERO };
                 ui.painter().rect_filled(strip, lower, theme::PICTURE_SHADE);
-                let room = Rect::from_min_max(strip.min, pos2(strip.right() - BADGE - 4.0, strip.bottom()));
-                wave(ui, room.shrink2(vec2(6.0, 3.0)), peaks, theme::ON_PICTURE);
+                wave(ui, strip.shrink2(vec2(6.0, 3.0)), peaks, theme::ON_PICTURE);
             }
         }
         Look::Ready { picture: None, peaks } => {
@@ -105,11 +103,15 @@ pub fn thumbnail_ui(ui: &Ui, shell: &mut Shell<'_>, path: &Path, area: Rect) {
     }
 }
 
-/// Draws the outline of a sound, one bar a peak; what is quiet is raised so that it is seen.
+/// Quieter sounds stay small, where others fill the height.
+const QUIET: f32 = 0.02;
+
+/// Draws the outline of a sound, one bar a peak, the loudest as high as there is room.
 fn wave(ui: &Ui, area: Rect, peaks: &[f32], color: egui::Color32) {
     let step = area.width() / peaks.len() as f32;
+    let loudest = peaks.iter().copied().fold(QUIET, f32::max);
     for (idx, peak) in peaks.iter().enumerate() {
-        let half = (peak.sqrt() * area.height() / 2.0).max(0.5);
+        let half = (peak / loudest * area.height() / 2.0).max(0.5);
         let x = area.left() + idx as f32 * step;
         let bar = Rect::from_min_max(pos2(x, area.center().y - half), pos2(x + step * 0.7, area.center().y + half));
         ui.painter().rect_filled(bar, 0.5, color);
