@@ -1,5 +1,7 @@
 //! Every page, opened empty, full and failing; and ways through them by mouse and keyboard.
 
+mod deeds;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -15,14 +15,14 @@ use crate::wording::count;
 
 const MANIFEST: &str = "manifest.json";
 /// How the dataset was imported, so that it can be read again.
-const IMPORT: &str = "import.toml";
+const IMPORT: &str = "import.json";
 
 /// Reads the dataset in `dir`.
 pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
     let manifest = datasets::load(&dir.join(MANIFEST))?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Datasets that the command line made have none.
-    let import = std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| toml::from_str::<Import>(&text).ok());
+    let import = std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| serde_json::from_str::<Import>(&text).ok());
     let import = import.unwrap_or_else(|| Import::new(manifest.root.clone(), &manifest.name));
     let speakers = speakers(&manifest);
     let import = Import { name: name.clone(), ..import };
@@ -52,7 +52,7 @@ pub fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow
     std::fs::create_dir_all(&dir).with_context(|| format!("the folder cannot be made: {}", dir.display()))?;
     let place = earlier.is_some().then(|| set_aside(project, &dir)).transpose()?;
     datasets::save(&manifest, &dir.join(MANIFEST))?;
-    write_whole(&dir.join(IMPORT), toml::to_string(import)?.as_bytes())?;
+    write_whole(&dir.join(IMPORT), &serde_json::to_vec_pretty(import)?)?;
     let dataset = load_dataset(&dir)?;
     let n_problems = manifest.problems.len();
     let verb = if place.is_some() { "read again" } else { "imported" };
