@@ -4,6 +4,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+mod broken_media;
 mod cache;
 mod camera;
 mod captions;

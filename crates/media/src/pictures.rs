@@ -108,10 +108,10 @@ mod tests {
         }
         let pictures = Pictures::list(dir.path()).unwrap();
         let names: Vec<_> = pictures.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["1.png", "002.jpg", "2.JPG", "10.jpg", "b1.webp", "b1_3.bmp", "b1_12.bmp"]);
+        assert_eq!(names, ["1.png", "2.JPG", "002.jpg", "10.jpg", "b1.webp", "b1_3.bmp", "b1_12.bmp"]);
         let picked: Vec<_> =
             pictures.picked(3).iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(picked, ["002.jpg", "10.jpg", "b1_3.bmp"]);
+        assert_eq!(picked, ["2.JPG", "10.jpg", "b1_3.bmp"]);
     }
 
     #[test]

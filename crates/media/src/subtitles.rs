@@ -128,13 +128,14 @@ mod tests {
     #[test]
     fn a_track_of_subtitles_is_read_the_english_one_first() {
         let dir = tempfile::tempdir().unwrap();
-        let film = test_media::mp4(dir.path(), 5, 3200);
+        let film = dir.path().join("film.y4m");
+        test_media::y4m(&film, (8, 8), 5, |_, _, _| 100);
         assert_eq!(subtitles(&film), None);
         let both = dir.path().join("both.mkv");
-        test_media::mkv_with_subtitles(&film, &[("ger", "Wo bist du?"), ("eng", "Where <i>are</i> you?")], &both);
+        test_media::mkv(&[&film], &[("ger", "Wo bist du?"), ("eng", "Where <i>are</i> you?")], &both);
         assert_eq!(subtitles(&both).as_deref(), Some("Where are you?"));
         let german = dir.path().join("german.mkv");
-        test_media::mkv_with_subtitles(&film, &[("ger", "Wo bist du?")], &german);
+        test_media::mkv(&[&film], &[("ger", "Wo bist du?")], &german);
         assert_eq!(crate::caption(&german).as_deref(), Some("Wo bist du?"));
     }
 }

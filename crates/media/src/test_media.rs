@@ -71,12 +71,12 @@ pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// The tracks of `film` and one of subtitles for each language and its only line, as Matroska.
-pub(crate) fn mkv_with_subtitles(film: &Path, subtitles: &[(&str, &str)], path: &Path) {
+/// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
+pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
     crate::source::init();
-    let mut inputs = vec![ffmpeg::format::input(film).unwrap()];
+    let mut inputs: Vec<_> = files.iter().map(|file| ffmpeg::format::input(file).unwrap()).collect();
     for (language, line) in subtitles {
-        let srt = film.with_extension(format!("{language}.subtitle"));
+        let srt = path.with_extension(format!("{language}.subtitle"));
         std::fs::write(&srt, format!("1\n00:00:00,000 --> 00:00:01,000\n{line}\n\n")).unwrap();
         inputs.push(ffmpeg::format::input(&srt).unwrap());
     }
@@ -86,9 +86,9 @@ pub(crate) fn mkv_with_subtitles(film: &Path, subtitles: &[(&str, &str)], path: 
             let mut copy = output.add_stream(ffmpeg::codec::Id::None).unwrap();
             copy.set_parameters(stream.parameters());
             copy.set_time_base(stream.time_base());
-            if input_idx > 0 {
+            if let Some((language, _)) = input_idx.checked_sub(files.len()).map(|idx| subtitles[idx]) {
                 let mut metadata = ffmpeg::Dictionary::new();
-                metadata.set("language", subtitles[input_idx - 1].0);
+                metadata.set("language", language);
                 copy.set_metadata(metadata);
             }
         }
@@ -98,11 +98,11 @@ pub(crate) fn mkv_with_subtitles(film: &Path, subtitles: &[(&str, &str)], path: 
     for input in &mut inputs {
         let n_streams = input.nb_streams() as usize;
         let time_bases: Vec<_> = input.streams().map(|stream| stream.time_base()).collect();
-        for (stream, mut packet) in input.packets().flatten() {
+        for (stream, mut packet) in input.packets() {
             let to = first_idx + stream.index();
             packet.rescale_ts(time_bases[stream.index()], output.stream(to).unwrap().time_base());
             packet.set_stream(to);
-            packet.write(&mut output).unwrap();
+            packet.write_interleaved(&mut output).unwrap();
         }
         first_idx += n_streams;
     }
