@@ -23,7 +23,7 @@ use crate::figure::Draft;
 use crate::finder::Finder;
 use crate::jobs::{self, Desk, Errand, Job, Lane, Message, Recording};
 use crate::pages::{self, Page, Shell};
-use crate::project::{self, Places, Project, Settings, unused_name};
+use crate::project::{self, CacheRoom, Places, Project, Settings, unused_name};
 use crate::state::{Computed, DialogFor, Event, ImportDraft, JobId, Level, Notice, PageName, State};
 use crate::textures::Textures;
 use crate::theme;
@@ -293,6 +293,10 @@ impl App {
         self.start(Job::SaveSettings { settings, places });
     }
 
+    fn cache(&self) -> CacheRoom {
+        CacheRoom { dir: self.places.sample_cache(), limit_bytes: self.settings.cache_limit_bytes() }
+    }
+
     fn device(&self) -> models::DeviceId {
         self.settings.device.parse().unwrap_or_default()
     }
@@ -396,7 +400,7 @@ impl App {
             }
             Command::Evaluate(name) => {
                 if let Some(run) = self.state.run_named(&name).cloned() {
-                    let (device, cache) = (self.device(), self.places.sample_cache());
+                    let (device, cache) = (self.device(), self.cache());
                     self.start(Job::Evaluate { run: Box::new(run), device, cache });
                 }
             }
@@ -409,7 +413,7 @@ impl App {
             }
             Command::MapFeatures(name) => {
                 if let Some(run) = self.state.run_named(&name).cloned() {
-                    let (device, cache) = (self.device(), self.places.sample_cache());
+                    let (device, cache) = (self.device(), self.cache());
                     self.state.apply(Event::Features { run: name, maps: Computed::Underway });
                     self.start(Job::MapFeatures { run: Box::new(run), device, cache });
                 }
@@ -469,6 +473,10 @@ impl App {
                 self.save_settings();
             }
             Command::SetZoom(zoom) => self.ctx.set_zoom_factor(zoom),
+            Command::LimitCache(gib) => {
+                self.settings.cache_gib = gib;
+                self.save_settings();
+            }
             Command::MeasureCache => {
                 self.start(Job::MeasureCache(self.places.sample_cache()));
             }
@@ -536,7 +544,7 @@ impl App {
         match training::Job::new(&name, &manifest, training.model, &training.preset, &settings) {
             Ok(mut job) => {
                 (job.seed, job.device) = (training.seed, training.device);
-                let cache = self.places.sample_cache();
+                let cache = self.cache();
                 self.start(Job::Train { job: Box::new(job), dir, resume: false, cache });
             }
             Err(error) => {
@@ -555,7 +563,7 @@ impl App {
             self.state.notify(Notice::new(Level::Error, format!("“{name}” has not begun to train, start it anew")));
             return;
         };
-        let (dir, cache) = (run.dir.clone(), self.places.sample_cache());
+        let (dir, cache) = (run.dir.clone(), self.cache());
         self.start(Job::Train { job: Box::new(job), dir, resume: true, cache });
         self.state.page = PageName::Train;
     }

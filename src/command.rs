@@ -113,6 +113,8 @@ pub enum Command {
     SetAppearance(Appearance),
     /// Size of everything.
     SetZoom(f32),
+    /// Keep the cache to so many GiB; 0 is no limit.
+    LimitCache(u32),
     /// Count the size of the cache.
     MeasureCache,
     /// Empty the cache.

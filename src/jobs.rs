@@ -18,7 +18,7 @@ use training::{Control, Order};
 
 use crate::command::{Command, Import};
 use crate::figure::{Draft, Format, NOT_ACTIVATED};
-use crate::project::{self, Project, folder_name, unused_name};
+use crate::project::{self, CacheRoom, Project, folder_name, unused_name};
 use crate::run::Run;
 use crate::state::{CaptureDevice, Computed, DialogFor, Event, JobId, Level, Map, Notice, PageName};
 use crate::textures::{N_PEAKS, Preview, THUMBNAIL_PX};
@@ -133,7 +133,7 @@ pub enum Job {
         /// Whether to go on from the last checkpoint.
         resume: bool,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Score a run's model again.
     Evaluate {
@@ -142,7 +142,7 @@ pub enum Job {
         /// The device.
         device: DeviceId,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Map the features of a run's test clips.
     MapFeatures {
@@ -151,7 +151,7 @@ pub enum Job {
         /// The device.
         device: DeviceId,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Map a run's prompt pools.
     MapPrompts {
@@ -446,8 +446,11 @@ impl Job {
             Self::ClearCache(dir) => {
                 let cache = SampleCache::open(&dir)?;
                 cache.clear()?;
-                desk.tell(Event::CacheSize(cache.size_bytes()));
-                desk.notice(Notice::new(Level::Success, "The cache is empty"));
+                let n_bytes = cache.size_bytes();
+                desk.tell(Event::CacheSize(n_bytes));
+                let text =
+                    if n_bytes == 0 { "The cache is empty" } else { "The cache holds only what a running job uses" };
+                desk.notice(Notice::new(Level::Success, text));
                 Ok(())
             }
             Self::StartLive { dir, device, source, text, smoothing } => {
@@ -547,12 +550,12 @@ fn restore(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn train(job: &training::Job, dir: &Path, resume: bool, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
+fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<()> {
     let name = job.name.clone();
     let mut run = if resume { Run::load(dir)? } else { Run::new(dir) };
     run.name.clone_from(&name);
     desk.tell(Event::TrainingStarted { run, id: desk.id });
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut last_step = Instant::now();
     let fitted = training::fit(job, dir, resume, &cache, &desk.control, &mut |event| {
         // A step more or less is not seen; events that say something new always pass.
@@ -579,10 +582,10 @@ fn manifest_of(run: &Run) -> anyhow::Result<Manifest> {
     datasets::load(&job.manifest).context("the dataset that it was trained on cannot be opened")
 }
 
-fn evaluate(run: &Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
+fn evaluate(run: &Run, device: &DeviceId, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<()> {
     let manifest = manifest_of(run)?;
     let predictor = models::load(&run.dir, device)?;
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut on_event = |event| {
         if let training::Event::Preparing { done, total, .. } = event {
             desk.progress("preparing clips", done, total);
@@ -625,10 +628,10 @@ fn lay_out(vectors: &[Vec<f32>], note: &str, desk: &Desk) -> anyhow::Result<Vec<
     Ok(points)
 }
 
-fn map_features(run: &Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<Vec<Map>> {
+fn map_features(run: &Run, device: &DeviceId, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<Vec<Map>> {
     let manifest = manifest_of(run)?;
     let predictor = models::load(&run.dir, device)?;
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut on_event = |event| {
         if let training::Event::Preparing { done, total, .. } = event {
             desk.progress("preparing clips", done, total);

@@ -22,7 +22,8 @@ pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
     let manifest = datasets::load(&dir.join(MANIFEST))?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Datasets that the command line made have none.
-    let import = std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| serde_json::from_str::<Import>(&text).ok());
+    let import =
+        std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| serde_json::from_str::<Import>(&text).ok());
     let import = import.unwrap_or_else(|| Import::new(manifest.root.clone(), &manifest.name));
     let speakers = speakers(&manifest);
     let import = Import { name: name.clone(), ..import };

@@ -13,6 +13,7 @@ mod modality;
 mod prediction;
 mod sample;
 mod score;
+mod text;
 
 pub use affect::{Affect, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
@@ -25,3 +26,4 @@ pub use modality::{Modalities, Modality, ModalityError};
 pub use prediction::{Prediction, PromptUse};
 pub use sample::{Frames, LogMel, Sample, Voice};
 pub use score::{Confusion, Scores};
+pub use text::text_from_bytes;

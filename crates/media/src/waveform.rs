@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::MediaError;
-use crate::decode::{Decoded, Mono, Source, Tracks};
+use crate::mono::Mono;
+use crate::source::{Decoded, Source, Tracks};
 
 /// Rate at which an outline is taken: drawn waves have no high tones.
 const RATE_HZ: u32 = 4000;
