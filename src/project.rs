@@ -11,6 +11,7 @@
 //! Settings and caches belong to the user, not to a project. `LIMBIC_HOME` puts all of it into one folder, so that a
 //! test or a trial leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,6 +30,8 @@ pub struct Places {
     pub cache: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
+    /// Published weights that are found without being chosen.
+    pub models: PathBuf,
 }
 
 impl Places {
@@ -46,12 +49,18 @@ impl Places {
             config: app.config_dir().to_owned(),
             cache: app.cache_dir().to_owned(),
             projects: projects.join("Limbic"),
+            models: app.data_dir().join("models"),
         })
     }
 
     /// Everything under one folder.
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), cache: home.join("cache"), projects: home.join("projects") }
+        Self {
+            config: home.join("config"),
+            cache: home.join("cache"),
+            projects: home.join("projects"),
+            models: home.join("models"),
+        }
     }
 
     /// Prepared clips, shared by all projects and the command line.
@@ -72,11 +81,19 @@ pub struct Settings {
     pub device: String,
     /// Projects opened lately, the last one first.
     pub recent: Vec<PathBuf>,
+    /// Files of published weights, by the keys of those.
+    pub weights: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { appearance: Appearance::System, zoom: 1.0, device: "auto".into(), recent: Vec::new() }
+        Self {
+            appearance: Appearance::System,
+            zoom: 1.0,
+            device: "auto".into(),
+            recent: Vec::new(),
+            weights: BTreeMap::new(),
+        }
     }
 }
 

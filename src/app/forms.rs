@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::Ui;
 use emotion::FaceSource;
+use models::Published;
 
 use crate::command::{Command, Import, LiveSource};
 use crate::pages::Shell;
@@ -44,12 +45,14 @@ impl Form {
                 DialogFor::ImportFolder => ("Import clips", "Import"),
                 DialogFor::ProjectFolder => ("Open a project", "Open"),
                 DialogFor::LiveClip => ("Play a clip", "Play"),
+                DialogFor::Weights(key) => (Published::with_key(key).map_or(key, |published| published.title), "Use"),
             };
             ui.label(theme::title(title));
             ui.label(caption(match self.what {
                 DialogFor::ImportFolder => "A folder with one subfolder per emotion, or a labels.csv with the columns path, label, split, speaker, text. Files stay where they are.",
                 DialogFor::ProjectFolder => "A project folder, or an empty folder to make one in.",
                 DialogFor::LiveClip => "Any video or sound that FFmpeg reads.",
+                DialogFor::Weights(_) => "The file as it was published, or the same weights as .safetensors. It stays where it is; nothing in it is run.",
             }));
             ui.add_space(theme::GAP);
             self.path_ui(ui, shell);
@@ -76,6 +79,7 @@ impl Form {
                         }),
                         DialogFor::ProjectFolder => Command::OpenProject(path),
                         DialogFor::LiveClip => Command::StartLive(LiveSource::File { path, text: None }),
+                        DialogFor::Weights(key) => Command::UseWeights { key, path },
                     });
                     return true;
                 }

@@ -42,7 +42,7 @@ pub fn claim(model: ModelKind, preset: &str) -> &'static str {
     match (model, preset) {
         (ModelKind::MmaDfer, "paper") => "7.5 M trained (Chumachenko et al. 2024, table 6)",
         (ModelKind::Vavl, "paper") => {
-            "86 M without extractors (Goncalves et al. 2023, §4), which are 5 layers a branch"
+            "86 M without extractors (Goncalves et al. 2024, §4), which are 5 layers a branch"
         }
         _ => "–",
     }
