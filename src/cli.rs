@@ -3,18 +3,20 @@
 //! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 130 interrupted.
 
+mod models;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use ::models::{DeviceId, ModelKind, Predict};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
 use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
 use media::{Request, SampleCache, sample_clips};
-use models::{DeviceId, ModelKind, Predict};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
@@ -70,6 +72,9 @@ enum Command {
     Live(LiveArgs),
     /// Write a trained model for use elsewhere: safetensors, burn's format, description and card.
     Export(ExportArgs),
+    /// What models there are, what they need, and what a file of weights is.
+    #[command(subcommand)]
+    Models(models::Models),
     /// List the devices that can compute, and try each.
     Devices,
 }
@@ -287,11 +292,13 @@ pub fn main() -> ExitCode {
         Some(Command::Predict(args)) => predict(&shell, &args),
         Some(Command::Live(args)) => live(&shell, args),
         Some(Command::Export(args)) => export(&shell, &args),
+        Some(Command::Models(command)) => models::run(&shell, &command),
         Some(Command::Devices) => devices(&shell),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) if error.is::<models::Unfit>() => ExitCode::FAILURE,
         Err(error) => {
             shell.fail(&error);
             ExitCode::FAILURE
@@ -633,7 +640,7 @@ fn print_report(shell: &Shell, report: &Report) {
 }
 
 fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let manifest_path = match &args.manifest {
         Some(path) => path.clone(),
         None => {
@@ -661,7 +668,7 @@ fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
 }
 
 fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let (mut rows, mut n_failed) = (Vec::new(), 0);
     for clip in &args.clips {
         match predict_clip(&*model, clip, args) {
@@ -720,7 +727,7 @@ fn write_table(path: &Path, labels: &[String], rows: &[(&PathBuf, Prediction)]) 
 }
 
 fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let labels = model.labels().clone();
     let source = match args.file {
         Some(path) => live::Source::File(path),
@@ -782,15 +789,15 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
 }
 
 fn export(shell: &Shell, args: &ExportArgs) -> anyhow::Result<()> {
-    let files = models::copy_bundle(&args.run, &args.to)?;
+    let files = ::models::copy_bundle(&args.run, &args.to)?;
     shell.event(&serde_json::json!({ "event": "exported", "dir": args.to, "files": files }));
     shell.note(&format!("{} is whole: {}", args.to.display(), files.join(", ")));
     Ok(())
 }
 
 fn devices(shell: &Shell) -> anyhow::Result<()> {
-    for info in models::compute::devices() {
-        let probed = models::compute::probe(&info.id);
+    for info in ::models::compute::devices() {
+        let probed = ::models::compute::probe(&info.id);
         let result = match &probed {
             Ok(report) => format!("works, {:.1} GFLOP/s, first use {:.1} s", report.gflops, report.first_secs),
             Err(error) => format!("fails: {error}"),

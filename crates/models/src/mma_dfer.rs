@@ -23,7 +23,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use emotion::{LabelSet, Modality};
 
-pub use checkpoint::{RENAMES, import_trained};
+pub use checkpoint::{RENAMES, import_trained, trained_place};
 pub use config::{FaceEncoderConfig, Fusion, MmaDferConfig, Prompts, Temporal, VoiceEncoderConfig};
 pub use fusion::{Attention, Bottleneck, CrossAttention, Exchange, FusionLayer, JointAttention, MeanToken, Tokens};
 pub use temporal::{TemporalLayer, TemporalTransformer};
