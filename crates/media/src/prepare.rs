@@ -53,7 +53,7 @@ pub struct Prepared {
 /// Decodes a clip into a sample. What the clip lacks is `None` in the sample and said in the notes; a file of which
 /// nothing can be read is an error.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
-    let Inputs { face, voice, text } = request.inputs;
+    let Inputs { face, voice, text, .. } = request.inputs;
     let mut source = Source::open(request.path, Tracks { video: face.is_some(), audio: voice.is_some() })?;
     let mut info = source.info.clone();
     let mut notes = std::mem::take(&mut source.notes);
@@ -500,10 +500,11 @@ mod tests {
     use super::*;
     use crate::test_media;
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
@@ -596,7 +597,7 @@ mod tests {
     fn only_what_the_model_needs_is_prepared() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 3, 3000);
-        let nothing = Inputs { face: None, voice: None, text: None };
+        let nothing = Inputs { face: None, voice: None, text: None, features: Vec::new() };
         let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
         assert_eq!(prepared.sample, Sample::default());
         assert_eq!(prepared.notes, &[] as &[String]);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::Int;
 use emotion::{Frames, LogMel, Sample, Voice};
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::layers::crossmodal::DropRates;
 use crate::mcr::{McrClassifier, McrConfig, McrSize};
 use crate::mult::{MultClassifier, MultConfig, MultSize};
 
-fn sequences() -> SequenceSize {
+fn size() -> SequenceSize {
     SequenceSize {
         n_dims: 8,
         n_frames: 3,
@@ -27,6 +28,10 @@ fn sequences() -> SequenceSize {
         dropout: 0.0,
         ..SequenceSize::tiny()
     }
+}
+
+fn sequences() -> SequenceSource {
+    SequenceSource::Encoders(size())
 }
 
 fn mcr() -> McrConfig {
@@ -71,7 +76,7 @@ fn loss<N: SequenceNetwork>(
     let batch = SequenceClassifier::<N>::reader(config).batch(&samples, on, device).unwrap();
     let truths: Vec<i64> = (0..on.len() as i64).map(|row| row % 4).collect();
     let outlook = model.forward(config, &batch).unwrap();
-    model.loss(config, &outlook, Tensor::from_ints(truths.as_slice(), device)).total
+    model.loss(config, &outlook, Tensor::<1, Int>::from_ints(truths.as_slice(), device)).total
 }
 
 fn overfits<N: SequenceNetwork>(config: &SequenceConfig<N::Size>) {
@@ -177,7 +182,7 @@ fn of_mult_only_what_is_not_used_does_not_learn() {
     assert_eq!(unmoved::<crate::mult::Mult>(&mult()), [&unused[..], &SCALES].concat());
     let mut config = mult();
     config.network.targets = "t".parse().unwrap();
-    config.sequences.n_dims = 6;
+    config.sequences = SequenceSource::Encoders(SequenceSize { n_dims: 6, ..size() });
     let unmoved = unmoved::<crate::mult::Mult>(&config);
     let memory = unmoved
         .iter()
@@ -282,7 +287,10 @@ fn impossible_configurations_are_refused() {
         (|config| config.network.kernel.video = 2, "kernel"),
         (|config| config.network.modalities = "va".parse().unwrap(), "targets"),
         (|config| (config.network.cmu, config.network.scu) = (false, false), "cmu"),
-        (|config| config.sequences.frames_per_step = 5, "frames_per_step"),
+        (
+            |config| config.sequences = SequenceSource::Encoders(SequenceSize { frames_per_step: 5, ..size() }),
+            "frames_per_step",
+        ),
         (|config| config.network.dropout.hidden = 1.0, "dropout"),
     ];
     for (change, word) in rows {

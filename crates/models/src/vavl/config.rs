@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use emotion::{Attribute, Manifest};
 use serde::{Deserialize, Serialize};
 
 use super::features::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
-use super::loss::Task;
 use super::network::{Layout, NetworkConfig};
 use crate::encoders::conformer::{ConformerSize, RelativePosition};
 use crate::encoders::efficientnet::EfficientNetSize;
+use crate::encoders::feature_sequences::{StreamSize, no_features};
 use crate::encoders::wav2vec2::Wav2vec2Size;
-use crate::{ModelError, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+use crate::{ModelError, Optimization, Schedule, StageInput, StagePlan, Task, WeightDecay};
 
 /// Everything that the shape, the loss and the training plan of a VAVL depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct VavlConfig {
     pub wav2vec2: PathBuf,
     /// File with the weights of the EfficientNet; needed to train on its features.
     pub efficientnet: PathBuf,
+    /// The attributes that are predicted instead of classes: those that the dataset rates.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
     /// What is trained.
     pub network: NetworkConfig,
     /// Where the features of a face come from.
@@ -46,6 +50,7 @@ impl VavlConfig {
             schedule: Schedule::Plateau,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
+            attributes: Vec::new(),
             network: NetworkConfig {
                 projection_width: 48,
                 conformer: ConformerSize {
@@ -88,6 +93,7 @@ impl VavlConfig {
             schedule: Schedule::Constant,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
+            attributes: Vec::new(),
             network: NetworkConfig {
                 projection_width: 50,
                 conformer: ConformerSize {
@@ -115,6 +121,31 @@ impl VavlConfig {
         }
     }
 
+    /// A small network on features that the dataset brings, such as action units and cepstral statistics.
+    pub fn features() -> Self {
+        let (max_steps, dropout) = (500, 0.2);
+        let tiny = Self::tiny();
+        Self {
+            epochs: 40,
+            network: NetworkConfig { projection_width: 64, head_hidden: 64, head_dropout: 0.3, ..tiny.network },
+            face: FaceFeaturesConfig::Precomputed { features: StreamSize::of(1, 35), max_steps, dropout },
+            voice: VoiceFeaturesConfig::Precomputed { features: StreamSize::of(1, 40), max_steps, dropout },
+            ..tiny
+        }
+    }
+
+    /// The same with the features and ratings of a dataset.
+    ///
+    /// Errors when it lacks them.
+    pub fn for_dataset(&self, manifest: &Manifest) -> Result<Self, ModelError> {
+        let (face, voice) = (self.face.for_dataset(manifest)?, self.voice.for_dataset(manifest)?);
+        let reader = features::reader(&face, &voice);
+        if reader.inputs.modalities().is_empty() {
+            return Err(no_features(manifest));
+        }
+        Ok(Self { face, voice, attributes: self.network.task.attributes(manifest)?, ..self.clone() })
+    }
+
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
         let complain = |text: String| Err(ModelError::Config(text));
@@ -129,9 +160,6 @@ impl VavlConfig {
             if !(0.0..1.0).contains(&rate) {
                 return complain(format!("a dropout is {rate}: it must be in 0..1"));
             }
-        }
-        if self.network.task != Task::Classification {
-            return complain("network.task must be classification: datasets here have classes".into());
         }
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
@@ -181,11 +209,15 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "network.layout" => {
             "batch_first, or official_transposed: attention over the batch, as the released code has it."
         }
+        "network.task" => "classification, or regression of the attributes that the dataset rates.",
         "network.residual" => "Off: ablation 1, the shared layers add nothing of what they get.",
         "network.reconstruction" => "Off: ablation 2, nothing is reconstructed.",
         "network.audio_visual_head" => "Off: ablation 3, the mean of the unimodal predictions.",
         "face.n_frames" => "Face frames of a clip.",
         "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
+        "face.features.stream" => "The dataset's features of faces; empty: its first.",
+        "voice.features.stream" => "The dataset's features of voices; empty: its first.",
+        "face.max_steps" | "voice.max_steps" => "Steps of the features, at most; earlier ones are left out.",
         "face.dropout" => "Share of a face's features that training drops.",
         "voice.n_samples" => "Samples of a clip at 16 kHz. Released code: 192000.",
         "voice.rate_hz" => "Sampling rate of the voice in hertz.",
