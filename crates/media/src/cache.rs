@@ -257,7 +257,7 @@ mod tests {
         assert_ne!(key, cache.key(&request(&other, None)).unwrap());
         let searched = Request { faces: FaceSource::Detect, ..request(&first, None) };
         assert_ne!(key, cache.key(&searched).unwrap());
-        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS };
+        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS.clone() };
         assert_ne!(key, cache.key(&Request { inputs: &smaller, ..request(&first, None) }).unwrap());
         assert!(matches!(cache.key(&request(dir.path(), None)), Err(MediaError::NotAFile(_))));
         assert!(matches!(cache.key(&request(&dir.path().join("d"), None)), Err(MediaError::Missing(_))));
