@@ -39,6 +39,7 @@ pub const ABOUT: About = About {
         ("tiny", || Config::Vavl(VavlConfig::tiny())),
         ("paper", || Config::Vavl(VavlConfig::paper())),
         ("features", || Config::Vavl(VavlConfig::features())),
+        ("face-features", || Config::Vavl(VavlConfig::face_features())),
     ],
     help: config::help,
 };

@@ -603,7 +603,8 @@ fn prepared_split(
     let n_prepared = prepared.len();
     prepared.retain(|clip| truths.knows(&clip.clip));
     if prepared.len() < n_prepared {
-        let reason = format!("{} clips of {} are not rated: left out", n_prepared - prepared.len(), split.name());
+        let n = n_prepared - prepared.len();
+        let reason = format!("clips of {} that nobody rated, left out: {n}", split.name());
         tell(Event::Warning { path: manifest.root.clone(), reason })?;
     }
     if prepared.is_empty() {

@@ -11,7 +11,7 @@ use crate::encoders::conformer::{ConformerSize, RelativePosition};
 use crate::encoders::efficientnet::EfficientNetSize;
 use crate::encoders::feature_sequences::{StreamSize, no_features};
 use crate::encoders::wav2vec2::Wav2vec2Size;
-use crate::{ModelError, Optimization, Schedule, StageInput, StagePlan, Task, WeightDecay};
+use crate::{Keep, ModelError, Optimization, Schedule, StageInput, StagePlan, Task, WeightDecay};
 
 /// Everything that the shape, the loss and the training plan of a VAVL depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct VavlConfig {
     pub weight_decay: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
+    /// Which epoch's model is kept.
+    #[serde(default)]
+    pub keep: Keep,
     /// File with the weights of wav2vec 2.0; needed to train on its features.
     pub wav2vec2: PathBuf,
     /// File with the weights of the EfficientNet; needed to train on its features.
@@ -48,6 +51,7 @@ impl VavlConfig {
             learning_rate: 1e-3,
             weight_decay: 5e-7,
             schedule: Schedule::Plateau,
+            keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
             attributes: Vec::new(),
@@ -91,6 +95,7 @@ impl VavlConfig {
             learning_rate: 5e-5,
             weight_decay: 5e-7,
             schedule: Schedule::Constant,
+            keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
             attributes: Vec::new(),
@@ -123,13 +128,26 @@ impl VavlConfig {
 
     /// A small network on features that the dataset brings, such as action units and cepstral statistics.
     pub fn features() -> Self {
-        let (max_steps, dropout) = (500, 0.2);
+        let voice = VoiceFeaturesConfig::Precomputed { features: StreamSize::of(1, 40), max_steps: 500, dropout: 0.5 };
+        Self { voice, ..Self::face_features() }
+    }
+
+    /// A small network on features of faces that the dataset brings, and on voices as they sound.
+    pub fn face_features() -> Self {
         let tiny = Self::tiny();
         Self {
-            epochs: 40,
-            network: NetworkConfig { projection_width: 64, head_hidden: 64, head_dropout: 0.3, ..tiny.network },
-            face: FaceFeaturesConfig::Precomputed { features: StreamSize::of(1, 35), max_steps, dropout },
-            voice: VoiceFeaturesConfig::Precomputed { features: StreamSize::of(1, 40), max_steps, dropout },
+            epochs: 20,
+            weight_decay: 1e-3,
+            schedule: Schedule::Cosine,
+            // With few speakers, one modality goes on learning while the loss of both rises.
+            keep: Keep::Last,
+            network: NetworkConfig {
+                projection_width: 128,
+                conformer: ConformerSize { dropout: 0.3, ..tiny.network.conformer },
+                head_dropout: 0.5,
+                ..tiny.network
+            },
+            face: FaceFeaturesConfig::Precomputed { features: StreamSize::of(1, 35), max_steps: 500, dropout: 0.5 },
             ..tiny
         }
     }
@@ -177,7 +195,7 @@ impl VavlConfig {
             optimization: Optimization {
                 weight_decay: WeightDecay::L2 { rate: self.weight_decay },
                 schedule: self.schedule,
-                ..Optimization::default()
+                keep: self.keep,
             },
             trains: "each branch with the shared layers, then the head for both".into(),
             starts_from: "random values; pretrained extractors stand still".into(),
@@ -192,6 +210,7 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "learning_rate" => "Initial learning rate. Paper: 5e-5.",
         "weight_decay" => "What Adam adds of a weight to its gradient. Released code: 5e-7.",
         "schedule" => "How the learning rate falls: plateau, cosine or constant. Released code: constant.",
+        "keep" => "Which epoch is kept: lowest_loss or last.",
         "wav2vec2" => "File with wav2vec 2.0's weights, wav2vec2-large-robust or one fine-tuned from it.",
         "efficientnet" => "File with the EfficientNet's weights, enet_b2_8 as a state dictionary.",
         "network.projection_width" => "Width to which features are reduced before a branch. Released code: 50.",
