@@ -284,7 +284,7 @@ fn folds_are_trained_once_and_averaged() {
     let job = features_job(&path, ModelKind::Mult, "utterances", &[("n_epochs", "1")]);
     let out = dir.path().join("folds");
     let mut folds = Vec::new();
-    let mut validate = |job: &Job, folds: &mut Vec<usize>| {
+    let validate = |job: &Job, folds: &mut Vec<usize>| {
         training::cross_validate(job, 3, &out, &cache, &Control::default(), &mut |fold, _| folds.push(fold))
     };
     let report = validate(&job, &mut folds).unwrap().unwrap();

@@ -8,6 +8,7 @@ mod config;
 mod features;
 mod loss;
 mod network;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +19,10 @@ use emotion::{Attribute, LabelSet, Manifest, Modality};
 pub use crate::layers::normalization::{Moments, Padded, Scale, Statistics};
 pub use crate::{Target, Task, ccc};
 pub use config::VavlConfig;
-pub use features::{
-    FaceExtractor, FaceFeatures, FaceFeaturesConfig, Sequence, VoiceExtractor, VoiceFeatures, VoiceFeaturesConfig,
-};
+pub use features::{FaceExtractor, FaceFeatures, Sequence, VoiceExtractor, VoiceFeatures};
 pub use loss::AttributeScale;
 pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
+pub use sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
 
 use crate::layers::transformer::unit_rows;
 use crate::{
@@ -110,7 +110,7 @@ impl EmotionModel for Vavl {
     }
 
     fn reader(config: &VavlConfig) -> Reader {
-        features::reader(&config.face, &config.voice)
+        sources::reader(&config.face, &config.voice)
     }
 
     fn for_dataset(config: &VavlConfig, manifest: &Manifest) -> Result<VavlConfig, ModelError> {

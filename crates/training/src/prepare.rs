@@ -59,13 +59,23 @@ pub fn prepare<'a>(
         let results: Vec<_> = chunk
             .par_iter()
             .map(|&clip| {
-                let path = manifest.clip_path(clip);
-                let result = decoded(manifest, clip, &path, inputs, cache);
+                let path = if clip.has_media() { manifest.clip_path(clip) } else { PathBuf::new() };
+                let audio = clip.audio.as_ref().map(|audio| manifest.root.join(audio));
+                let result = decoded(manifest, clip, &path, audio.as_deref(), inputs, cache);
                 n_fresh.fetch_add(1, Ordering::Relaxed);
-                (clip, path, result)
+                // What has no file of its own is called by its name.
+                let path = [Some(path), audio].into_iter().flatten().find(|path| !path.as_os_str().is_empty());
+                (clip, path.unwrap_or_else(|| PathBuf::from(&clip.id)), result)
             })
             .collect();
         for ((clip, path, result), sequences) in results.into_iter().zip(sequences.by_ref()) {
+            let result = match result {
+                Err(error) if !sequences.is_empty() && !matches!(error, MediaError::Cache { .. }) => {
+                    let notes = vec![format!("{error}: only its features are used")];
+                    Ok(Decoded { key: None, sample: Sample::default(), notes })
+                }
+                result => result,
+            };
             match result {
                 Ok(Decoded { key, sample, notes }) => {
                     for note in notes {
@@ -82,9 +92,7 @@ pub fn prepare<'a>(
                     prepared.push(PreparedClip { clip: clip.clone(), path, key, text, sequences, present });
                 }
                 // A disk that is full will be full for the next clip too; a bad clip is only itself.
-                Err(MediaError::Io { path: at, doing, source }) if at != path => {
-                    return Err(MediaError::Io { path: at, doing, source }.into());
-                }
+                Err(error @ MediaError::Cache { .. }) => return Err(error.into()),
                 Err(error) => {
                     on_event(Event::Warning { path, reason: format!("{error}: skipped") });
                 }
@@ -108,15 +116,16 @@ fn decoded(
     manifest: &Manifest,
     clip: &Clip,
     path: &Path,
+    audio: Option<&Path>,
     inputs: &Inputs,
     cache: &SampleCache,
 ) -> Result<Decoded, MediaError> {
-    if !clip.has_media() || !inputs.needs_media() {
+    if !inputs.needs_media() || !(clip.has_media() || audio.is_some()) {
         let text = inputs.text.and(clip.text.clone()).filter(|text| !text.trim().is_empty());
         return Ok(Decoded { key: None, sample: Sample { text, ..Sample::default() }, notes: Vec::new() });
     }
     let text = clip.text.as_deref();
-    let request = Request { path, text, faces: manifest.faces, face: clip.face, inputs };
+    let request = Request { path, audio, text, faces: manifest.faces, face: clip.face, inputs };
     let (key, found) = cache.prepare(&request)?;
     Ok(Decoded { key: Some(key), sample: found.sample, notes: found.notes })
 }

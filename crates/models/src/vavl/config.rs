@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use emotion::{Attribute, Manifest};
 use serde::{Deserialize, Serialize};
 
-use super::features::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
 use super::network::{Layout, NetworkConfig};
+use super::sources::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
 use crate::encoders::conformer::{ConformerSize, RelativePosition};
 use crate::encoders::efficientnet::EfficientNetSize;
 use crate::encoders::feature_sequences::{StreamSize, no_features};
@@ -157,7 +157,7 @@ impl VavlConfig {
     /// Errors when it lacks them.
     pub fn for_dataset(&self, manifest: &Manifest) -> Result<Self, ModelError> {
         let (face, voice) = (self.face.for_dataset(manifest)?, self.voice.for_dataset(manifest)?);
-        let reader = features::reader(&face, &voice);
+        let reader = sources::reader(&face, &voice);
         if reader.inputs.modalities().is_empty() {
             return Err(no_features(manifest));
         }
@@ -182,7 +182,7 @@ impl VavlConfig {
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
-        features::check(&self.face, &self.voice)
+        sources::check(&self.face, &self.voice)
     }
 
     pub(super) fn stages(&self) -> Vec<StagePlan> {
