@@ -988,6 +988,7 @@ mod tests {
             let prediction = Prediction {
                 labels: labels.clone(),
                 probabilities: vec![0.5, 0.5],
+                values: Vec::new(),
                 used: Modalities::ALL,
                 features: Vec::new(),
                 unfused: Vec::new(),

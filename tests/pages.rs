@@ -105,6 +105,7 @@ fn report() -> Report {
         labels: labels(),
         confusion: vec![vec![4, 0, 0], vec![1, 4, 0], vec![0, 0, 4]],
         per_subset: Modalities::subsets().into_iter().map(|subset| (subset, scores)).collect::<BTreeMap<_, _>>(),
+        attributes: Vec::new(),
     }
 }
 
@@ -350,6 +351,7 @@ fn live_shows_what_the_model_says_and_what_is_missing() {
     let prediction = Prediction {
         labels: labels(),
         probabilities: vec![0.1, 0.8, 0.1],
+        values: Vec::new(),
         used: "va".parse().unwrap(),
         features: Vec::new(),
         unfused: Vec::new(),

@@ -51,7 +51,7 @@ pub struct Prepared {
 /// Decodes a clip into a sample. What the files of a clip lack is `None` in the sample and said in the notes; a file of
 /// which nothing can be read is an error, unless the clip has another. Without any file, the text is the sample.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
-    let Inputs { face, voice, text } = request.inputs;
+    let Inputs { face, voice, text, .. } = request.inputs;
     let mut notes = Vec::new();
     let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| match film::watch(audio, 0, Some(input)) {
         Ok(film) if film.samples.is_empty() => remark(&mut notes, &format!("no sound in {}", audio.display())),
@@ -274,10 +274,11 @@ mod tests {
     use super::*;
     use crate::test_media;
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
@@ -408,7 +409,7 @@ mod tests {
     fn only_what_the_model_needs_is_prepared() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 3, 3000);
-        let nothing = Inputs { face: None, voice: None, text: None };
+        let nothing = Inputs { face: None, voice: None, text: None, features: Vec::new() };
         let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
         assert_eq!(prepared.sample, Sample::default());
         assert_eq!(prepared.notes, &[] as &[String]);
