@@ -68,3 +68,14 @@ pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
     bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     std::fs::write(path, bytes).unwrap();
 }
+
+/// A file or folder of the shared data beside the workspace; says that a comparison is skipped where it is absent.
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
