@@ -18,7 +18,7 @@ use models::{DeviceId, ModelKind, Predict};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
-use crate::project::{Places, Project};
+use crate::project::{CacheRoom, Places, Project, Settings};
 use crate::wording;
 
 const INTERRUPTED: u8 = 130;
@@ -335,11 +335,17 @@ impl Shell {
     }
 
     fn cache(&self) -> anyhow::Result<SampleCache> {
+        let places = Places::of_user();
+        let settings = places.as_ref().map_or_else(|_| Ok(Settings::default()), Settings::load);
+        let settings = settings.unwrap_or_else(|error| {
+            self.note(&format!("warning: {}", whole(&error)));
+            Settings::default()
+        });
         let dir = match &self.cache_dir {
             Some(dir) => dir.clone(),
-            None => Places::of_user()?.sample_cache(),
+            None => places?.sample_cache(),
         };
-        Ok(SampleCache::open(&dir)?)
+        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes() }.open()
     }
 
     /// Progress that a terminal overwrites and a log gets a line of now and then.
@@ -692,10 +698,9 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
 }
 
 fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow::Result<(Prediction, Vec<String>)> {
-    let beside = std::fs::read(clip.with_extension("txt")).ok();
-    let beside = beside.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
-    let text = beside.as_deref().filter(|text| !text.is_empty()).or(args.text.as_deref());
-    let request = Request { path: clip, text, faces: args.faces, face: None, inputs: model.inputs() };
+    let own = media::caption(clip);
+    let text = own.as_deref().or(args.text.as_deref());
+    let request = Request { path: clip, audio: None, text, faces: args.faces, face: None, inputs: model.inputs() };
     let prepared = media::prepare(&request)?;
     let mut predictions =
         model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;

@@ -3,6 +3,8 @@
 //! [`State::apply`] is pure: it reads no clock, no file and no lock, so that every page can be put into any state by a
 //! test. What only a page cares about, such as which tab is open, stays in the page.
 
+mod import;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +12,11 @@ use std::sync::Arc;
 use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
 use models::{DeviceInfo, ModelKind};
 
-use crate::command::{Command, LiveSource};
+use crate::command::{Command, Import, LiveSource};
 use crate::project::Project;
 use crate::run::{Run, Status};
+
+pub use import::{Found, ImportDraft, Speakers};
 
 /// Names a job of a worker as long as the window is open.
 pub type JobId = u64;
@@ -81,6 +85,10 @@ pub struct Dataset {
     pub dir: PathBuf,
     /// Its clips.
     pub manifest: Arc<Manifest>,
+    /// Who speaks in which split.
+    pub speakers: Speakers,
+    /// How it was imported.
+    pub import: Import,
 }
 
 /// A job on a worker.
@@ -337,6 +345,8 @@ pub struct State {
     pub runs: Vec<Run>,
     /// The dataset that Library and Train show.
     pub dataset: Option<String>,
+    /// The import that is being decided about.
+    pub import: Option<ImportDraft>,
     /// The run that Insight and Live show.
     pub run: Option<String>,
     /// The runs that are selected in the table.
@@ -407,6 +417,13 @@ pub enum Event {
     },
     /// A dataset is there, or has changed.
     Dataset(Dataset),
+    /// A look at an import was taken.
+    Looked {
+        /// Its number.
+        look: u64,
+        /// What was found.
+        found: Box<Found>,
+    },
     /// A dataset is gone.
     DatasetGone(String),
     /// A training begins or goes on.
@@ -550,6 +567,11 @@ impl State {
             Event::Dataset(dataset) => {
                 self.dataset = Some(dataset.name.clone());
                 put(&mut self.datasets, dataset, |dataset| &dataset.name);
+            }
+            Event::Looked { look, found } => {
+                if let Some(draft) = &mut self.import {
+                    draft.looked(look, *found);
+                }
             }
             Event::DatasetGone(name) => {
                 self.datasets.retain(|dataset| dataset.name != name);

@@ -209,6 +209,30 @@ fn a_corpus_imports_with_its_fold_its_variant_and_mapped_labels() {
 }
 
 #[test]
+fn clips_of_pictures_or_of_text_alone_are_prepared() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    for (layout, faces, n_clips) in [
+        ("dfew", "cropped", 3),
+        ("ferv39k", "auto", 3),
+        ("mafw", "cropped", 2),
+        ("frame-lists", "auto", 3),
+        ("fer-plus", "auto", 5),
+        ("tweet-eval", "auto", 5),
+    ] {
+        let corpus = format!("{}/crates/datasets/tests/assets/{layout}", env!("CARGO_MANIFEST_DIR"));
+        let manifest = format!("{layout}.json");
+        world.ok(&["import", &corpus, "--out", &manifest, "--faces", faces, "--importer", layout]);
+        let events = lines(&world.ok(&["prepare", "--manifest", &manifest, "--json"]));
+        assert_eq!(
+            (&events.last().unwrap()["clips"], &events.last().unwrap()["of"]),
+            (&n_clips.into(), &n_clips.into())
+        );
+        let skipped = |event: &&Value| event["reason"].as_str().is_some_and(|reason| reason.contains("skipped"));
+        assert_eq!(events.iter().find(skipped), None, "{layout}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_apart() {
     let world = &*WORLD;
     std::fs::create_dir_all(world.path("empty")).unwrap();

@@ -13,15 +13,17 @@ mod modality;
 mod prediction;
 mod sample;
 mod score;
+mod text;
 
 pub use affect::{Affect, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
 pub use features::{FeatureRef, Sequence, Stream};
 pub use inputs::{FaceInput, Inputs, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
-pub use label_map::{LabelMap, LabelMapError};
+pub use label_map::{LabelMap, LabelMapError, LabelSpec};
 pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split, Stamp};
 pub use modality::{Modalities, Modality, ModalityError};
 pub use prediction::{Prediction, PromptUse};
 pub use sample::{Frames, LogMel, Sample, Voice};
 pub use score::{Confusion, Scores};
+pub use text::text_from_bytes;

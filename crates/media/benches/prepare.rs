@@ -18,7 +18,7 @@ fn main() {
         text: Some(TextInput { max_tokens: 32 }),
     };
     for (name, faces) in [("cropped", FaceSource::Cropped), ("detect", FaceSource::Detect)] {
-        let request = Request { path: &path, text: Some("a caption"), faces, face: None, inputs: &inputs };
+        let request = Request { path: &path, audio: None, text: Some("a caption"), faces, face: None, inputs: &inputs };
         criterion.bench_function(&format!("prepare a sample clip, {name}"), |bencher| {
             bencher.iter(|| prepare(&request).expect("the clip is whole"));
         });

@@ -3,18 +3,14 @@
 
 use std::path::Path;
 
-use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice, VoiceInput};
+use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice};
 
-use crate::decode::{Decoded, Mono, Scaler, Source, Tracks};
 use crate::face::{Face, FaceFinder, SEARCH_SIDE_PX, crop_face, overlap};
-use crate::fbank::{log_mel, window_and_hop};
-use crate::resample::resample;
+use crate::film::{self, Film};
+use crate::hearing::voice_from_samples;
+use crate::picker::spread_frames;
 use crate::{ClipInfo, Image, MediaError};
 
-/// Longer clips are sampled at their key frames and heard only around the middle: minutes become seconds.
-const LONG_SECS: f64 = 120.0;
-/// Kept frames are no larger than this on the longer side, until the face is cut out.
-const MAX_SIDE_PX: usize = 1280;
 /// Frames of at most this side that are square are crops already, as DFEW's are.
 const MAX_CROP_SIDE_PX: usize = 256;
 /// Frames that are searched for a face first; the box moves evenly between them.
@@ -27,8 +23,10 @@ const SURE_SCORE: f32 = 6.0;
 /// What to prepare, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The media file.
+    /// The media file, or a folder of pictures, one a frame; empty where sound in a file of its own or text is all there is.
     pub path: &'a Path,
+    /// A file whose sound is heard instead of that of `path`.
+    pub audio: Option<&'a Path>,
     /// What is said, if known.
     pub text: Option<&'a str>,
     /// Where the face is looked for.
@@ -50,73 +48,53 @@ pub struct Prepared {
     pub notes: Vec<String>,
 }
 
-/// Decodes a clip into a sample. What the clip lacks is `None` in the sample and said in the notes; a file of which
-/// nothing can be read is an error.
+/// Decodes a clip into a sample. What the files of a clip lack is `None` in the sample and said in the notes; a file of
+/// which nothing can be read is an error, unless the clip has another. Without any file, the text is the sample.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
     let Inputs { face, voice, text } = request.inputs;
-    let mut source = Source::open(request.path, Tracks { video: face.is_some(), audio: voice.is_some() })?;
-    let mut info = source.info.clone();
-    let mut notes = std::mem::take(&mut source.notes);
-    let (has_video, has_audio) = (source.video.is_some(), source.audio.is_some());
-
-    let n_segments = face.filter(|_| has_video).map_or(0, |input| input.n_frames);
-    let is_long = info.duration_secs > LONG_SECS;
-    let mut picker = if n_segments == 0 {
-        Picker::none()
-    } else if is_long {
-        Picker::over_time(n_segments, info.duration_secs)
-    } else {
-        let stated = info.video.and_then(|video| video.n_frames);
-        Picker::at(n_segments, stated.map_or_else(|| count_frames(request.path), Ok)? as usize)
+    let mut notes = Vec::new();
+    let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| match film::watch(audio, 0, Some(input)) {
+        Ok(film) if film.samples.is_empty() => remark(&mut notes, &format!("no sound in {}", audio.display())),
+        Ok(film) => Some(film),
+        Err(error) => remark(&mut notes, &error.to_string()),
+    });
+    let n_frames = face.map_or(0, |input| input.n_frames);
+    // Sound in a file of its own is the better one; that of the clip is left where it cannot be used.
+    let own_voice = voice.as_ref().filter(|_| sound.is_none());
+    let has_path = !request.path.as_os_str().is_empty();
+    let seen = match has_path {
+        true if request.path.is_dir() => film::leaf(request.path, n_frames),
+        true => film::watch(request.path, n_frames, own_voice),
+        false => Ok(Film::default()),
     };
-    if is_long {
-        let half_secs =
-            voice.map_or(0.0, |input| needed_samples(&input) as f64 / f64::from(input.rate_hz())) / 2.0 + 1.0;
-        let middle_secs = info.duration_secs / 2.0;
-        source.video.iter_mut().for_each(|video| video.only_key_frames = true);
-        source
-            .audio
-            .iter_mut()
-            .for_each(|audio| audio.window_secs = Some((middle_secs - half_secs, middle_secs + half_secs)));
+    let seen = match seen {
+        Err(error) if sound.is_some() => {
+            notes.push(error.to_string());
+            Film::default()
+        }
+        seen => seen?,
+    };
+    let Film { mut info, images, mut samples, notes: more } = seen;
+    notes.extend(more);
+    if let Some(film) = sound {
+        info.audio = film.info.audio;
+        info.duration_secs = info.duration_secs.max(film.info.duration_secs);
+        samples = film.samples;
     }
-    let mut hearing = voice.filter(|_| has_audio).map(|input| Hearing::new(&input));
-    let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
-    let n_broken = source.n_broken();
-    if !picker.is_right(seen.n_frames) {
-        // The file stated another number of frames, or has too few key frames.
-        let n_frames = if is_long { count_frames(request.path)? as usize } else { seen.n_frames };
-        picker = Picker::at(n_segments, n_frames);
-        let tracks = Tracks { video: true, audio: false };
-        seen = run(&mut Source::open(request.path, tracks)?, &mut picker, None)?;
-    }
-    let n_stated = info.video.and_then(|video| video.n_frames).unwrap_or(0) as usize;
-    if !is_long && has_video && seen.n_frames * 10 < n_stated * 9 {
-        notes.push(format!("only {} of {n_stated} frames could be read", seen.n_frames));
-    } else if n_broken > 0 {
-        notes.push(format!("{n_broken} damaged pieces were skipped"));
-    }
-    if info.duration_secs <= 0.0 {
-        info.duration_secs = seen.last_secs;
-    }
-
-    let images = picker.into_images();
-    let samples = hearing.map(Hearing::into_samples).unwrap_or_default();
-    if (has_video || has_audio) && images.is_empty() && samples.is_empty() {
-        return Err(MediaError::decode(request.path, "nothing in it could be read"));
-    }
-    let face = face.and_then(|input| match (has_video, images.is_empty()) {
-        (false, _) => remark(&mut notes, "no video track"),
-        (true, true) => remark(&mut notes, "no frame could be read"),
-        (true, false) => face_frames(request, &info, &images, &input, &mut notes),
+    let face = face.filter(|_| has_path).and_then(|input| match (info.video, images.is_empty()) {
+        (None, _) => remark(&mut notes, "no video track"),
+        (Some(_), true) => remark(&mut notes, "no frame could be read"),
+        (Some(_), false) => face_frames(request, &info, &images, &input, &mut notes),
     });
-    let voice = voice.and_then(|input| match (has_audio, samples.is_empty()) {
-        (false, _) => remark(&mut notes, "no audio track"),
-        (true, true) => remark(&mut notes, "the audio track is empty"),
-        (true, false) => match voice_from_samples(&samples, input.rate_hz(), &input) {
-            Voice::LogMel(LogMel { n_valid: 0, .. }) => remark(&mut notes, "the sound is shorter than 25 ms"),
-            voice => Some(voice),
-        },
-    });
+    let voice =
+        voice.filter(|_| has_path || !samples.is_empty()).and_then(|input| match (info.audio, samples.is_empty()) {
+            (None, _) => remark(&mut notes, "no audio track"),
+            (Some(_), true) => remark(&mut notes, "the audio track is empty"),
+            (Some(_), false) => match voice_from_samples(&samples, input.rate_hz(), &input) {
+                Voice::LogMel(LogMel { n_valid: 0, .. }) => remark(&mut notes, "the sound is shorter than 25 ms"),
+                voice => Some(voice),
+            },
+        });
     let text = text.and(spoken(request.text));
     Ok(Prepared { sample: Sample { face, voice, text, ..Sample::default() }, info, notes })
 }
@@ -138,218 +116,14 @@ pub fn frames_from_crops(crops: &[&[u8]], input: &FaceInput) -> Frames {
     frames
 }
 
-/// Brings mono samples in -1..1 into the form that a model takes: at its rate, the middle where they are too long,
-/// followed by zeros where they are too short.
-pub fn voice_from_samples(samples: &[f32], rate_hz: u32, input: &VoiceInput) -> Voice {
-    let resampled;
-    let samples = if rate_hz == input.rate_hz() {
-        samples
-    } else {
-        resampled = resample(samples, rate_hz, input.rate_hz());
-        &resampled
-    };
-    let samples = middle(samples, needed_samples(input));
-    match *input {
-        VoiceInput::Waveform { n_samples, .. } => {
-            let mut samples = samples.to_vec();
-            samples.resize(n_samples, 0.0);
-            Voice::Waveform(samples)
-        }
-        VoiceInput::LogMel { rate_hz, n_frames, n_bins } => {
-            let mut mel = log_mel(samples, rate_hz, n_bins);
-            // Zeros after the logarithm, as AudioMAE was trained.
-            mel.values.resize(n_frames * n_bins, 0.0);
-            mel.n_valid = mel.n_valid.min(n_frames);
-            Voice::LogMel(mel)
-        }
-    }
-}
-
 /// The text if there is anything in it.
 pub(crate) fn spoken(text: Option<&str>) -> Option<String> {
     text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Which of `n` frames stand for the clip, and whether each is its own: evenly spread, or all and the last repeated.
-/// The rule of MMA-DFER's test loader.
-pub fn spread_frames(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
-    if n > n_segments {
-        let tick = n as f64 / n_segments as f64;
-        (0..n_segments).map(|segment| ((tick / 2.0 + tick * segment as f64) as usize, true)).collect()
-    } else {
-        (0..n_segments).map(|segment| (segment.min(n.saturating_sub(1)), segment < n)).collect()
-    }
-}
-
-/// The rule of MMA-DFER's training loader: of each of `n_segments` stretches of equal length one frame, which `draw(length)`
-/// chooses; what is left over at the end is never used. Too few frames are all taken and the last repeated.
-pub fn training_frames(n: usize, n_segments: usize, mut draw: impl FnMut(usize) -> usize) -> Vec<(usize, bool)> {
-    match n / n_segments {
-        0 => spread_frames(n, n_segments),
-        length => (0..n_segments).map(|segment| (segment * length + draw(length), true)).collect(),
-    }
-}
-
-fn middle<T>(values: &[T], n: usize) -> &[T] {
-    let start = values.len().saturating_sub(n) / 2;
-    &values[start..values.len().min(start + n)]
-}
-
-/// Samples at the input's own rate that fill the input.
-fn needed_samples(input: &VoiceInput) -> usize {
-    match *input {
-        VoiceInput::Waveform { n_samples, .. } => n_samples,
-        VoiceInput::LogMel { rate_hz, n_frames, .. } => {
-            let (window_samples, hop_samples) = window_and_hop(rate_hz);
-            if n_frames == 0 { 0 } else { window_samples + (n_frames - 1) * hop_samples }
-        }
-    }
-}
-
-/// The frames that a file has, where it does not state them: as many as there are packets.
-fn count_frames(path: &Path) -> Result<u64, MediaError> {
-    Ok(Source::open(path, Tracks { video: true, audio: false })?.count_video_packets())
-}
-
 fn remark<T>(notes: &mut Vec<String>, note: &str) -> Option<T> {
     notes.push(note.to_owned());
     None
-}
-
-/// What passed by while decoding.
-#[derive(Default)]
-struct Seen {
-    n_frames: usize,
-    last_secs: f64,
-}
-
-fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearing>) -> Result<Seen, MediaError> {
-    let turn = source.video.as_ref().map_or_else(Default::default, |video| video.turn);
-    let mut scaler = Scaler::new(turn, Some(MAX_SIDE_PX));
-    let mut seen = Seen::default();
-    while let Some(decoded) = source.next()? {
-        match decoded {
-            Decoded::Video { pts_secs, frame } => {
-                if let Some(slot) = picker.wants(seen.n_frames, pts_secs) {
-                    // A frame that cannot be converted is as good as not there.
-                    if let Ok(image) = scaler.image(&frame) {
-                        picker.put(slot, image);
-                    }
-                }
-                seen.n_frames += 1;
-                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
-            }
-            Decoded::Audio { pts_secs, frame } => {
-                if let Some(hearing) = &mut hearing {
-                    hearing.mono.push(&frame, &mut hearing.samples);
-                    hearing.forget();
-                }
-                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
-            }
-        }
-    }
-    if let Some(hearing) = hearing {
-        hearing.mono.finish(&mut hearing.samples);
-    }
-    Ok(seen)
-}
-
-/// Keeps the frames that stand for a clip.
-struct Picker {
-    rule: Rule,
-    slots: Vec<Option<Image>>,
-}
-
-enum Rule {
-    /// Frame numbers in rising order, of `n_frames`.
-    At { n_frames: usize, wanted: Vec<usize> },
-    /// The frame closest to the middle of each of as many equal parts as there are slots.
-    OverTime { duration_secs: f64, distances: Vec<f64> },
-}
-
-impl Picker {
-    fn none() -> Self {
-        Self { rule: Rule::At { n_frames: 0, wanted: Vec::new() }, slots: Vec::new() }
-    }
-
-    fn at(n_segments: usize, n_frames: usize) -> Self {
-        let mut wanted: Vec<usize> =
-            spread_frames(n_frames, n_segments).iter().map(|&(frame_idx, _)| frame_idx).collect();
-        wanted.dedup();
-        Self { slots: vec![None; wanted.len()], rule: Rule::At { n_frames, wanted } }
-    }
-
-    fn over_time(n_segments: usize, duration_secs: f64) -> Self {
-        let distances = vec![f64::INFINITY; n_segments];
-        Self { slots: vec![None; n_segments], rule: Rule::OverTime { duration_secs, distances } }
-    }
-
-    /// The slot that frame `frame_idx` at `pts_secs` should take.
-    fn wants(&mut self, frame_idx: usize, pts_secs: Option<f64>) -> Option<usize> {
-        match &mut self.rule {
-            Rule::At { wanted, .. } => wanted.binary_search(&frame_idx).ok(),
-            Rule::OverTime { duration_secs, distances } => {
-                let position = (pts_secs? / *duration_secs * distances.len() as f64).max(0.0);
-                let slot = (position as usize).min(distances.len() - 1);
-                let distance = (position - slot as f64 - 0.5).abs();
-                let closer = distance < distances[slot];
-                if closer {
-                    distances[slot] = distance;
-                }
-                closer.then_some(slot)
-            }
-        }
-    }
-
-    fn put(&mut self, slot: usize, image: Image) {
-        self.slots[slot] = Some(image);
-    }
-
-    /// Whether the right frames were picked, now that their number is known.
-    fn is_right(&self, n_seen: usize) -> bool {
-        match &self.rule {
-            Rule::At { n_frames, wanted } => *n_frames == n_seen || n_seen == 0 || wanted.is_empty(),
-            Rule::OverTime { .. } => self.slots.iter().all(Option::is_some),
-        }
-    }
-
-    fn into_images(self) -> Vec<Image> {
-        self.slots.into_iter().flatten().collect()
-    }
-}
-
-/// Collects the middle of the sound.
-struct Hearing {
-    mono: Mono,
-    samples: Vec<f32>,
-    n_needed: usize,
-    n_forgotten: usize,
-}
-
-impl Hearing {
-    fn new(input: &VoiceInput) -> Self {
-        Self { mono: Mono::new(input.rate_hz()), samples: Vec::new(), n_needed: needed_samples(input), n_forgotten: 0 }
-    }
-
-    /// Drops what lies before the middle already, however long the sound goes on.
-    fn forget(&mut self) {
-        let n_heard = self.n_forgotten + self.samples.len();
-        let start = (n_heard / 2).saturating_sub(self.n_needed / 2 + 1);
-        // Dropping moves the rest, so it is done rarely.
-        let n_stale = start.saturating_sub(self.n_forgotten);
-        if n_stale > 1 << 20 {
-            self.samples.drain(..n_stale);
-            self.n_forgotten = start;
-        }
-    }
-
-    fn into_samples(mut self) -> Vec<f32> {
-        let n_heard = self.n_forgotten + self.samples.len();
-        let start = n_heard.saturating_sub(self.n_needed) / 2;
-        self.samples.drain(..start.saturating_sub(self.n_forgotten).min(self.samples.len()));
-        self.samples.truncate(self.n_needed);
-        self.samples
-    }
 }
 
 /// The face in each image, cut out; `None` with a note where there is none.
@@ -486,7 +260,7 @@ fn between(track: &[(usize, FaceBox)], image_idx: usize) -> FaceBox {
 
 #[cfg(test)]
 mod tests {
-    use emotion::TextInput;
+    use emotion::{TextInput, VoiceInput};
 
     use super::*;
     use crate::test_media;
@@ -498,7 +272,7 @@ mod tests {
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
-        Request { path, text: Some(" hello "), faces, face: None, inputs: &INPUTS }
+        Request { path, audio: None, text: Some(" hello "), faces, face: None, inputs: &INPUTS }
     }
 
     /// The mean of each frame.
@@ -556,6 +330,57 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_pictures_is_a_clip() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 1..=12 {
+            let path = dir.path().join(format!("{number}.png"));
+            image::RgbImage::from_pixel(20, 20, image::Rgb([number * 20; 3])).save(&path).unwrap();
+        }
+        let prepared = prepare(&request(dir.path(), FaceSource::Auto)).unwrap();
+        // Pictures 2, 5, 8 and 11 of 12, by number and not by name.
+        assert_eq!(greys(&prepared.sample), [40, 100, 160, 220]);
+        assert_eq!(prepared.info.video.unwrap().n_frames, Some(12));
+        assert_eq!(prepared.notes, ["no audio track"]);
+
+        std::fs::write(dir.path().join("5.png"), "damaged").unwrap();
+        let prepared = prepare(&request(dir.path(), FaceSource::Auto)).unwrap();
+        assert_eq!(prepared.sample.face.unwrap().valid, [true, true, true, false]);
+        assert!(prepared.notes[0].starts_with("1 of 4 pictures"), "{:?}", prepared.notes);
+    }
+
+    #[test]
+    fn sound_may_lie_in_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (film, sound) = (test_media::mp4(dir.path(), 4, 3200), dir.path().join("sound.wav"));
+        test_media::wav(&sound, 16000, 1, &[8000; 4000]);
+        let with = |path, audio| prepare(&Request { audio: Some(audio), ..request(path, FaceSource::Cropped) });
+        let loudness = |prepared: &Prepared| match &prepared.sample.voice {
+            Some(Voice::Waveform(samples)) => samples[800],
+            _ => panic!("no voice"),
+        };
+        let both = with(&film, &sound).unwrap();
+        assert!((loudness(&both) - 8000.0 / 32768.0).abs() < 1e-3 && both.sample.face.is_some());
+        assert_eq!(both.notes, &[] as &[String]);
+        let alone = with(Path::new(""), &sound).unwrap();
+        assert!((loudness(&alone) - 8000.0 / 32768.0).abs() < 1e-3 && alone.sample.face.is_none());
+        assert_eq!(alone.notes, &[] as &[String]);
+        // Either may be missing, but not both.
+        let nowhere = dir.path().join("nowhere.wav");
+        let own = with(&film, &nowhere).unwrap();
+        assert!(own.sample.voice.is_some() && own.notes[0].contains("nowhere.wav"), "{:?}", own.notes);
+        let heard = with(&nowhere, &sound).unwrap();
+        assert!(heard.sample.voice.is_some() && heard.notes[0].contains("nowhere.wav"), "{:?}", heard.notes);
+        assert!(with(&nowhere, &nowhere).is_err());
+    }
+
+    #[test]
+    fn a_clip_of_text_alone_needs_no_file() {
+        let prepared = prepare(&request(Path::new(""), FaceSource::Auto)).unwrap();
+        assert_eq!(prepared.sample, Sample { text: Some("hello".into()), ..Sample::default() });
+        assert_eq!(prepared.notes, &[] as &[String]);
+    }
+
+    #[test]
     fn sound_alone_is_no_face_and_long_sound_is_cut_to_its_middle() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sound.wav");
@@ -568,19 +393,6 @@ mod tests {
         assert_eq!(prepared.notes, ["no video track"]);
         let Some(Voice::Waveform(heard)) = &prepared.sample.voice else { panic!("no voice") };
         assert!(heard.iter().all(|&x| (x - 8000.0 / 32768.0).abs() < 0.01));
-    }
-
-    #[test]
-    fn hearing_forgets_what_cannot_be_the_middle() {
-        let input = VoiceInput::Waveform { rate_hz: 16000, n_samples: 1000 };
-        let mut hearing = Hearing::new(&input);
-        for piece_idx in 0..100 {
-            hearing.samples.extend((0..100_001).map(|i| (piece_idx * 100_001 + i) as f32));
-            hearing.forget();
-        }
-        assert!(hearing.n_forgotten > 0);
-        let first = (10_000_100 - 1000) / 2;
-        assert_eq!(hearing.into_samples(), (first..first + 1000).map(|i| i as f32).collect::<Vec<_>>());
     }
 
     #[test]
@@ -664,20 +476,6 @@ mod tests {
         assert_eq!(main_face(&found, &image), Some(large.area));
         assert_eq!(main_face(&[(0, vec![face(80.0, 40.0, 3.0)])], &image), None);
         assert_eq!(main_face(&[], &image), None);
-    }
-
-    #[test]
-    fn voices_are_resampled_cut_and_padded() {
-        let input = VoiceInput::LogMel { rate_hz: 16000, n_frames: 10, n_bins: 8 };
-        let Voice::LogMel(mel) = voice_from_samples(&test_media::tone(4410, 44100), 44100, &input) else { panic!() };
-        assert_eq!((mel.n_frames(), mel.n_valid), (10, 8));
-        assert!(mel.values[8 * 8..].iter().all(|&value| value == 0.0));
-        let Voice::LogMel(mel) = voice_from_samples(&test_media::tone(16000, 16000), 16000, &input) else { panic!() };
-        assert_eq!((mel.n_frames(), mel.n_valid), (10, 10));
-        let input = VoiceInput::Waveform { rate_hz: 8000, n_samples: 3 };
-        assert_eq!(voice_from_samples(&[1.0, 2.0, 3.0, 4.0, 5.0], 8000, &input), Voice::Waveform(vec![2.0, 3.0, 4.0]));
-        assert_eq!(voice_from_samples(&[1.0], 8000, &input), Voice::Waveform(vec![1.0, 0.0, 0.0]));
-        assert_eq!(voice_from_samples(&[], 8000, &input), Voice::Waveform(vec![0.0; 3]));
     }
 
     #[test]

@@ -51,12 +51,21 @@ pub fn prepare<'a>(
         let results: Vec<_> = chunk
             .par_iter()
             .map(|&clip| {
-                let path = manifest.clip_path(clip);
-                let request =
-                    Request { path: &path, text: clip.text.as_deref(), faces: manifest.faces, face: clip.face, inputs };
+                let path = if clip.has_media() { manifest.clip_path(clip) } else { PathBuf::new() };
+                let audio = clip.audio.as_ref().map(|audio| manifest.root.join(audio));
+                let request = Request {
+                    path: &path,
+                    audio: audio.as_deref(),
+                    text: clip.text.as_deref(),
+                    faces: manifest.faces,
+                    face: clip.face,
+                    inputs,
+                };
                 let result = cache.prepare(&request);
                 n_fresh.fetch_add(1, Ordering::Relaxed);
-                (clip, path, result)
+                // What has no file of its own is called by its name.
+                let path = [Some(path), audio].into_iter().flatten().find(|path| !path.as_os_str().is_empty());
+                (clip, path.unwrap_or_else(|| PathBuf::from(&clip.id)), result)
             })
             .collect();
         for (clip, path, result) in results {
@@ -74,9 +83,7 @@ pub fn prepare<'a>(
                     prepared.push(PreparedClip { clip: clip.clone(), path, key, present });
                 }
                 // A disk that is full will be full for the next clip too; a bad clip is only itself.
-                Err(MediaError::Io { path: at, doing, source }) if at != path => {
-                    return Err(MediaError::Io { path: at, doing, source }.into());
-                }
+                Err(error @ MediaError::Cache { .. }) => return Err(error.into()),
                 Err(error) => {
                     on_event(Event::Warning { path, reason: format!("{error}: skipped") });
                 }
