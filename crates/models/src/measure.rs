@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_tiny_preset_is_measured() {
         let cost = measure(&ModelKind::Mult.preset("tiny").unwrap()).unwrap();
-        assert!(cost.n_trained == cost.n_parameters && cost.forward_secs > 0.0, "{cost:?}");
+        assert!((1..=cost.n_parameters).contains(&cost.n_trained) && cost.forward_secs > 0.0, "{cost:?}");
         if cfg!(target_os = "linux") {
             assert!(cost.peak_bytes.unwrap() >= cost.rest_bytes.unwrap());
         }

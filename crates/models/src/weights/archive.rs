@@ -10,7 +10,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use super::pickle::Fault;
 
 /// The end record without its comment, and the longest comment.
-const END_BYTES: u64 = 22;
+const END_BYTES: usize = 22;
 const MAX_COMMENT: u64 = 0xFFFF;
 /// The record that says where the 64-bit end record is.
 const LOCATOR_BYTES: usize = 20;
@@ -60,9 +60,9 @@ pub(super) fn read(file: &mut File, (start, length): (u64, u64)) -> Result<Vec<u
 
 /// The archive's list of entries.
 fn directory(file: &mut File, n_bytes: u64) -> Result<Vec<u8>, Fault> {
-    let tail_start = n_bytes.saturating_sub(END_BYTES + MAX_COMMENT + LOCATOR_BYTES as u64);
+    let tail_start = n_bytes.saturating_sub((END_BYTES + LOCATOR_BYTES) as u64 + MAX_COMMENT);
     let tail = read_at(file, tail_start, n_bytes - tail_start, n_bytes)?;
-    let at = tail.windows(4).rposition(|bytes| bytes == b"PK\x05\x06").ok_or_else(broken)?;
+    let at = tail.windows(END_BYTES).rposition(|bytes| bytes.starts_with(b"PK\x05\x06")).ok_or_else(broken)?;
     let (mut length, mut start) = (number(&tail, at + 12, 4)?, number(&tail, at + 16, 4)?);
     let locator = at.checked_sub(LOCATOR_BYTES).filter(|&at| tail[at..].starts_with(b"PK\x06\x07"));
     if let Some(locator) = locator {
