@@ -24,7 +24,7 @@ use crate::finder::Finder;
 use crate::jobs::{self, Desk, Errand, Job, Lane, Message, Recording};
 use crate::pages::{self, Page, Shell};
 use crate::project::{self, CacheRoom, Places, Project, Settings, unused_name};
-use crate::state::{Computed, DialogFor, Event, JobId, Level, Notice, PageName, State};
+use crate::state::{Computed, DialogFor, Event, ImportDraft, JobId, Level, Notice, PageName, State, Weights};
 use crate::textures::Textures;
 use crate::theme;
 use crate::worker::{Outbox, Wake, Worker, outbox};
@@ -43,7 +43,8 @@ const QUEUE: usize = 128;
 /// All shortcuts: the keys and what they do.
 pub const SHORTCUTS: &[(&str, &str)] = &[
     ("Ctrl K or ⌘ K", "Search or run anything"),
-    ("1 to 7", "Go to a page"),
+    ("1 to 8", "Go to a page"),
+    ("Ctrl Z or ⌘ Z", "Take the last decision about an import back"),
     ("Tab, Shift Tab", "Next, previous control"),
     ("Space or Enter", "Press the control"),
     ("F", "Present the live view on the whole screen"),
@@ -89,7 +90,7 @@ pub struct App {
     pub state: State,
     settings: Settings,
     places: Places,
-    pages: [Box<dyn Page>; 7],
+    pages: [Box<dyn Page>; 8],
     textures: Textures,
     finder: Finder,
     form: Option<Form>,
@@ -102,6 +103,8 @@ pub struct App {
     frame: Option<Arc<live::LiveFrame>>,
     controls: HashMap<JobId, Control>,
     next_job: JobId,
+    /// Number of the newest look at an import.
+    next_look: u64,
     go_to_library: bool,
     zoom: f32,
     workers: HashMap<Lane, Worker<Errand>>,
@@ -148,6 +151,7 @@ impl App {
             frame: None,
             controls: HashMap::new(),
             next_job: 0,
+            next_look: 0,
             go_to_library: false,
             workers,
             closing,
@@ -164,6 +168,7 @@ impl App {
             self.start(Job::OpenProject(dir));
         }
         self.obey(Command::ProbeDevices);
+        self.obey(Command::FindWeights);
     }
 
     fn start(&mut self, job: Job) -> JobId {
@@ -186,7 +191,7 @@ impl App {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Thumbnail(path, image) => self.textures.thumbnail_arrived(&self.ctx, path, image.as_ref()),
+            Message::Thumbnail(path, preview) => self.textures.thumbnail_arrived(&self.ctx, path, preview),
             Message::Session(id, session) => {
                 if id == self.live_id {
                     session.switch(self.state.live.on);
@@ -221,7 +226,7 @@ impl App {
     /// Goes on after a path was chosen in a dialog.
     fn chosen(&mut self, what: DialogFor, path: PathBuf) {
         match what {
-            DialogFor::ImportFolder => self.form = Some(Form::import(&path)),
+            DialogFor::ImportFolder => self.obey(Command::ShowImport(path)),
             DialogFor::ProjectFolder => {
                 self.form = None;
                 self.obey(Command::OpenProject(path));
@@ -229,6 +234,10 @@ impl App {
             DialogFor::LiveClip => {
                 self.form = None;
                 self.obey(Command::StartLive(LiveSource::File { path, text: None }));
+            }
+            DialogFor::Weights(key) => {
+                self.form = None;
+                self.obey(Command::UseWeights { key, path });
             }
         }
     }
@@ -329,8 +338,36 @@ impl App {
                 self.form = Some(Form::new(what));
                 self.start(Job::Choose(what));
             }
-            Command::ShowImport(path) => self.form = Some(Form::import(&path)),
+            Command::ShowImport(path) => {
+                self.form = None;
+                self.look_at(Import::of(path));
+            }
+            Command::ReadAgain(name) => {
+                if let Some(dataset) = self.state.datasets.iter().find(|dataset| dataset.name == name) {
+                    self.look_at(Import { replaces: true, ..dataset.import.clone() });
+                }
+            }
+            Command::ChangeImport(import) => {
+                self.next_look += 1;
+                if let Some(draft) = &mut self.state.import {
+                    draft.change(import.clone(), self.next_look);
+                    self.start(Job::Look { look: self.next_look, import });
+                }
+            }
+            Command::UndoImport => {
+                self.next_look += 1;
+                let look = self.next_look;
+                if let Some(draft) = self.state.import.as_mut().filter(|draft| draft.can_undo()) {
+                    draft.undo(look);
+                    let import = draft.import.clone();
+                    self.start(Job::Look { look, import });
+                }
+            }
+            Command::DropImport => self.state.import = None,
             Command::Import(import) => self.import(import),
+            Command::Exchange { place, dir } => {
+                self.start(Job::Exchange { place, dir });
+            }
             Command::SelectDataset(name) => self.state.dataset = Some(name),
             Command::DeleteDataset(name) => {
                 if let Some(project) = self.state.project.clone() {
@@ -445,6 +482,29 @@ impl App {
                 self.settings.cache_gib = gib;
                 self.save_settings();
             }
+            Command::FindWeights => {
+                let (dir, chosen) = (self.places.models.clone(), self.settings.weights.clone());
+                self.start(Job::FindWeights { dir, chosen });
+            }
+            Command::UseWeights { key, path } => {
+                self.settings.weights.insert(key.to_owned(), path);
+                self.save_settings();
+                self.obey(Command::VerifyWeights(key));
+            }
+            Command::VerifyWeights(key) => {
+                let chosen = self.settings.weights.get(key);
+                let path = chosen.or_else(|| Some(&self.state.weights.get(key)?.path)).cloned();
+                if let (Some(path), Some(published)) = (path, models::Published::with_key(key)) {
+                    let weights = Weights { path: path.clone(), checked: Computed::Underway };
+                    self.state.apply(Event::Weights { key: key.to_owned(), weights });
+                    self.start(Job::VerifyWeights { published, path });
+                }
+            }
+            Command::ForgetWeights(key) => {
+                self.settings.weights.remove(key);
+                self.save_settings();
+                self.state.apply(Event::WeightsGone(key.to_owned()));
+            }
             Command::MeasureCache => {
                 self.start(Job::MeasureCache(self.places.sample_cache()));
             }
@@ -466,7 +526,16 @@ impl App {
         }
     }
 
+    /// Begins to decide about an import.
+    fn look_at(&mut self, import: Import) {
+        self.next_look += 1;
+        self.state.import = Some(ImportDraft::new(import.clone(), self.next_look));
+        self.state.page = PageName::Library;
+        self.start(Job::Look { look: self.next_look, import });
+    }
+
     fn import(&mut self, import: Import) {
+        self.state.import = None;
         let project = match self.state.project.clone() {
             Some(project) => Ok(project),
             None => {
@@ -481,8 +550,10 @@ impl App {
                     let (datasets, runs) = (Vec::new(), Vec::new());
                     self.take(Message::Event(Event::Opened { project: project.clone(), datasets, runs }));
                 }
-                let taken = project.dir.join("datasets");
-                let name = unused_name(&taken, &project::folder_name(&import.name));
+                let mut name = project::folder_name(&import.name);
+                if !import.replaces {
+                    name = unused_name(&project.dir.join("datasets"), &name);
+                }
                 self.start(Job::Import { project, import: Import { name, ..import } });
                 self.state.page = PageName::Library;
             }
@@ -580,11 +651,17 @@ impl App {
             if typing || self.finder.is_open() || self.form.is_some() {
                 return;
             }
-            let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
+            let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
             for (key, page) in numbers.into_iter().zip(PageName::ALL) {
                 if input.consume_key(Modifiers::NONE, key) {
                     commands.push(Command::GoTo(page));
                 }
+            }
+            if self.state.page == PageName::Library
+                && self.state.import.is_some()
+                && input.consume_key(Modifiers::COMMAND, Key::Z)
+            {
+                commands.push(Command::UndoImport);
             }
             if self.state.page == PageName::Live && input.consume_key(Modifiers::NONE, Key::F) {
                 commands.push(Command::Present(!self.state.live.presenting));

@@ -2,6 +2,10 @@
 //!
 //! A job tells how far it is through its [`Desk`], which also says when it should stop. Errors become notices.
 
+mod import;
+mod weights;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
@@ -11,16 +15,17 @@ use anyhow::Context as _;
 use emotion::{Manifest, Modalities, Modality, Split};
 use media::SampleCache;
 use media::sample_clips::{self, SampleSet};
-use models::{DeviceId, compute};
+use models::{DeviceId, Published, compute};
 use training::{Control, Order};
 
 use crate::command::{Command, Import};
 use crate::figure::{Draft, Format, NOT_ACTIVATED};
 use crate::project::{self, CacheRoom, Project, folder_name, unused_name};
 use crate::run::Run;
-use crate::state::{CaptureDevice, Computed, Dataset, DialogFor, Event, JobId, Level, Map, Notice, PageName};
-use crate::textures::THUMBNAIL_PX;
+use crate::state::{CaptureDevice, Computed, DialogFor, Event, JobId, Level, Map, Notice, PageName};
+use crate::textures::{N_PEAKS, Preview, THUMBNAIL_PX};
 use crate::worker::Outbox;
+use import::{import_dataset, load_dataset};
 
 /// Between two reports of progress; more often would only repaint the window.
 const REPORT_EVERY: Duration = Duration::from_millis(80);
@@ -33,8 +38,8 @@ const SAMPLE: SampleSet = SampleSet { n_clips: 350, n_classes: 7, seed: 0 };
 pub enum Message {
     /// For the state.
     Event(Event),
-    /// A thumbnail, or nothing for a clip without a picture.
-    Thumbnail(PathBuf, Option<media::Image>),
+    /// What a clip looks like.
+    Thumbnail(PathBuf, Preview),
     /// A live session that runs.
     Session(JobId, Box<live::Session>),
 }
@@ -92,6 +97,20 @@ pub enum Job {
         project: Project,
         /// What and how.
         import: Import,
+    },
+    /// Look at what an import would make.
+    Look {
+        /// The number of the look.
+        look: u64,
+        /// What and how.
+        import: Import,
+    },
+    /// Exchange a dataset with what it was before it was read again.
+    Exchange {
+        /// Where the other lies.
+        place: PathBuf,
+        /// The dataset's folder.
+        dir: PathBuf,
     },
     /// Move folders into the project's bin.
     Discard {
@@ -163,6 +182,20 @@ pub enum Job {
     ProbeDevices,
     /// Find cameras and microphones.
     ListCaptureDevices,
+    /// Look into the files of published weights that were chosen, and into those of a folder.
+    FindWeights {
+        /// The folder.
+        dir: PathBuf,
+        /// Chosen files, by the keys of what they are to be.
+        chosen: BTreeMap<String, PathBuf>,
+    },
+    /// Look into a file of published weights and compare its checksum.
+    VerifyWeights {
+        /// What it is to be.
+        published: &'static Published,
+        /// The file.
+        path: PathBuf,
+    },
     /// Let the user choose a path.
     Choose(DialogFor),
     /// Count the cache.
@@ -309,12 +342,13 @@ impl Job {
             Self::OpenProject(_)
             | Self::Discard { .. }
             | Self::Restore { .. }
+            | Self::Exchange { .. }
             | Self::Record { .. }
             | Self::EndRecording(_)
             | Self::SaveSettings { .. }
             | Self::Reveal(_)
             | Self::EndLive(_) => Lane::Files,
-            Self::CreateSample { .. } | Self::Import { .. } => Lane::Data,
+            Self::CreateSample { .. } | Self::Import { .. } | Self::Look { .. } => Lane::Data,
             Self::Train { .. } => Lane::Train,
             Self::Evaluate { .. }
             | Self::MapFeatures { .. }
@@ -322,6 +356,8 @@ impl Job {
             | Self::ExportFigure { .. }
             | Self::ExportModel { .. }
             | Self::StartLive { .. }
+            | Self::FindWeights { .. }
+            | Self::VerifyWeights { .. }
             | Self::MeasureCache(_)
             | Self::ClearCache(_) => Lane::Analyse,
             Self::Thumbnail(_) => Lane::Thumbnails,
@@ -341,6 +377,7 @@ impl Job {
             Self::MapPrompts { run } => format!("Mapping the prompts of “{}”", run.name),
             Self::ExportModel { .. } => "Exporting a model".into(),
             Self::ClearCache(_) => "Clearing the cache".into(),
+            Self::VerifyWeights { published, .. } => format!("Verifying {}", published.title),
             _ => return None,
         })
     }
@@ -351,6 +388,8 @@ impl Job {
             Self::OpenProject(_) => "The project could not be opened".into(),
             Self::CreateSample { .. } => "The sample project could not be created".into(),
             Self::Import { import, .. } => format!("“{}” could not be imported", import.name),
+            Self::Look { .. } => "The folder could not be looked at".into(),
+            Self::Exchange { .. } => "The earlier reading could not be put back".into(),
             Self::Discard { .. } => "Not everything could be deleted".into(),
             Self::Restore { .. } => "It could not be put back".into(),
             Self::Train { job, .. } => format!("“{}” could not be trained", job.name),
@@ -362,6 +401,8 @@ impl Job {
             Self::Thumbnail(_) => "A picture could not be read".into(),
             Self::ProbeDevices => "The devices could not be listed".into(),
             Self::ListCaptureDevices => "Cameras and microphones could not be listed".into(),
+            Self::FindWeights { .. } => "Files of weights could not be looked for".into(),
+            Self::VerifyWeights { published, .. } => format!("{} could not be verified", published.title),
             Self::Choose(_) => "The dialog could not be opened".into(),
             Self::MeasureCache(_) => "The cache could not be counted".into(),
             Self::ClearCache(_) => "The cache could not be cleared".into(),
@@ -378,6 +419,11 @@ impl Job {
             Self::OpenProject(dir) => open_project(&dir, desk),
             Self::CreateSample { dir } => create_sample(&dir, desk),
             Self::Import { project, import } => import_dataset(&project, &import, desk).map(|_| ()),
+            Self::Look { look, import } => {
+                desk.tell(Event::Looked { look, found: Box::new(import::look(&import)) });
+                Ok(())
+            }
+            Self::Exchange { place, dir } => import::exchange(&place, &dir, desk),
             Self::Discard { project, dirs } => discard(&project, &dirs, desk),
             Self::Restore { place, dir } => restore(&place, &dir, desk),
             Self::Train { job, dir, resume, cache } => train(&job, &dir, resume, &cache, desk),
@@ -397,8 +443,9 @@ impl Job {
             Self::ExportFigure { draft, format, path } => export_figure(&draft, format, &path, desk),
             Self::ExportModel { dir, to } => export_model(&dir, &to, desk),
             Self::Thumbnail(path) => {
-                let image = media::thumbnail(&path, THUMBNAIL_PX).ok();
-                desk.outbox.send(Message::Thumbnail(path, image));
+                let picture = media::thumbnail(&path, THUMBNAIL_PX).ok();
+                let peaks = media::waveform(&path, N_PEAKS).unwrap_or_default();
+                desk.outbox.send(Message::Thumbnail(path, Preview { picture, peaks }));
                 Ok(())
             }
             Self::ProbeDevices => {
@@ -409,6 +456,11 @@ impl Job {
                 list_capture_devices(desk);
                 Ok(())
             }
+            Self::FindWeights { dir, chosen } => {
+                weights::find(&dir, &chosen, desk);
+                Ok(())
+            }
+            Self::VerifyWeights { published, path } => weights::verify(published, &path, desk),
             Self::Choose(what) => {
                 choose(what, desk);
                 Ok(())
@@ -451,17 +503,11 @@ impl Job {
     }
 }
 
-fn load_dataset(project: &Project, name: &str) -> anyhow::Result<Dataset> {
-    let dir = project.dataset_dir(name);
-    let manifest = datasets::load(&dir.join("manifest.json"))?;
-    Ok(Dataset { name: name.to_owned(), dir, manifest: Arc::new(manifest) })
-}
-
 fn open_project(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     let project = Project::create(dir)?;
     let mut datasets = Vec::new();
     for name in project.dataset_names() {
-        match load_dataset(&project, &name) {
+        match load_dataset(&project.dataset_dir(&name)) {
             Ok(dataset) => datasets.push(dataset),
             Err(error) => desk.notice(Notice::error(&format!("Dataset “{name}” could not be opened"), &error)),
         }
@@ -485,8 +531,7 @@ fn create_sample(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
         let keep_going = || desk.keep_going();
         sample_clips::create(&root, &SAMPLE, &keep_going, &|done, total| desk.progress("drawing clips", done, total))?;
         anyhow::ensure!(desk.keep_going(), "cancelled");
-        let import = Import { root, name: "sample".into(), faces: emotion::FaceSource::Auto, seed: 0 };
-        let dataset = import_dataset(&project, &import, desk)?;
+        let dataset = import_dataset(&project, &Import::new(root, "sample"), desk)?;
         anyhow::Ok((project, dataset))
     })();
     match made {
@@ -502,44 +547,6 @@ fn create_sample(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
             if desk.keep_going() { Err(error) } else { Ok(()) }
         }
     }
-}
-
-/// Reads annotations, looks at every clip, saves the manifest; `None` when it was cancelled.
-fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow::Result<Option<Dataset>> {
-    let name = folder_name(&import.name);
-    let dir = project.dataset_dir(&name);
-    let options = datasets::Options { faces: import.faces, seed: import.seed, ..datasets::Options::default() };
-    let mut manifest = datasets::import(&import.root, &options)?;
-    manifest.name.clone_from(&import.name);
-    if let Ok(earlier) = datasets::load(&dir.join("manifest.json")) {
-        datasets::keep_known(&mut manifest, &earlier);
-    }
-    let keep_going = || desk.keep_going();
-    training::inspect(&mut manifest, &keep_going, &|done, total| desk.progress("looking at clips", done, total));
-    if !desk.keep_going() {
-        return Ok(None);
-    }
-    if manifest.clips.is_empty() {
-        let first = manifest.problems.first();
-        let reason = first.map_or_else(|| "there are no clips".into(), |problem| problem.reason.clone());
-        anyhow::bail!("none of the clips can be used, the first because: {reason}: {}", import.root.display());
-    }
-    std::fs::create_dir_all(&dir).with_context(|| format!("the folder cannot be made: {}", dir.display()))?;
-    datasets::save(&manifest, &dir.join("manifest.json"))?;
-    let dataset = load_dataset(project, &name)?;
-    let (n_clips, n_problems) = (dataset.manifest.clips.len(), dataset.manifest.problems.len());
-    let text = format!("“{name}” is imported: {}", crate::wording::count(n_clips, "clip"));
-    let notice = if n_problems == 0 {
-        Notice::new(Level::Success, text)
-    } else {
-        Notice::new(
-            Level::Warning,
-            format!("{text}, {} skipped or doubtful", crate::wording::count(n_problems, "file")),
-        )
-    };
-    desk.tell(Event::Dataset(dataset.clone()));
-    desk.notice(notice.with_action("Show", Command::GoTo(PageName::Library)));
-    Ok(Some(dataset))
 }
 
 fn discard(project: &Project, dirs: &[PathBuf], desk: &Desk) -> anyhow::Result<()> {
@@ -561,8 +568,7 @@ fn restore(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     project::restore(place, dir)?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if dir.join("manifest.json").exists() {
-        let manifest = Arc::new(datasets::load(&dir.join("manifest.json"))?);
-        desk.tell(Event::Dataset(Dataset { name: name.clone(), dir: dir.to_owned(), manifest }));
+        desk.tell(Event::Dataset(load_dataset(dir)?));
     } else {
         desk.tell(Event::Run(Run::load(dir)?));
     }
@@ -783,6 +789,12 @@ fn choose(what: DialogFor, desk: &Desk) {
                 .add_filter("All files", &["*"])
                 .pick_file(),
         ),
+        DialogFor::Weights(key) => {
+            let title = Published::with_key(key).map_or(key, |published| published.title);
+            let dialog = dialog.set_title(format!("Choose the file of {title}"));
+            let kinds = ["pt", "pth", "bin", "ckpt", "safetensors", "gz"];
+            block_on(dialog.add_filter("Weights", &kinds).add_filter("All files", &["*"]).pick_file())
+        }
     };
     // Nothing chosen: cancelled, or a system without dialogs, where the path field of the form does it.
     if let Some(chosen) = chosen {

