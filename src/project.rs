@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use media::SampleCache;
+use media::{Detectors, SampleCache};
 use serde::{Deserialize, Serialize};
 
 use crate::theme::Appearance;
@@ -28,6 +28,8 @@ pub struct Places {
     pub config: PathBuf,
     /// Prepared clips; can be emptied at any time.
     pub cache: PathBuf,
+    /// Networks that the user brings, such as YuNet: ONNX files, looked for by name.
+    pub models: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
 }
@@ -46,13 +48,19 @@ impl Places {
         Ok(Self {
             config: app.config_dir().to_owned(),
             cache: app.cache_dir().to_owned(),
+            models: app.data_dir().join("models"),
             projects: projects.join("Limbic"),
         })
     }
 
     /// Everything under one folder.
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), cache: home.join("cache"), projects: home.join("projects") }
+        Self {
+            config: home.join("config"),
+            cache: home.join("cache"),
+            models: home.join("models"),
+            projects: home.join("projects"),
+        }
     }
 
     /// Prepared clips, shared by all projects and the command line.
@@ -61,19 +69,22 @@ impl Places {
     }
 }
 
-/// The cache of prepared clips, and how large it may become.
+/// The cache of prepared clips, how large it may become, and what clips are prepared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheRoom {
     /// Its folder.
     pub dir: PathBuf,
     /// Its limit in bytes.
     pub limit_bytes: u64,
+    /// Folder of the networks that find faces and speech.
+    pub models: PathBuf,
 }
 
 impl CacheRoom {
     /// Opens the cache for a job.
     pub fn open(&self) -> anyhow::Result<SampleCache> {
-        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes))
+        let detectors = Detectors::in_folder(&self.models)?;
+        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes).with_detectors(detectors))
     }
 }
 

@@ -10,7 +10,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use crate::encode::{Recording, write_mp4};
-use crate::{Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail};
+use crate::{
+    BUILT_IN, FaceChoice, Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail,
+};
 
 const INPUTS: Inputs = Inputs {
     face: Some(FaceInput { n_frames: 4, size_px: 8 }),
@@ -25,7 +27,16 @@ fn use_up(path: &Path) -> Result<Prepared, MediaError> {
     // Their errors are those of `prepare`.
     let _ = (probe(path), thumbnail(path, 64), subtitles(path));
     let faces = FaceSource::Cropped;
-    prepare(&Request { path, audio: None, text: None, faces, face: None, inputs: &INPUTS })
+    prepare(&Request {
+        path,
+        audio: None,
+        text: None,
+        faces,
+        face: None,
+        choice: FaceChoice::Size,
+        detectors: &BUILT_IN,
+        inputs: &INPUTS,
+    })
 }
 
 /// The sample of a broken file and its notes, or why there is none.

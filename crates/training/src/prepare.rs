@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use emotion::{Clip, Inputs, Manifest, Modalities};
-use media::{MediaError, Request, SampleCache};
+use media::{FaceChoice, MediaError, Request, SampleCache};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::{Control, Event, TrainError};
@@ -59,6 +59,8 @@ pub fn prepare<'a>(
                     text: clip.text.as_deref(),
                     faces: manifest.faces,
                     face: clip.face,
+                    choice: FaceChoice::Size,
+                    detectors: cache.detectors(),
                     inputs,
                 };
                 let result = cache.prepare(&request);

@@ -80,6 +80,10 @@ impl Yunet {
         self.network.path()
     }
 
+    pub(crate) fn hash(&self) -> blake3::Hash {
+        self.network.hash()
+    }
+
     /// The faces in `image` at its own size, the surest first.
     pub fn find(&self, image: &Image) -> Result<Vec<Face>, MediaError> {
         self.find_at(image, usize::MAX)
