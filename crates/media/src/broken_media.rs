@@ -44,7 +44,7 @@ fn use_up(path: &Path) -> Result<Prepared, MediaError> {
 fn check(path: &Path, what: &str) -> Result<Prepared, String> {
     let (tell, told) = mpsc::channel();
     let own = path.to_owned();
-    std::thread::spawn(move || tell.send(use_up(&own)));
+    std::thread::spawn(move || tell.send(use_up(&own)).is_ok());
     match told.recv_timeout(PATIENCE) {
         Ok(Ok(prepared)) => {
             let Prepared { sample, notes, .. } = &prepared;

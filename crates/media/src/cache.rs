@@ -411,6 +411,7 @@ mod tests {
             let file = File::options().write(true).open(cache.path(key)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(3600 * (100 - nth as u64))).unwrap();
         }
+        drop(cache);
     }
 
     fn stored(cache: &SampleCache, keys: &[String]) -> Vec<bool> {
