@@ -3,18 +3,20 @@
 //! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 130 interrupted.
 
+mod models;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use ::models::{DeviceId, ModelKind, Predict};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
 use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
 use media::{Detectors, FaceChoice, Request, SampleCache, sample_clips};
-use models::{DeviceId, ModelKind, Predict};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
@@ -62,6 +64,8 @@ enum Command {
     Prepare(PrepareArgs),
     /// Train a model; the run folder gets everything that reproduces it.
     Train(TrainArgs),
+    /// Train and score a model on every fold of a dataset; mean and deviation of the scores.
+    CrossValidate(CrossValidateArgs),
     /// Score a trained model with every subset of modalities.
     Evaluate(EvaluateArgs),
     /// Say which emotion each clip shows.
@@ -70,6 +74,9 @@ enum Command {
     Live(LiveArgs),
     /// Write a trained model for use elsewhere: safetensors, burn's format, description and card.
     Export(ExportArgs),
+    /// What models there are, what they need, and what a file of weights is.
+    #[command(subcommand)]
+    Models(models::Models),
     /// List the devices that can compute, and try each.
     Devices,
 }
@@ -176,6 +183,30 @@ struct TrainArgs {
     /// List what --set can change.
     #[arg(long)]
     list_settings: bool,
+}
+
+#[derive(Args)]
+struct CrossValidateArgs {
+    /// The dataset; its own parts do not count.
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+    /// Number of folds; nobody who speaks is in two of them.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..))]
+    folds: u16,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Folder for the folds' runs and cross-validation.json; what is finished there is not done again.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Epochs of every stage, at most.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// The folds follow from it, and all that --seed of `limbic train` decides.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Change a setting; `limbic train --list-settings` shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
 }
 
 #[derive(Args)]
@@ -289,15 +320,18 @@ pub fn main() -> ExitCode {
         Some(Command::Import(args)) => import(&shell, args),
         Some(Command::Prepare(args)) => prepare(&shell, &args),
         Some(Command::Train(args)) => train(&shell, args),
+        Some(Command::CrossValidate(args)) => cross_validate(&shell, args),
         Some(Command::Evaluate(args)) => evaluate(&shell, &args),
         Some(Command::Predict(args)) => predict(&shell, &args),
         Some(Command::Live(args)) => live(&shell, args),
         Some(Command::Export(args)) => export(&shell, &args),
+        Some(Command::Models(command)) => models::run(&shell, &command),
         Some(Command::Devices) => devices(&shell),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) if error.is::<models::Unfit>() => ExitCode::FAILURE,
         Err(error) => {
             shell.fail(&error);
             ExitCode::FAILURE
@@ -517,7 +551,7 @@ fn summarize(shell: &Shell, manifest: &Manifest, path: &Path) {
 
 fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     let manifest = datasets::load(&args.manifest)?;
-    let inputs = args.model.model.preset(&args.model.preset)?.inputs();
+    let inputs = args.model.model.preset(&args.model.preset)?.for_dataset(&manifest)?.inputs();
     let cache = shell.cache()?;
     let found_by = cache.detectors().to_string();
     shell.note(&found_by);
@@ -537,6 +571,69 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a job is made of.
+struct Wanted {
+    manifest: PathBuf,
+    model: ModelArgs,
+    epochs: Option<usize>,
+    seed: u64,
+    settings: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// The job, called like the folder that it is for.
+    fn job(self, shell: &Shell, out: &Path) -> anyhow::Result<Job> {
+        let Self { manifest, model, epochs, seed, settings } = self;
+        let manifest = std::path::absolute(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
+        let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        let mut job = Job::new(&name, &manifest, model.model, &model.preset, &settings)?;
+        job.seed = seed;
+        job.device = shell.device;
+        if let Some(n_epochs) = epochs {
+            job.set_epochs(n_epochs)?;
+            job.check()?;
+        }
+        Ok(job)
+    }
+}
+
+fn cross_validate(shell: &Shell, args: CrossValidateArgs) -> anyhow::Result<()> {
+    let CrossValidateArgs { manifest, folds, model, out, epochs, seed, settings } = args;
+    let job = Wanted { manifest, model, epochs, seed, settings }.job(shell, &out)?;
+    let (cache, control) = (shell.cache()?, interruptible()?);
+    let n_folds = usize::from(folds);
+    let mut begun = 0;
+    let report = training::cross_validate(&job, n_folds, &out, &cache, &control, &mut |fold, event| {
+        if fold != begun {
+            begun = fold;
+            shell.note(&format!("fold {fold} of {n_folds}"));
+        }
+        show(shell, &event);
+    })?;
+    let Some(report) = report else {
+        shell.note("stopped; the same command goes on");
+        return Err(Interrupted.into());
+    };
+    shell.event(&serde_json::json!({ "event": "cross_validated", "report": report }));
+    if shell.json {
+        return Ok(());
+    }
+    let show = |name: &str, [war, uar, f1]: &[emotion::Spread; 3], titles: [&str; 3]| {
+        let score =
+            |title: &str, spread: &emotion::Spread| format!("{title} {:.3} ± {:.3}", spread.mean, spread.deviation);
+        let scores = [score(titles[0], war), score(titles[1], uar), score(titles[2], f1)];
+        shell.out(&format!("  {name:<9} {}", scores.join("  ")));
+    };
+    shell.out(&format!("{} clips in {} folds, mean ± deviation over the folds", report.n_clips, report.n_folds));
+    for (subset, scores) in &report.per_subset {
+        show(&subset.to_string(), scores, ["WAR", "UAR", "macro F1"]);
+    }
+    for (attribute, scores) in &report.attributes {
+        show(attribute.name(), scores, ["MAE", "Pearson", "CCC"]);
+    }
+    Ok(())
+}
+
 fn train(shell: &Shell, args: TrainArgs) -> anyhow::Result<()> {
     if args.list_settings {
         for setting in training::settings(args.model.model, &args.model.preset)? {
@@ -549,16 +646,9 @@ fn train(shell: &Shell, args: TrainArgs) -> anyhow::Result<()> {
         Run::at(&out).job()?
     } else {
         let manifest = args.manifest.context("--manifest is needed")?;
-        let manifest = std::path::absolute(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
-        let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
-        let mut job = Job::new(&name, &manifest, args.model.model, &args.model.preset, &args.settings)?;
-        job.seed = args.seed;
-        job.device = shell.device;
-        if let Some(n_epochs) = args.epochs {
-            job.set_epochs(n_epochs)?;
-            job.check()?;
-        }
-        job
+        let wanted =
+            Wanted { manifest, model: args.model, epochs: args.epochs, seed: args.seed, settings: args.settings };
+        wanted.job(shell, &out)?
     };
     let cache = shell.cache()?;
     let control = interruptible()?;
@@ -631,6 +721,9 @@ fn print_report(shell: &Shell, report: &Report) {
         scores.uar,
         scores.macro_f1
     ));
+    for scores in &report.attributes {
+        shell.out(&format!("  {}", wording::attribute_scores(scores)));
+    }
     for subset in Modalities::subsets() {
         if let Some(scores) = report.per_subset.get(&subset) {
             let name = subset.to_string();
@@ -643,7 +736,7 @@ fn print_report(shell: &Shell, report: &Report) {
 }
 
 fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let manifest_path = match &args.manifest {
         Some(path) => path.clone(),
         None => {
@@ -676,7 +769,7 @@ fn models_folder() -> PathBuf {
 }
 
 fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let detectors = Detectors::in_folder(&models_folder())?;
     let (mut rows, mut n_failed) = (Vec::new(), 0);
     for clip in &args.clips {
@@ -687,11 +780,12 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
                 }
                 shell.event(&serde_json::json!({ "event": "prediction", "clip": clip, "label": prediction.top_label(), "prediction": prediction }));
                 if !shell.json {
-                    let best = prediction.probabilities[prediction.top()];
+                    let best = prediction.values.first().or(prediction.probabilities.get(prediction.top()));
                     shell.out(&format!(
-                        "{}\t{}\t{best:.3}\t{}",
+                        "{}\t{}\t{:.3}\t{}",
                         clip.display(),
                         prediction.top_label(),
+                        best.copied().unwrap_or_default(),
                         prediction.used
                     ));
                 }
@@ -705,7 +799,7 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
         }
     }
     if let Some(path) = &args.csv {
-        write_table(path, model.labels().names(), &rows)?;
+        write_table(path, &*model, &rows)?;
     }
     match n_failed {
         0 => Ok(()),
@@ -721,7 +815,16 @@ fn predict_clip(
 ) -> anyhow::Result<(Prediction, Vec<String>)> {
     let own = media::caption(clip);
     let text = own.as_deref().or(args.text.as_deref());
-    let (faces, choice, inputs) = (args.faces, args.person, model.inputs());
+    let inputs = model.inputs();
+    if let Some(feature) = inputs.features.first() {
+        bail!(
+            "the model reads precomputed features ({:?} and the like), which no media file has: import them as a dataset and use \
+             limbic evaluate --csv: {}",
+            feature.stream,
+            clip.display()
+        );
+    }
+    let (faces, choice) = (args.faces, args.person);
     let request = Request { path: clip, audio: None, text, faces, face: None, choice, detectors, inputs };
     let prepared = media::prepare(&request)?;
     let mut predictions =
@@ -729,20 +832,22 @@ fn predict_clip(
     Ok((predictions.remove(0), prepared.notes))
 }
 
-/// `clip,label` and one probability per emotion.
-fn write_table(path: &Path, labels: &[String], rows: &[(&PathBuf, Prediction)]) -> anyhow::Result<()> {
+/// `clip,label` and one probability per emotion, or one value per attribute.
+fn write_table(path: &Path, model: &dyn Predict, rows: &[(&PathBuf, Prediction)]) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["clip", "label"].into_iter().chain(labels.iter().map(String::as_str)))?;
+    let attributes = model.attributes().iter().map(|attribute| attribute.name());
+    let classes = model.labels().names().iter().map(String::as_str).filter(|_| model.attributes().is_empty());
+    writer.write_record(["clip", "label"].into_iter().chain(attributes).chain(classes))?;
     for (clip, prediction) in rows {
         let fixed = [clip.display().to_string(), prediction.top_label().to_owned()];
-        let probabilities = prediction.probabilities.iter().map(|probability| format!("{probability:.6}"));
-        writer.write_record(fixed.into_iter().chain(probabilities))?;
+        let numbers = prediction.values.iter().chain(&prediction.probabilities).map(|number| format!("{number:.6}"));
+        writer.write_record(fixed.into_iter().chain(numbers))?;
     }
     crate::project::write_whole(path, &writer.into_inner()?)
 }
 
 fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let labels = model.labels().clone();
     let source = match args.file {
         Some(path) => live::Source::File(path),
@@ -806,15 +911,15 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
 }
 
 fn export(shell: &Shell, args: &ExportArgs) -> anyhow::Result<()> {
-    let files = models::copy_bundle(&args.run, &args.to)?;
+    let files = ::models::copy_bundle(&args.run, &args.to)?;
     shell.event(&serde_json::json!({ "event": "exported", "dir": args.to, "files": files }));
     shell.note(&format!("{} is whole: {}", args.to.display(), files.join(", ")));
     Ok(())
 }
 
 fn devices(shell: &Shell) -> anyhow::Result<()> {
-    for info in models::compute::devices() {
-        let probed = models::compute::probe(&info.id);
+    for info in ::models::compute::devices() {
+        let probed = ::models::compute::probe(&info.id);
         let result = match &probed {
             Ok(report) => format!("works, {:.1} GFLOP/s, first use {:.1} s", report.gflops, report.first_secs),
             Err(error) => format!("fails: {error}"),

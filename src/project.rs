@@ -11,6 +11,7 @@
 //! Settings and caches belong to the user, not to a project. `LIMBIC_HOME` puts all of it into one folder, so that a
 //! test or a trial leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,10 +29,10 @@ pub struct Places {
     pub config: PathBuf,
     /// Prepared clips; can be emptied at any time.
     pub cache: PathBuf,
-    /// Networks that the user brings, such as YuNet: ONNX files, looked for by name.
-    pub models: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
+    /// Published weights and detectors that are found by name, without being chosen.
+    pub models: PathBuf,
 }
 
 impl Places {
@@ -48,8 +49,8 @@ impl Places {
         Ok(Self {
             config: app.config_dir().to_owned(),
             cache: app.cache_dir().to_owned(),
-            models: app.data_dir().join("models"),
             projects: projects.join("Limbic"),
+            models: app.data_dir().join("models"),
         })
     }
 
@@ -58,8 +59,8 @@ impl Places {
         Self {
             config: home.join("config"),
             cache: home.join("cache"),
-            models: home.join("models"),
             projects: home.join("projects"),
+            models: home.join("models"),
         }
     }
 
@@ -102,6 +103,8 @@ pub struct Settings {
     pub cache_gib: u32,
     /// Projects opened lately, the last one first.
     pub recent: Vec<PathBuf>,
+    /// Files of published weights, by the keys of those.
+    pub weights: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Settings {
@@ -112,6 +115,7 @@ impl Default for Settings {
             device: "auto".into(),
             cache_gib: (SampleCache::USUAL_LIMIT_BYTES >> 30) as u32,
             recent: Vec::new(),
+            weights: BTreeMap::new(),
         }
     }
 }

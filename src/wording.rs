@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and findings as people read them.
+
+use models::{Fit, Use};
 
 /// A length of time, rounded to what matters: `45 s`, `3 min`, `1 h 20 min`.
 pub fn duration(secs: f64) -> String {
@@ -66,6 +68,38 @@ pub fn grouped(n: usize) -> String {
     text
 }
 
+/// What takes a file of weights: `UMBEnet takes it as clip in paper, official-compat`.
+pub fn uses(uses: &[Use]) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for Use { model, preset, setting } in uses {
+        let line = format!("{} takes it as {setting} in", model.title());
+        match lines.iter_mut().find(|(own, _)| *own == line) {
+            Some((_, presets)) => presets.push(preset),
+            None => lines.push((line, vec![preset])),
+        }
+    }
+    lines.into_iter().map(|(line, presets)| format!("{line} {}", presets.join(", "))).collect()
+}
+
+/// What of a file does not fit, kind by kind: how many, and the first `n_listed` names.
+pub fn problems(fit: &Fit, n_listed: usize) -> Vec<(String, String)> {
+    let shapes = fit.misshapen.iter().map(|own| format!("{} {:?} instead of {:?}", own.name, own.found, own.expected));
+    let kinds = [
+        ("missing", fit.missing.clone()),
+        ("unexpected", fit.unexpected.clone()),
+        ("misshapen", shapes.collect::<Vec<_>>()),
+    ];
+    let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+    kinds
+        .map(|(what, names)| {
+            let n = names.len();
+            let first = names.into_iter().take(n_listed).collect::<Vec<_>>().join(", ");
+            let more = if n > n_listed { format!(" … and {} more", n - n_listed) } else { String::new() };
+            (format!("{} {what}", grouped(n)), format!("{first}{more}"))
+        })
+        .collect()
+}
+
 /// A word at the beginning of a sentence.
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
@@ -95,6 +129,28 @@ pub fn date(secs: u64) -> String {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let (month, year) = (if month < 10 { month + 3 } else { month - 9 }, year_of_era + era * 400);
     format!("{:04}-{month:02}-{day:02}", if month <= 2 { year + 1 } else { year })
+}
+
+/// How well values agree with annotations: `MAE 0.812  Pearson 0.701  CCC 0.690`.
+pub fn agreement(agreement: &emotion::Agreement) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+    let emotion::Agreement { mae, pearson, ccc, .. } = agreement;
+    format!("MAE {mae:.3}  Pearson {}  CCC {}", number(*pearson), number(*ccc))
+}
+
+/// How well an attribute is predicted, with what tables on sentiment have besides.
+pub fn attribute_scores(scores: &training::AttributeScores) -> String {
+    let training::AttributeScores { attribute, agreement: all, sentiment } = scores;
+    let mut text = format!("{}: {}", attribute.name(), agreement(all));
+    if let Some(sentiment) = sentiment {
+        let both = |name: &str, scores: &emotion::Polarity| {
+            format!("  Acc2 {name} {:.3}  F1 {name} {:.3}", scores.accuracy, scores.f1)
+        };
+        text.push_str(&format!("  Acc7 {:.3}  Acc5 {:.3}", sentiment.acc7, sentiment.acc5));
+        text.push_str(&both("has-0", &sentiment.has0));
+        text.extend(sentiment.non0.as_ref().map(|scores| both("non-0", scores)));
+    }
+    text
 }
 
 #[cfg(test)]

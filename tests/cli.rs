@@ -297,3 +297,34 @@ fn devices_always_lists_the_processor() {
     assert_eq!(first["device"]["id"], "cpu");
     assert!(first["probe"]["gflops"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
+    let world = &*WORLD;
+    let out = world.ok(&["models", "check", "run"]);
+    assert!(out.contains("a UMBEnet that Limbic trained, 2 classes") && out.contains("everything maps"), "{out}");
+    let line = &lines(&world.ok(&["models", "check", "run", "--json"]))[0];
+    assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
+    assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 100, "{line}");
+
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/models/src/weights/samples");
+    let sample = |name: &str| samples.join(name).display().to_string();
+    world.fails(&["models", "check", &sample("hostile.pt")], "posix.system");
+    world.fails(&["models", "check", &sample("lying_shape.pt")], "larger than its storage");
+    let output = world.run(&["models", "check", &sample("plain.pt"), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!((lines.len(), &lines[0]["report"]["kind"]), (1, &"unknown".into()));
+}
+
+#[test]
+fn models_list_and_measure_know_every_preset() {
+    let world = &*WORLD;
+    let out = world.ok(&["models", "list"]);
+    for words in ["needs mae-face, audiomae", "tiny             needs nothing else", "ViT-L-14.pt", "SHA-256 b8cca3fd"]
+    {
+        assert!(out.contains(words), "{words:?} in\n{out}");
+    }
+    let cost = &lines(&world.ok(&["models", "measure", "--model", "mult", "--preset", "tiny", "--json"]))[0];
+    assert!(cost["n_parameters"].as_u64().unwrap() > 0 && cost["forward_secs"].as_f64().unwrap() > 0.0, "{cost}");
+}

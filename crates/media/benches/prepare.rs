@@ -16,6 +16,7 @@ fn main() {
         face: Some(FaceInput { n_frames: 16, size_px: 64 }),
         voice: Some(VoiceInput::LogMel { rate_hz: 16000, n_frames: 300, n_bins: 64 }),
         text: Some(TextInput { max_tokens: 32 }),
+        features: Vec::new(),
     };
     for (name, faces) in [("cropped", FaceSource::Cropped), ("detect", FaceSource::Detect)] {
         let request = Request {

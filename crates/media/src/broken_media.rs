@@ -14,10 +14,11 @@ use crate::{
     BUILT_IN, FaceChoice, Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail,
 };
 
-const INPUTS: Inputs = Inputs {
+static INPUTS: Inputs = Inputs {
     face: Some(FaceInput { n_frames: 4, size_px: 8 }),
     voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
     text: Some(TextInput { max_tokens: 8 }),
+    features: Vec::new(),
 };
 /// Longer than any clip here may take, on a busy machine, too.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -288,10 +288,11 @@ mod tests {
     use crate::test_media::{self, shared};
     use crate::{BUILT_IN, FaceChoice};
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::LogMel { rate_hz: 16000, n_frames: 20, n_bins: 8 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request<'a>(path: &'a Path, text: Option<&'a str>) -> Request<'a> {
@@ -332,7 +333,7 @@ mod tests {
         let centred = cache.key(&Request { choice: FaceChoice::Centre, ..searched }).unwrap();
         assert_ne!(centred, cache.key(&searched).unwrap());
         assert_eq!(key, cache.key(&Request { choice: FaceChoice::Centre, ..request(&first, None) }).unwrap());
-        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS };
+        let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS.clone() };
         assert_ne!(key, cache.key(&Request { inputs: &smaller, ..request(&first, None) }).unwrap());
         let heard = |audio| cache.key(&Request { audio: Some(audio), ..request(&first, None) }).unwrap();
         assert_eq!(heard(&copy), heard(&first));
@@ -350,7 +351,7 @@ mod tests {
         let path = test_media::mp4(dir.path(), 2, 1000);
         let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
         let [yunet, silero] = [yunet, silero].map(|folder| Detectors::in_folder(&folder).unwrap());
-        let face_only = Inputs { voice: None, ..INPUTS };
+        let face_only = Inputs { voice: None, ..INPUTS.clone() };
         let key = |detectors, faces, inputs| {
             cache.key(&Request { faces, detectors, inputs, ..request(&path, None) }).unwrap()
         };

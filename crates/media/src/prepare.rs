@@ -52,7 +52,7 @@ pub struct Prepared {
 /// Decodes a clip into a sample. What the files of a clip lack is `None` in the sample and said in the notes; a file of
 /// which nothing can be read is an error, unless the clip has another. Without any file, the text is the sample.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
-    let Inputs { face, voice, text } = request.inputs;
+    let Inputs { face, voice, text, .. } = request.inputs;
     let searched_secs = request.detectors.speech.as_ref().map_or(0.0, |_| SPEECH_SECS);
     let mut notes = Vec::new();
     let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| {
@@ -190,10 +190,11 @@ mod tests {
     use crate::encode::{Recording, write_mp4};
     use crate::{BUILT_IN, decode_audio, test_media};
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
@@ -325,7 +326,7 @@ mod tests {
     fn only_what_the_model_needs_is_prepared() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 3, 3000);
-        let nothing = Inputs { face: None, voice: None, text: None };
+        let nothing = Inputs { face: None, voice: None, text: None, features: Vec::new() };
         let prepared = prepare(&Request { inputs: &nothing, ..request(&path, FaceSource::Auto) }).unwrap();
         assert_eq!(prepared.sample, Sample::default());
         assert_eq!(prepared.notes, &[] as &[String]);
@@ -373,7 +374,7 @@ mod tests {
         let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap();
         let frames = [Image { width_px: 16, height_px: 16, rgb: vec![0; 16 * 16 * 3] }];
         let voice = Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 8000 });
-        let inputs = Inputs { voice, face: None, text: None };
+        let inputs = Inputs { voice, face: None, text: None, features: Vec::new() };
         let loudness = |samples: &[f32], detectors: &Detectors| {
             let path = dir.path().join("clip.mp4");
             let recording = Recording { frames: &frames, frame_rate_hz: 25, samples, sample_rate_hz: 16000 };
@@ -419,7 +420,8 @@ mod tests {
                 assert_eq!(found, n_found, "{name} with {detectors}");
             }
             // Somebody leaves the picture.
-            let inputs = Inputs { face: Some(FaceInput { n_frames: 16, size_px: 8 }), voice: None, text: None };
+            let face = Some(FaceInput { n_frames: 16, size_px: 8 });
+            let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
             let path = folder.join("face_noface.mov");
             let request = Request { detectors, inputs: &inputs, ..request(&path, FaceSource::Auto) };
             let Prepared { sample, notes, .. } = prepare(&request).unwrap();

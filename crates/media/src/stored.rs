@@ -103,10 +103,11 @@ mod tests {
     use super::*;
     use crate::{BUILT_IN, FaceChoice, Request, prepare, test_media};
 
-    const INPUTS: Inputs = Inputs {
+    static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
         voice: Some(VoiceInput::LogMel { rate_hz: 16000, n_frames: 20, n_bins: 8 }),
         text: Some(TextInput { max_tokens: 8 }),
+        features: Vec::new(),
     };
 
     fn request(path: &Path) -> Request<'_> {
