@@ -299,7 +299,11 @@ impl App {
     }
 
     fn cache(&self) -> CacheRoom {
-        CacheRoom { dir: self.places.sample_cache(), limit_bytes: self.settings.cache_limit_bytes() }
+        CacheRoom {
+            dir: self.places.sample_cache(),
+            limit_bytes: self.settings.cache_limit_bytes(),
+            models: self.places.models.clone(),
+        }
     }
 
     fn device(&self) -> models::DeviceId {
@@ -620,7 +624,8 @@ impl App {
         };
         let (text, smoothing) = (self.state.live.text.clone(), self.state.live.smoothing);
         let device = self.device();
-        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing });
+        let models = self.places.models.clone();
+        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing, models });
     }
 
     fn record(&mut self, on: bool) {

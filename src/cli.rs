@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
 use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
-use media::{Request, SampleCache, sample_clips};
+use media::{Detectors, FaceChoice, Request, SampleCache, sample_clips};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
@@ -243,6 +243,9 @@ struct PredictArgs {
     /// Where faces come from: auto, detect or cropped.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said in the clips, where no .txt stands beside them.
     #[arg(long)]
     text: Option<String>,
@@ -270,6 +273,9 @@ struct LiveArgs {
     /// What is switched on: v (face), a (voice), t (text).
     #[arg(long, default_value = "vat")]
     modalities: Modalities,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said.
     #[arg(long, default_value = "")]
     text: String,
@@ -379,7 +385,7 @@ impl Shell {
             Some(dir) => dir.clone(),
             None => places?.sample_cache(),
         };
-        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes() }.open()
+        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes(), models: models_folder() }.open()
     }
 
     /// Progress that a terminal overwrites and a log gets a line of now and then.
@@ -547,6 +553,8 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     let manifest = datasets::load(&args.manifest)?;
     let inputs = args.model.model.preset(&args.model.preset)?.for_dataset(&manifest)?.inputs();
     let cache = shell.cache()?;
+    let found_by = cache.detectors().to_string();
+    shell.note(&found_by);
     let control = interruptible()?;
     let prepared = training::prepare(&manifest, &manifest.clips, &inputs, &cache, &control, &mut |event| {
         show(shell, &event);
@@ -556,7 +564,9 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     if prepared.is_empty() {
         bail!("none of the {n_clips} clips can be used: {}", args.manifest.display());
     }
-    shell.event(&serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips }));
+    shell.event(
+        &serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips, "detectors": found_by }),
+    );
     shell.note(&format!("{} of {n_clips} clips are prepared", prepared.len()));
     Ok(())
 }
@@ -753,11 +763,17 @@ fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where networks that the user brings are looked for; a user without a home has none.
+fn models_folder() -> PathBuf {
+    Places::of_user().map(|places| places.models).unwrap_or_default()
+}
+
 fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     let model = ::models::load(&args.run, &shell.device)?;
+    let detectors = Detectors::in_folder(&models_folder())?;
     let (mut rows, mut n_failed) = (Vec::new(), 0);
     for clip in &args.clips {
-        match predict_clip(&*model, clip, args) {
+        match predict_clip(&*model, clip, &detectors, args) {
             Ok((prediction, notes)) => {
                 for note in notes {
                     shell.note(&format!("warning: {}: {note}", clip.display()));
@@ -791,7 +807,12 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     }
 }
 
-fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow::Result<(Prediction, Vec<String>)> {
+fn predict_clip(
+    model: &dyn Predict,
+    clip: &Path,
+    detectors: &Detectors,
+    args: &PredictArgs,
+) -> anyhow::Result<(Prediction, Vec<String>)> {
     let own = media::caption(clip);
     let text = own.as_deref().or(args.text.as_deref());
     let inputs = model.inputs();
@@ -803,7 +824,8 @@ fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow:
             clip.display()
         );
     }
-    let request = Request { path: clip, audio: None, text, faces: args.faces, face: None, inputs };
+    let (faces, choice) = (args.faces, args.person);
+    let request = Request { path: clip, audio: None, text, faces, face: None, choice, detectors, inputs };
     let prepared = media::prepare(&request)?;
     let mut predictions =
         model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;
@@ -838,6 +860,8 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
     settings.real_time = args.real_time;
     settings.smoothing = args.smoothing;
     settings.text = args.text;
+    settings.choice = args.person;
+    settings.detectors = Detectors::in_folder(&models_folder())?;
     let mut recorder = args.csv.as_deref().map(|path| live::Recorder::create(path, &labels)).transpose()?;
     let control = interruptible()?;
     let start = Instant::now();

@@ -214,6 +214,8 @@ pub enum Job {
         text: String,
         /// Strength of smoothing.
         smoothing: f32,
+        /// Folder of the networks that find faces.
+        models: PathBuf,
     },
     /// End a live session, which waits for its threads.
     EndLive(Box<live::Session>),
@@ -479,8 +481,8 @@ impl Job {
                 desk.notice(Notice::new(Level::Success, text));
                 Ok(())
             }
-            Self::StartLive { dir, device, source, text, smoothing } => {
-                start_live(&dir, &device, source, text, smoothing, desk);
+            Self::StartLive { dir, device, source, text, smoothing, models } => {
+                start_live(&dir, &device, source, text, smoothing, &models, desk);
                 Ok(())
             }
             Self::EndLive(session) => {
@@ -821,10 +823,19 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn start_live(dir: &Path, device: &DeviceId, source: live::Source, text: String, smoothing: f32, desk: &Desk) {
+fn start_live(
+    dir: &Path,
+    device: &DeviceId,
+    source: live::Source,
+    text: String,
+    smoothing: f32,
+    models: &Path,
+    desk: &Desk,
+) {
     let started = (|| {
         let predictor = models::load(dir, device)?;
-        let settings = live::Settings { text, smoothing, ..live::Settings::new(source, predictor.inputs()) };
+        let detectors = media::Detectors::in_folder(models)?;
+        let settings = live::Settings { text, smoothing, detectors, ..live::Settings::new(source, predictor.inputs()) };
         let wake = Arc::clone(&desk.wake);
         anyhow::Ok(live::Session::start(predictor, settings, move || wake())?)
     })();

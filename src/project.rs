@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use media::SampleCache;
+use media::{Detectors, SampleCache};
 use serde::{Deserialize, Serialize};
 
 use crate::theme::Appearance;
@@ -31,7 +31,7 @@ pub struct Places {
     pub cache: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
-    /// Published weights that are found without being chosen.
+    /// Published weights and detectors that are found by name, without being chosen.
     pub models: PathBuf,
 }
 
@@ -70,19 +70,22 @@ impl Places {
     }
 }
 
-/// The cache of prepared clips, and how large it may become.
+/// The cache of prepared clips, how large it may become, and what clips are prepared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheRoom {
     /// Its folder.
     pub dir: PathBuf,
     /// Its limit in bytes.
     pub limit_bytes: u64,
+    /// Folder of the networks that find faces and speech.
+    pub models: PathBuf,
 }
 
 impl CacheRoom {
     /// Opens the cache for a job.
     pub fn open(&self) -> anyhow::Result<SampleCache> {
-        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes))
+        let detectors = Detectors::in_folder(&self.models)?;
+        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes).with_detectors(detectors))
     }
 }
 

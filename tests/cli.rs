@@ -64,6 +64,36 @@ fn checksum(path: &Path) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+fn detectors_in_the_models_folder_are_used_and_named() {
+    let world = &*WORLD;
+    let home = tempfile::tempdir().unwrap();
+    let models = home.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let prepare = || {
+        let mut command = world.command(&["prepare", "--manifest", "demo/manifest.json", "--json"]);
+        command.env("LIMBIC_HOME", home.path()).output().unwrap()
+    };
+    let found_by = || {
+        let output = String::from_utf8(prepare().stdout).unwrap();
+        lines(&output).pop().unwrap()["detectors"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(found_by(), "faces by SeetaFace, built in; the whole sound is the voice");
+    let path = models.join("face_detection_yunet.onnx");
+    std::fs::write(&path, b"cut off").unwrap();
+    let output = prepare();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&path.display().to_string()));
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/models/yunet/yunet_n_dynamic.onnx");
+    match std::fs::copy(&published, &path) {
+        Ok(_) => {
+            assert_eq!(found_by(), format!("faces by YuNet, {}; the whole sound is the voice", path.display()));
+        }
+        Err(_) => eprintln!("skipped: there is no {}", published.display()),
+    }
+}
+
+#[test]
 fn evaluate_reports_every_subset() {
     let world = &*WORLD;
     let report =

