@@ -45,6 +45,9 @@ pub struct StreamSize {
 }
 
 impl StreamSize {
+    /// Of what a dataset lacks: one step, which is the absent token.
+    const ABSENT: Self = Self::of(1, 1);
+
     /// A stream of a dataset that is not known yet; until then, of these steps and values.
     pub const fn of(n_steps: usize, n_dims: usize) -> Self {
         Self { stream: String::new(), shape: [n_steps, 0, n_dims] }
@@ -73,7 +76,7 @@ impl StreamSize {
                 ))
             })?),
         };
-        let Some(found) = found else { return Ok(Self { stream: String::new(), shape: [1, 0, 1] }) };
+        let Some(found) = found else { return Ok(Self::ABSENT) };
         let steps = |clip: usize| {
             let features = &manifest.clips[clip].features;
             let of = |feature: &&emotion::FeatureRef| manifest.streams[feature.stream].name == found.name;
@@ -89,11 +92,12 @@ impl StreamSize {
         Ok(Self { stream: found.name.clone(), shape: [n_steps.min(max_steps), n_after.min(max_steps), found.n_dims] })
     }
 
-    /// What is asked of a clip; nothing where the dataset has no such features.
+    /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is called like its
+    /// modality.
     pub fn input(&self, modality: Modality, context: usize) -> Option<FeatureInput> {
         let [n_steps, n_after, n_dims] = self.shape;
-        (!self.stream.is_empty()).then(|| FeatureInput {
-            stream: self.stream.clone(),
+        (*self != Self::ABSENT).then(|| FeatureInput {
+            stream: if self.stream.is_empty() { modality.name().to_owned() } else { self.stream.clone() },
             modality,
             n_dims,
             n_steps,
@@ -142,7 +146,7 @@ impl FeatureSize {
         let of = |modality| self.get(modality).for_dataset(modality, manifest, self.max_steps, self.context);
         let (language, video, audio) = (of(Modality::Text)?, of(Modality::Face)?, of(Modality::Voice)?);
         let own = Self { language, video, audio, ..self.clone() };
-        match modalities.iter().any(|modality| !own.get(modality).stream.is_empty()) {
+        match modalities.iter().any(|modality| *own.get(modality) != StreamSize::ABSENT) {
             true => Ok(own),
             false => Err(no_features(manifest)),
         }

@@ -391,3 +391,16 @@ fn features_are_brought_to_one_scale() {
         assert!((small - large).abs() < 1e-3, "{small} {large}");
     }
 }
+
+#[test]
+fn published_presets_are_whole_before_a_dataset_is_known() {
+    let device = Device::flex();
+    let config = MultConfig::paper();
+    let reader = MultClassifier::reader(&config);
+    let asked: Vec<_> =
+        reader.inputs.features.iter().map(|input| (input.modality, input.n_steps, input.n_dims)).collect();
+    assert_eq!(asked, [(Modality::Face, 500, 20), (Modality::Voice, 375, 5), (Modality::Text, 50, 300)]);
+    let model = MultClassifier::build(&config, 1, &mut Init::new(0, &device));
+    // The network's parameters, a scale and an absent token of each stream.
+    assert_eq!(model.num_params(), 1_071_211 + 3 * (20 + 5 + 300));
+}
