@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceSource, Manifest, Problem};
+use emotion::{FaceSource, LabelSet, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::naming::class_of;
@@ -14,20 +14,6 @@ use crate::table::Lines;
 use crate::tree::{Kind, Tree, child, kind, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
-/// The official order.
-const LABELS: [&str; 11] = [
-    "anger",
-    "disgust",
-    "fear",
-    "happiness",
-    "neutral",
-    "sadness",
-    "surprise",
-    "contempt",
-    "anxiety",
-    "helplessness",
-    "disappointment",
-];
 const N_FOLDS: usize = 5;
 
 /// Official folder of MAFW.
@@ -74,7 +60,7 @@ impl Importer for Mafw {
                     if text.contains('\t') { text.splitn(4, '\t') } else { text.splitn(4, ' ') }.map(str::trim);
                 let (name, word) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
                 let label = match variant {
-                    "single" => class_of(word, &LABELS).map(str::to_owned),
+                    "single" => class_of(word, &LabelSet::ELEVEN).map(str::to_owned),
                     _ => Some(word.to_lowercase()).filter(|word| !word.is_empty()),
                 };
                 let Some(label) = label else {
@@ -92,7 +78,7 @@ impl Importer for Mafw {
             }
         }
         if variant == "single" {
-            draft.labels = LABELS.to_vec();
+            draft.labels = LabelSet::ELEVEN.to_vec();
         }
         draft.protocol = Some(format!("MAFW's official fold {fold} of {N_FOLDS}, {variant} labels"));
         draft.faces = if clips.uses_faces(options.faces) { FaceSource::Cropped } else { FaceSource::Auto };

@@ -25,6 +25,21 @@ pub enum LabelError {
 pub struct LabelSet(Vec<String>);
 
 impl LabelSet {
+    /// The eleven emotions of MAFW (Liu et al. 2022), in its order.
+    pub const ELEVEN: [&str; 11] = [
+        "anger",
+        "disgust",
+        "fear",
+        "happiness",
+        "neutral",
+        "sadness",
+        "surprise",
+        "contempt",
+        "anxiety",
+        "helplessness",
+        "disappointment",
+    ];
+
     /// Checks and keeps `names` in the order given.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Result<Self, LabelError> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
@@ -63,19 +78,7 @@ impl LabelSet {
             "six" => &["anger", "disgust", "fear", "happiness", "neutral", "sadness"],
             "seven" => &["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"],
             "eight" => &["anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"],
-            "eleven" => &[
-                "anger",
-                "disgust",
-                "fear",
-                "happiness",
-                "neutral",
-                "sadness",
-                "surprise",
-                "contempt",
-                "anxiety",
-                "helplessness",
-                "disappointment",
-            ],
+            "eleven" => &Self::ELEVEN,
             _ => return None,
         };
         Some(Self(names.iter().map(ToString::to_string).collect()))
