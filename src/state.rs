@@ -3,13 +3,17 @@
 //! [`State::apply`] is pure: it reads no clock, no file and no lock, so that every page can be put into any state by a
 //! test. What only a page cares about, such as which tab is open, stays in the page.
 
+mod event;
 mod import;
+mod live;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
+use emotion::Manifest;
 use models::identify::Report;
 use models::{DeviceInfo, ModelKind, Published};
 
@@ -17,7 +21,9 @@ use crate::command::{Command, Import, LiveSource};
 use crate::project::Project;
 use crate::run::{Run, Status};
 
+pub use event::Event;
 pub use import::{Found, ImportDraft, Speakers};
+pub use live::{Live, LivePhase, LivePoint};
 
 /// Names a job of a worker as long as the window is open.
 pub type JobId = u64;
@@ -244,116 +250,6 @@ pub struct Analysis {
     pub prompts: Option<Computed<Vec<Map>>>,
 }
 
-/// Where the live view stands.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum LivePhase {
-    /// Nothing is open.
-    #[default]
-    Off,
-    /// The model is being loaded and the devices are being opened.
-    Starting,
-    /// It runs.
-    Running,
-    /// It is over, and why; what it saw last stays in sight.
-    Ended(String),
-    /// It could not start.
-    Failed(String),
-}
-
-/// A point of the live timeline.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LivePoint {
-    /// Time since the start.
-    pub at_secs: f64,
-    /// Smoothed probabilities, one per class.
-    pub probabilities: Vec<f32>,
-}
-
-/// What the live view shows.
-#[derive(Debug, Clone)]
-pub struct Live {
-    /// Where it stands.
-    pub phase: LivePhase,
-    /// What it looks at.
-    pub source: Option<LiveSource>,
-    /// The run whose model it uses.
-    pub run: String,
-    /// The model's classes.
-    pub labels: Option<LabelSet>,
-    /// What the source can give and the model can use.
-    pub usable: Modalities,
-    /// What the model was trained with.
-    pub trained_on: Modalities,
-    /// Switched-on modalities.
-    pub on: Modalities,
-    /// What is being said.
-    pub text: String,
-    /// Strength of smoothing.
-    pub smoothing: f32,
-    /// The newest prediction.
-    pub last: Option<Prediction>,
-    /// Its probabilities, smoothed.
-    pub smoothed: Vec<f32>,
-    /// Time from sample to prediction.
-    pub latency_ms: f64,
-    /// Loudness of the sound, root mean square.
-    pub level: f32,
-    /// Recent predictions, oldest first.
-    pub history: VecDeque<LivePoint>,
-    /// What is wrong with the input at the moment.
-    pub notices: Vec<live::Notice>,
-    /// The file that is being written.
-    pub recording: Option<PathBuf>,
-    /// Whether it fills the screen.
-    pub presenting: bool,
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self {
-            phase: LivePhase::Off,
-            source: None,
-            run: String::new(),
-            labels: None,
-            usable: Modalities::ALL,
-            trained_on: Modalities::ALL,
-            on: Modalities::ALL,
-            text: String::new(),
-            smoothing: 0.5,
-            last: None,
-            smoothed: Vec::new(),
-            latency_ms: 0.0,
-            level: 0.0,
-            history: VecDeque::new(),
-            notices: Vec::new(),
-            recording: None,
-            presenting: false,
-        }
-    }
-}
-
-impl Live {
-    /// Whether a camera is open.
-    pub fn uses_camera(&self) -> bool {
-        self.is_open() && matches!(&self.source, Some(LiveSource::Devices { camera: Some(_), .. }))
-    }
-
-    /// Whether a microphone is open.
-    pub fn uses_microphone(&self) -> bool {
-        self.is_open() && matches!(&self.source, Some(LiveSource::Devices { microphone: Some(_), .. }))
-    }
-
-    /// Whether it runs or is about to.
-    pub fn is_open(&self) -> bool {
-        matches!(self.phase, LivePhase::Starting | LivePhase::Running)
-    }
-
-    /// Whether the newest prediction made use of `modality`.
-    pub fn has(&self, modality: Modality) -> bool {
-        self.last.as_ref().is_some_and(|prediction| prediction.used.contains(modality))
-    }
-}
-
 /// A camera or a microphone that could be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureDevice {
@@ -406,171 +302,6 @@ pub struct State {
     pub cache_bytes: Option<u64>,
     /// The number that the next notice gets.
     next_notice: u64,
-}
-
-/// Something that a worker has to tell.
-#[derive(Debug)]
-pub enum Event {
-    /// A project was opened.
-    Opened {
-        /// The project.
-        project: Project,
-        /// Its datasets.
-        datasets: Vec<Dataset>,
-        /// Its runs.
-        runs: Vec<Run>,
-    },
-    /// A job begins.
-    JobStarted {
-        /// Its name.
-        id: JobId,
-        /// What it does.
-        title: String,
-    },
-    /// A job has come further.
-    JobProgress {
-        /// Its name.
-        id: JobId,
-        /// What it is at.
-        note: String,
-        /// Done and in all.
-        progress: Option<(usize, usize)>,
-        /// Estimate of what is left.
-        remaining_secs: Option<f64>,
-    },
-    /// A job is over, whatever came of it.
-    JobEnded {
-        /// Its name.
-        id: JobId,
-    },
-    /// A job was asked to stop.
-    JobCancelled {
-        /// Its name.
-        id: JobId,
-    },
-    /// A dataset is there, or has changed.
-    Dataset(Dataset),
-    /// A look at an import was taken.
-    Looked {
-        /// Its number.
-        look: u64,
-        /// What was found.
-        found: Box<Found>,
-    },
-    /// A dataset is gone.
-    DatasetGone(String),
-    /// A training begins or goes on.
-    TrainingStarted {
-        /// The run, as far as it got before.
-        run: Run,
-        /// The job.
-        id: JobId,
-    },
-    /// A training tells something.
-    Training {
-        /// Name of the run.
-        run: String,
-        /// What it tells.
-        event: training::Event,
-    },
-    /// A training is over.
-    TrainingEnded {
-        /// The run as its folder has it now.
-        run: Run,
-    },
-    /// A run is there, or has changed.
-    Run(Run),
-    /// A run is gone.
-    RunGone(String),
-    /// The devices of this computer.
-    Devices(Vec<DeviceInfo>),
-    /// A device works, or does not.
-    Probed {
-        /// Its position in the list.
-        device_idx: usize,
-        /// What it did, or why it cannot be used.
-        outcome: Result<String, String>,
-    },
-    /// What can be captured from.
-    CaptureDevices {
-        /// Cameras.
-        cameras: Vec<CaptureDevice>,
-        /// Microphones.
-        microphones: Vec<CaptureDevice>,
-    },
-    /// Maps of features.
-    Features {
-        /// Name of the run.
-        run: String,
-        /// Before and after the model.
-        maps: Computed<Vec<Map>>,
-    },
-    /// Maps of prompts.
-    Prompts {
-        /// Name of the run.
-        run: String,
-        /// Stage 1 first.
-        maps: Computed<Vec<Map>>,
-    },
-    /// The live view is about to start.
-    LiveStarting {
-        /// What it looks at.
-        source: LiveSource,
-        /// Name of the run.
-        run: String,
-    },
-    /// The live view runs.
-    LiveStarted {
-        /// The model's classes.
-        labels: LabelSet,
-        /// What the source can give and the model can use.
-        usable: Modalities,
-        /// What it was trained with.
-        trained_on: Modalities,
-    },
-    /// The live view predicted.
-    LivePrediction {
-        /// Time since the start.
-        at_secs: f64,
-        /// The prediction.
-        prediction: Prediction,
-        /// Its probabilities, smoothed.
-        smoothed: Vec<f32>,
-        /// Time from sample to prediction.
-        latency_ms: f64,
-    },
-    /// Loudness of the sound.
-    LiveLevel(f32),
-    /// Something about the input of the live view.
-    LiveNotice(live::Notice),
-    /// The live view could not start.
-    LiveFailed(String),
-    /// The live view is over, and why.
-    LiveEnded(String),
-    /// The live view was closed.
-    LiveClosed,
-    /// Live predictions are being written to a file, or no longer.
-    Recording(Option<PathBuf>),
-    /// A file of published weights is there, or has been looked into.
-    Weights {
-        /// Which it is to be.
-        key: String,
-        /// The file, and what was found.
-        weights: Weights,
-    },
-    /// A file of published weights is to be used no longer.
-    WeightsGone(String),
-    /// Size of the cache.
-    CacheSize(u64),
-    /// A path was chosen in a dialog.
-    Chosen {
-        /// What for.
-        what: DialogFor,
-        /// The path.
-        path: PathBuf,
-    },
-    /// Something that the user should know.
-    Notice(Notice),
 }
 
 impl State {
@@ -708,15 +439,15 @@ impl State {
                     live.history.pop_front();
                 }
                 live.history.push_back(LivePoint { at_secs, probabilities: smoothed.clone() });
-                live.notices.retain(|notice| *notice != live::Notice::NothingLeft);
+                live.notices.retain(|notice| *notice != ::live::Notice::NothingLeft);
                 (live.last, live.smoothed, live.latency_ms) = (Some(prediction), smoothed, latency_ms);
             }
             Event::LiveLevel(level) => self.live.level = level,
             Event::LiveNotice(notice) => {
                 let notices = &mut self.live.notices;
                 match notice {
-                    live::Notice::FaceBack => notices.retain(|own| *own != live::Notice::NoFace),
-                    live::Notice::SoundBack => notices.retain(|own| *own != live::Notice::Silence),
+                    ::live::Notice::FaceBack => notices.retain(|own| *own != ::live::Notice::NoFace),
+                    ::live::Notice::SoundBack => notices.retain(|own| *own != ::live::Notice::Silence),
                     problem if !notices.contains(&problem) => notices.push(problem),
                     _ => {}
                 }
@@ -854,158 +585,4 @@ fn put<T>(members: &mut Vec<T>, member: T, name: impl Fn(&T) -> &String) {
 
 fn newest(runs: &[Run]) -> Option<String> {
     runs.iter().max_by_key(|run| run.started_secs).map(|run| run.name.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use models::ModelKind;
-    use training::{EpochRecord, Event as Told, Outcome, StopReason};
-
-    use super::*;
-
-    fn job() -> Box<training::Job> {
-        Box::new(training::Job::new("r", Path::new("m.json"), ModelKind::Umbenet, "tiny", &[]).unwrap())
-    }
-
-    fn started() -> Told {
-        let job = job();
-        Told::Started {
-            stages: job.config.stages(),
-            job,
-            labels: LabelSet::basic(3),
-            n_train: 20,
-            n_val: 5,
-            n_parameters: 1000,
-            device: "cpu".into(),
-        }
-    }
-
-    fn epoch(stage: usize, epoch: usize, val_war: f64) -> Told {
-        let record = EpochRecord {
-            train_loss: 1.0,
-            train_war: 0.5,
-            val_loss: 1.0,
-            val_war,
-            val_uar: val_war,
-            learning_rate: 0.001,
-            secs: 1.0,
-            is_best: true,
-        };
-        Told::EpochFinished { stage, epoch, record }
-    }
-
-    fn step(stage: usize, epoch: usize, step: usize) -> Told {
-        Told::Step { stage, epoch, step, n_steps: 4, loss: 2.0, remaining_secs: Some(60.0) }
-    }
-
-    /// A state in which run `r` trains and has told `told`.
-    fn training(told: impl IntoIterator<Item = Told>) -> State {
-        let mut state = State::default();
-        state.apply(Event::JobStarted { id: 7, title: "Training “r”".into() });
-        state.apply(Event::TrainingStarted { run: Run::new(Path::new("/p/runs/r")), id: 7 });
-        for event in told {
-            state.apply(Event::Training { run: "r".into(), event });
-        }
-        state
-    }
-
-    #[test]
-    fn a_resumed_run_does_not_count_its_lost_epoch_twice() {
-        let told = [
-            started(),
-            Told::StageStarted { stage: 0, epochs_done: 0 },
-            epoch(0, 0, 0.3),
-            step(0, 1, 2),
-            // The process died here and was resumed from the checkpoint after the first epoch.
-            started(),
-            Told::StageStarted { stage: 0, epochs_done: 1 },
-            step(0, 1, 2),
-            epoch(0, 1, 0.4),
-        ];
-        let state = training(told);
-        let progress = &state.runs[0].record.progress[0];
-        assert_eq!(progress.epochs.iter().map(|epoch| epoch.val_war).collect::<Vec<_>>(), [0.3, 0.4]);
-        assert_eq!(progress.losses, [[1.5, 2.0]]);
-    }
-
-    #[test]
-    fn the_status_line_says_stage_and_epoch() {
-        let mut state =
-            training([started(), Told::StageStarted { stage: 1, epochs_done: 0 }, epoch(1, 0, 0.3), step(1, 1, 2)]);
-        let (words, share) = state.runs[0].record.doing();
-        let n_epochs = state.runs[0].record.stages[1].n_epochs;
-        assert!(words.starts_with("stage 2/") && words.ends_with(&format!("epoch 2/{n_epochs}")), "{words}");
-        assert_eq!(share, Some(1.5 / n_epochs as f32));
-        assert_eq!(state.status_of(&state.runs[0]), "Training");
-        state.apply(Event::Training { run: "r".into(), event: Told::Paused });
-        assert_eq!(state.status_of(&state.runs[0]), "Paused");
-    }
-
-    #[test]
-    fn the_end_of_a_training_clears_its_job_and_says_so() {
-        let mut state = training([started(), Told::StageStarted { stage: 0, epochs_done: 0 }]);
-        let mut run = state.runs[0].clone();
-        run.record.apply(Told::StageFinished { stage: 0, reason: StopReason::Asked, best_epoch: 0 });
-        run.record.apply(Told::Finished { outcome: Outcome::Aborted, checksum: None });
-        state.apply(Event::TrainingEnded { run });
-        state.apply(Event::JobEnded { id: 7 });
-        assert!(state.jobs.is_empty() && state.training.is_none());
-        assert_eq!(state.status_of(&state.runs[0]), "Interrupted");
-        assert!(state.notices[0].text.contains("can be resumed"));
-    }
-
-    #[test]
-    fn a_job_that_is_cancelled_makes_no_promises() {
-        let mut state = State::default();
-        state.apply(Event::JobStarted { id: 1, title: "Importing".into() });
-        let progress =
-            Event::JobProgress { id: 1, note: "clips".into(), progress: Some((1, 2)), remaining_secs: Some(5.0) };
-        state.apply(progress);
-        state.apply(Event::JobCancelled { id: 1 });
-        assert_eq!((state.jobs[0].cancelled, state.jobs[0].remaining_secs), (true, None));
-        state.apply(Event::JobEnded { id: 1 });
-        assert!(state.jobs.is_empty());
-    }
-
-    #[test]
-    fn deleting_the_shown_run_shows_the_newest_other() {
-        let mut state = State::default();
-        for (name, started_secs) in [("a", 1), ("b", 3), ("c", 2)] {
-            state.apply(Event::Run(Run { started_secs, ..Run::new(&Path::new("/p/runs").join(name)) }));
-        }
-        (state.run, state.selected_runs) = (Some("a".into()), vec!["a".into(), "c".into()]);
-        state.apply(Event::RunGone("a".into()));
-        assert_eq!((state.run.as_deref(), &state.selected_runs[..]), (Some("b"), &["c".to_owned()][..]));
-    }
-
-    #[test]
-    fn the_timeline_forgets_what_is_long_past() {
-        let mut state = State::default();
-        let labels = LabelSet::basic(2);
-        for at in 0..LIVE_HISTORY + 5 {
-            let prediction = Prediction {
-                labels: labels.clone(),
-                probabilities: vec![0.5, 0.5],
-                values: Vec::new(),
-                used: Modalities::ALL,
-                features: Vec::new(),
-                unfused: Vec::new(),
-                prompts: Vec::new(),
-            };
-            let smoothed = vec![0.5, 0.5];
-            state.apply(Event::LivePrediction { at_secs: at as f64, prediction, smoothed, latency_ms: 1.0 });
-        }
-        assert_eq!((state.live.history.len(), state.live.history[0].at_secs), (LIVE_HISTORY, 5.0));
-    }
-
-    #[test]
-    fn a_face_that_comes_back_takes_its_notice_away() {
-        let mut state = State::default();
-        for notice in [live::Notice::NoFace, live::Notice::NoFace, live::Notice::Silence, live::Notice::FaceBack] {
-            state.apply(Event::LiveNotice(notice));
-        }
-        assert_eq!(state.live.notices, [live::Notice::Silence]);
-    }
 }
