@@ -328,3 +328,30 @@ fn models_list_and_measure_know_every_preset() {
     let cost = &lines(&world.ok(&["models", "measure", "--model", "mult", "--preset", "tiny", "--json"]))[0];
     assert!(cost["n_parameters"].as_u64().unwrap() > 0 && cost["forward_secs"].as_f64().unwrap() > 0.0, "{cost}");
 }
+
+#[test]
+fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
+    let extract = |kind: &'static str| ["features", "--manifest", "demo/manifest.json", "--kind", kind, "--out", "own"];
+    let manifest = WORLD.path("own/manifest.json");
+    for (kind, n_dims) in [("mfcc", 39), ("log-mel", 128), ("voice-statistics", 32)] {
+        WORLD.ok(&extract(kind));
+        let named = datasets::load(&manifest).unwrap();
+        let stream = named.streams.last().unwrap();
+        assert_eq!((stream.name.as_str(), stream.n_dims), (kind, n_dims));
+        let mut reader = features::Reader::new(&named.root);
+        for clip in &named.clips {
+            let own = clip.features.last().unwrap();
+            let (sequence, n_cleaned) = reader.read(&named.streams, own).unwrap();
+            assert_eq!((sequence.n_dims, sequence.n_steps(), n_cleaned), (n_dims, own.n_steps, 0));
+        }
+    }
+    assert!(datasets::load(&manifest).unwrap().clips.iter().all(|clip| clip.features.len() == 3));
+
+    // What is there is kept: a file of the right width is not made again.
+    let files = std::fs::read_dir(WORLD.path("own/mfcc")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.filter(|path| path.extension().is_some_and(|end| end == "npy")).min().unwrap();
+    features::write_npy(&file, &[1, 39], &[7.0; 39]).unwrap();
+    WORLD.ok(&extract("mfcc"));
+    assert_eq!(features::Store::open(&file).unwrap().read("", None).unwrap().values, [7.0; 39]);
+    WORLD.fails(&extract("mae-face"), "--weights");
+}

@@ -1,4 +1,4 @@
-//! Why features cannot be read.
+//! Why features cannot be read or written.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,14 @@ pub enum FeatureError {
     /// The system refuses to read.
     #[error("cannot read: {source}: {path}", path = .path.display())]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system refuses to write.
+    #[error("cannot write: {source}: {path}", path = .path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// What the system says.

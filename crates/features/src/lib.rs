@@ -1,4 +1,4 @@
-//! Files of precomputed features in, sequences out: `.npy`, `.npz`, `.csv`, `.safetensors` and pickles of numpy arrays.
+//! Files of precomputed features in, sequences out: `.npy`, `.npz`, `.csv`, `.safetensors` and pickles of numpy arrays; and `.npy` out.
 //!
 //! A file is a set of named arrays and texts, whatever its format; rows are read when they are asked for, so a file may be larger
 //! than memory. Nothing in a file is ever run: a pickle that needs more than plain values and arrays is refused, and no
@@ -16,6 +16,7 @@ mod store;
 mod table;
 
 pub use error::FeatureError;
+pub use npy::write_npy;
 pub use reader::Reader;
 pub use store::{Array, Store, Texts};
 

@@ -1,10 +1,11 @@
 //! `.npy`: one array of numpy, version 1 to 3.
 //! Left out: arrays of records and of objects; the latter would be a pickle.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write as _};
+use std::path::Path;
 
-use crate::Element;
 use crate::store::{Bytes, Entry, Fault, Layout};
+use crate::{Element, FeatureError};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Numpy's own are below one kilobyte.
@@ -18,6 +19,34 @@ pub(crate) fn entries(
     let start = file.stream_position()?;
     let bytes = Bytes::InFile(start, n_bytes.saturating_sub(start));
     Ok([(String::new(), Entry::Numbers(header.layout(bytes)?))].into())
+}
+
+/// Writes `values` of `shape` as an array of 32-bit floats, under a temporary name first; numpy reads it with `numpy.load`.
+///
+/// Errors where the file cannot be written.
+///
+/// # Panics
+///
+/// Where there are not as many values as the shape says.
+pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), FeatureError> {
+    assert_eq!(shape.iter().product::<usize>(), values.len(), "as many values as the shape says");
+    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
+    // Numbers begin at a multiple of 64 bytes, after a line end.
+    let n_before = MAGIC.len() + 4;
+    header.push_str(&" ".repeat(63 - (n_before + header.len()) % 64));
+    header.push('\n');
+    let mut bytes = [MAGIC, &[1, 0], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat();
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    let temporary = path.with_extension("npy.tmp");
+    let written = std::fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
+        std::fs::remove_file(&temporary).ok();
+        FeatureError::Write { path: path.to_owned(), source }
+    })
 }
 
 /// What stands before the numbers.
@@ -85,5 +114,25 @@ impl Header {
     /// Bytes that the numbers take; `None` where no memory could hold them.
     pub fn n_bytes(&self) -> Option<u64> {
         self.shape.iter().try_fold(self.element.n_bytes() as u64, |n, &side| n.checked_mul(side as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.npy");
+        for (shape, values) in [(vec![2, 3], vec![1.0, -2.5, f32::MIN_POSITIVE, 4.0, 5.0, 1e30]), (vec![0, 7], vec![])]
+        {
+            write_npy(&path, &shape, &values).unwrap();
+            let array = Store::open(&path).unwrap().read("", None).unwrap();
+            assert_eq!((array.shape, array.values), (shape, values));
+        }
+        let error = write_npy(&dir.path().join("missing/a.npy"), &[0], &[]).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
     }
 }

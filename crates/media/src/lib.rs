@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod acoustics;
 #[cfg(test)]
 mod broken_media;
 mod cache;
@@ -36,6 +37,7 @@ mod test_media;
 mod upright;
 mod waveform;
 
+pub use acoustics::{N_CEPSTRA, STATISTICS_RATE_HZ, mfcc, voice_statistic_names, voice_statistics};
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
 pub use captions::{Captions, caption};

@@ -115,6 +115,11 @@ pub enum PixelScale {
 }
 
 impl PixelScale {
+    /// Values in 0..=1.
+    pub const PLAIN: Self = Self::Channels { mean: [0.0; 3], deviation: [1.0; 3] };
+    /// ImageNet's statistics.
+    pub const IMAGENET: Self = Self::Channels { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+
     /// One picture, `[side, side, 3]` bytes to `[3, side, side]`.
     pub fn scale(self, rgb: &[u8], out: &mut [f32]) {
         let n_pixels = rgb.len() / 3;

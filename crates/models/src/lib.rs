@@ -8,6 +8,7 @@ mod bundle;
 pub mod compute;
 pub mod encoders;
 mod error;
+mod extractor;
 pub mod identify;
 mod init;
 mod kind;
@@ -30,6 +31,7 @@ pub use batch::{Batch, FaceBatch, FeatureBatch, Frozen, PixelScale, Reader, Text
 pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bundle, save_description};
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
+pub use extractor::{Extractor, FACE_SIDE_PX, VOICE_RATE_HZ};
 pub use init::Init;
 pub use kind::{About, ModelKind, Preset};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};

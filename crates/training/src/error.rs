@@ -75,6 +75,27 @@ pub enum TrainError {
     /// The job was stopped before it could begin to train.
     #[error("stopped before training began")]
     Stopped,
+    /// Features that a network makes need its weights.
+    #[error(
+        "the features {0} need the published weights: choose the file with --weights; `limbic models list` says where to get it"
+    )]
+    NoWeights(String),
+    /// A clip has nothing that features could be made of.
+    #[error("clip {clip:?}: {what}")]
+    NothingToExtract {
+        /// The clip.
+        clip: String,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// A folder holds features that were made otherwise.
+    #[error("this folder holds other features, or {kind} made with other weights or frames: choose another folder: {path}", path = path.display())]
+    OtherFeatures {
+        /// What was to be made.
+        kind: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// A setting that does not exist or does not fit.
     #[error(transparent)]
     Setting(#[from] models::SettingError),

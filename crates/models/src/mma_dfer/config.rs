@@ -9,9 +9,6 @@ use crate::batch::PixelScale;
 use crate::encoders::vit::{BlockSize, VitSize};
 use crate::{Keep, ModelError, Optimization, Reader, Schedule, StageInput, StagePlan, WeightDecay};
 
-/// The released loader divides by 255 and leaves it at that.
-const PLAIN_PIXELS: PixelScale = PixelScale::Channels { mean: [0.0; 3], deviation: [1.0; 3] };
-
 /// Everything that the shape, the loss and the training plan of an MMA-DFER depend on.
 ///
 /// Tables are those of the paper's ablations; official values are those of the preset `paper`.
@@ -296,7 +293,7 @@ impl MmaDferConfig {
 
     pub(crate) fn reader(&self) -> Reader {
         let (size_px, pixels) = match self.face {
-            FaceEncoderConfig::Patches { side_px, .. } => (side_px, PLAIN_PIXELS),
+            FaceEncoderConfig::Patches { side_px, .. } => (side_px, PixelScale::PLAIN),
             FaceEncoderConfig::Gradients { side_px, .. } => (side_px, PixelScale::PerFrame),
         };
         let (VoiceEncoderConfig::Patches { rate_hz, n_frames, n_bins, .. }

@@ -12,9 +12,6 @@ use crate::{ModelError, Reader};
 
 /// Sampling rate that wav2vec 2.0 was trained at.
 const WAV2VEC2_RATE_HZ: u32 = 16_000;
-/// ImageNet's pixel statistics.
-const IMAGENET_PIXELS: PixelScale =
-    PixelScale::Channels { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
 /// Where the features of a face come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,7 +157,7 @@ pub(super) fn reader(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> 
     let mut features = Vec::new();
     let (face, pixels) = match face {
         &FaceFeaturesConfig::EfficientNet { n_frames, side_px, .. } => {
-            (Some(FaceInput { n_frames, size_px: side_px }), IMAGENET_PIXELS)
+            (Some(FaceInput { n_frames, size_px: side_px }), PixelScale::IMAGENET)
         }
         &FaceFeaturesConfig::Gradients { n_frames, side_px, .. } => {
             (Some(FaceInput { n_frames, size_px: side_px }), PixelScale::PerFrame)
