@@ -23,8 +23,8 @@ use crate::figure::Draft;
 use crate::finder::Finder;
 use crate::jobs::{self, Desk, Errand, Job, Lane, Message, Recording};
 use crate::pages::{self, Page, Shell};
-use crate::project::{self, Places, Project, Settings, unused_name};
-use crate::state::{Computed, DialogFor, Event, JobId, Level, Notice, PageName, State, Weights};
+use crate::project::{self, CacheRoom, Places, Project, Settings, unused_name};
+use crate::state::{Computed, DialogFor, Event, ImportDraft, JobId, Level, Notice, PageName, State, Weights};
 use crate::textures::Textures;
 use crate::theme;
 use crate::worker::{Outbox, Wake, Worker, outbox};
@@ -44,6 +44,7 @@ const QUEUE: usize = 128;
 pub const SHORTCUTS: &[(&str, &str)] = &[
     ("Ctrl K or ⌘ K", "Search or run anything"),
     ("1 to 8", "Go to a page"),
+    ("Ctrl Z or ⌘ Z", "Take the last decision about an import back"),
     ("Tab, Shift Tab", "Next, previous control"),
     ("Space or Enter", "Press the control"),
     ("F", "Present the live view on the whole screen"),
@@ -102,6 +103,8 @@ pub struct App {
     frame: Option<Arc<live::LiveFrame>>,
     controls: HashMap<JobId, Control>,
     next_job: JobId,
+    /// Number of the newest look at an import.
+    next_look: u64,
     go_to_library: bool,
     zoom: f32,
     workers: HashMap<Lane, Worker<Errand>>,
@@ -148,6 +151,7 @@ impl App {
             frame: None,
             controls: HashMap::new(),
             next_job: 0,
+            next_look: 0,
             go_to_library: false,
             workers,
             closing,
@@ -187,7 +191,7 @@ impl App {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Thumbnail(path, image) => self.textures.thumbnail_arrived(&self.ctx, path, image.as_ref()),
+            Message::Thumbnail(path, preview) => self.textures.thumbnail_arrived(&self.ctx, path, preview),
             Message::Session(id, session) => {
                 if id == self.live_id {
                     session.switch(self.state.live.on);
@@ -222,7 +226,7 @@ impl App {
     /// Goes on after a path was chosen in a dialog.
     fn chosen(&mut self, what: DialogFor, path: PathBuf) {
         match what {
-            DialogFor::ImportFolder => self.form = Some(Form::import(&path)),
+            DialogFor::ImportFolder => self.obey(Command::ShowImport(path)),
             DialogFor::ProjectFolder => {
                 self.form = None;
                 self.obey(Command::OpenProject(path));
@@ -294,6 +298,14 @@ impl App {
         self.start(Job::SaveSettings { settings, places });
     }
 
+    fn cache(&self) -> CacheRoom {
+        CacheRoom {
+            dir: self.places.sample_cache(),
+            limit_bytes: self.settings.cache_limit_bytes(),
+            models: self.places.models.clone(),
+        }
+    }
+
     fn device(&self) -> models::DeviceId {
         self.settings.device.parse().unwrap_or_default()
     }
@@ -330,8 +342,36 @@ impl App {
                 self.form = Some(Form::new(what));
                 self.start(Job::Choose(what));
             }
-            Command::ShowImport(path) => self.form = Some(Form::import(&path)),
+            Command::ShowImport(path) => {
+                self.form = None;
+                self.look_at(Import::of(path));
+            }
+            Command::ReadAgain(name) => {
+                if let Some(dataset) = self.state.datasets.iter().find(|dataset| dataset.name == name) {
+                    self.look_at(Import { replaces: true, ..dataset.import.clone() });
+                }
+            }
+            Command::ChangeImport(import) => {
+                self.next_look += 1;
+                if let Some(draft) = &mut self.state.import {
+                    draft.change(import.clone(), self.next_look);
+                    self.start(Job::Look { look: self.next_look, import });
+                }
+            }
+            Command::UndoImport => {
+                self.next_look += 1;
+                let look = self.next_look;
+                if let Some(draft) = self.state.import.as_mut().filter(|draft| draft.can_undo()) {
+                    draft.undo(look);
+                    let import = draft.import.clone();
+                    self.start(Job::Look { look, import });
+                }
+            }
+            Command::DropImport => self.state.import = None,
             Command::Import(import) => self.import(import),
+            Command::Exchange { place, dir } => {
+                self.start(Job::Exchange { place, dir });
+            }
             Command::SelectDataset(name) => self.state.dataset = Some(name),
             Command::DeleteDataset(name) => {
                 if let Some(project) = self.state.project.clone() {
@@ -369,7 +409,7 @@ impl App {
             }
             Command::Evaluate(name) => {
                 if let Some(run) = self.state.run_named(&name).cloned() {
-                    let (device, cache) = (self.device(), self.places.sample_cache());
+                    let (device, cache) = (self.device(), self.cache());
                     self.start(Job::Evaluate { run: Box::new(run), device, cache });
                 }
             }
@@ -382,7 +422,7 @@ impl App {
             }
             Command::MapFeatures(name) => {
                 if let Some(run) = self.state.run_named(&name).cloned() {
-                    let (device, cache) = (self.device(), self.places.sample_cache());
+                    let (device, cache) = (self.device(), self.cache());
                     self.state.apply(Event::Features { run: name, maps: Computed::Underway });
                     self.start(Job::MapFeatures { run: Box::new(run), device, cache });
                 }
@@ -442,6 +482,10 @@ impl App {
                 self.save_settings();
             }
             Command::SetZoom(zoom) => self.ctx.set_zoom_factor(zoom),
+            Command::LimitCache(gib) => {
+                self.settings.cache_gib = gib;
+                self.save_settings();
+            }
             Command::FindWeights => {
                 let (dir, chosen) = (self.places.models.clone(), self.settings.weights.clone());
                 self.start(Job::FindWeights { dir, chosen });
@@ -486,7 +530,16 @@ impl App {
         }
     }
 
+    /// Begins to decide about an import.
+    fn look_at(&mut self, import: Import) {
+        self.next_look += 1;
+        self.state.import = Some(ImportDraft::new(import.clone(), self.next_look));
+        self.state.page = PageName::Library;
+        self.start(Job::Look { look: self.next_look, import });
+    }
+
     fn import(&mut self, import: Import) {
+        self.state.import = None;
         let project = match self.state.project.clone() {
             Some(project) => Ok(project),
             None => {
@@ -501,8 +554,10 @@ impl App {
                     let (datasets, runs) = (Vec::new(), Vec::new());
                     self.take(Message::Event(Event::Opened { project: project.clone(), datasets, runs }));
                 }
-                let taken = project.dir.join("datasets");
-                let name = unused_name(&taken, &project::folder_name(&import.name));
+                let mut name = project::folder_name(&import.name);
+                if !import.replaces {
+                    name = unused_name(&project.dir.join("datasets"), &name);
+                }
                 self.start(Job::Import { project, import: Import { name, ..import } });
                 self.state.page = PageName::Library;
             }
@@ -521,7 +576,7 @@ impl App {
         match training::Job::new(&name, &manifest, training.model, &training.preset, &settings) {
             Ok(mut job) => {
                 (job.seed, job.device) = (training.seed, training.device);
-                let cache = self.places.sample_cache();
+                let cache = self.cache();
                 self.start(Job::Train { job: Box::new(job), dir, resume: false, cache });
             }
             Err(error) => {
@@ -540,7 +595,7 @@ impl App {
             self.state.notify(Notice::new(Level::Error, format!("“{name}” has not begun to train, start it anew")));
             return;
         };
-        let (dir, cache) = (run.dir.clone(), self.places.sample_cache());
+        let (dir, cache) = (run.dir.clone(), self.cache());
         self.start(Job::Train { job: Box::new(job), dir, resume: true, cache });
         self.state.page = PageName::Train;
     }
@@ -569,7 +624,8 @@ impl App {
         };
         let (text, smoothing) = (self.state.live.text.clone(), self.state.live.smoothing);
         let device = self.device();
-        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing });
+        let models = self.places.models.clone();
+        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing, models });
     }
 
     fn record(&mut self, on: bool) {
@@ -605,6 +661,12 @@ impl App {
                 if input.consume_key(Modifiers::NONE, key) {
                     commands.push(Command::GoTo(page));
                 }
+            }
+            if self.state.page == PageName::Library
+                && self.state.import.is_some()
+                && input.consume_key(Modifiers::COMMAND, Key::Z)
+            {
+                commands.push(Command::UndoImport);
             }
             if self.state.page == PageName::Live && input.consume_key(Modifiers::NONE, Key::F) {
                 commands.push(Command::Present(!self.state.live.presenting));

@@ -16,11 +16,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
 use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
-use media::{Request, SampleCache, sample_clips};
+use media::{Detectors, FaceChoice, Request, SampleCache, sample_clips};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
-use crate::project::{Places, Project};
+use crate::project::{CacheRoom, Places, Project, Settings};
 use crate::wording;
 
 const INTERRUPTED: u8 = 130;
@@ -64,6 +64,8 @@ enum Command {
     Prepare(PrepareArgs),
     /// Train a model; the run folder gets everything that reproduces it.
     Train(TrainArgs),
+    /// Train and score a model on every fold of a dataset; mean and deviation of the scores.
+    CrossValidate(CrossValidateArgs),
     /// Score a trained model with every subset of modalities.
     Evaluate(EvaluateArgs),
     /// Say which emotion each clip shows.
@@ -184,6 +186,30 @@ struct TrainArgs {
 }
 
 #[derive(Args)]
+struct CrossValidateArgs {
+    /// The dataset; its own parts do not count.
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+    /// Number of folds; nobody who speaks is in two of them.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..))]
+    folds: u16,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Folder for the folds' runs and cross-validation.json; what is finished there is not done again.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Epochs of every stage, at most.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// The folds follow from it, and all that --seed of `limbic train` decides.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Change a setting; `limbic train --list-settings` shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
+}
+
+#[derive(Args)]
 struct EvaluateArgs {
     /// A run folder or an exported model.
     run: PathBuf,
@@ -217,6 +243,9 @@ struct PredictArgs {
     /// Where faces come from: auto, detect or cropped.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said in the clips, where no .txt stands beside them.
     #[arg(long)]
     text: Option<String>,
@@ -244,6 +273,9 @@ struct LiveArgs {
     /// What is switched on: v (face), a (voice), t (text).
     #[arg(long, default_value = "vat")]
     modalities: Modalities,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said.
     #[arg(long, default_value = "")]
     text: String,
@@ -288,6 +320,7 @@ pub fn main() -> ExitCode {
         Some(Command::Import(args)) => import(&shell, args),
         Some(Command::Prepare(args)) => prepare(&shell, &args),
         Some(Command::Train(args)) => train(&shell, args),
+        Some(Command::CrossValidate(args)) => cross_validate(&shell, args),
         Some(Command::Evaluate(args)) => evaluate(&shell, &args),
         Some(Command::Predict(args)) => predict(&shell, &args),
         Some(Command::Live(args)) => live(&shell, args),
@@ -342,11 +375,17 @@ impl Shell {
     }
 
     fn cache(&self) -> anyhow::Result<SampleCache> {
+        let places = Places::of_user();
+        let settings = places.as_ref().map_or_else(|_| Ok(Settings::default()), Settings::load);
+        let settings = settings.unwrap_or_else(|error| {
+            self.note(&format!("warning: {}", whole(&error)));
+            Settings::default()
+        });
         let dir = match &self.cache_dir {
             Some(dir) => dir.clone(),
-            None => Places::of_user()?.sample_cache(),
+            None => places?.sample_cache(),
         };
-        Ok(SampleCache::open(&dir)?)
+        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes(), models: models_folder() }.open()
     }
 
     /// Progress that a terminal overwrites and a log gets a line of now and then.
@@ -512,8 +551,10 @@ fn summarize(shell: &Shell, manifest: &Manifest, path: &Path) {
 
 fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     let manifest = datasets::load(&args.manifest)?;
-    let inputs = args.model.model.preset(&args.model.preset)?.inputs();
+    let inputs = args.model.model.preset(&args.model.preset)?.for_dataset(&manifest)?.inputs();
     let cache = shell.cache()?;
+    let found_by = cache.detectors().to_string();
+    shell.note(&found_by);
     let control = interruptible()?;
     let prepared = training::prepare(&manifest, &manifest.clips, &inputs, &cache, &control, &mut |event| {
         show(shell, &event);
@@ -523,8 +564,73 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     if prepared.is_empty() {
         bail!("none of the {n_clips} clips can be used: {}", args.manifest.display());
     }
-    shell.event(&serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips }));
+    shell.event(
+        &serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips, "detectors": found_by }),
+    );
     shell.note(&format!("{} of {n_clips} clips are prepared", prepared.len()));
+    Ok(())
+}
+
+/// What a job is made of.
+struct Wanted {
+    manifest: PathBuf,
+    model: ModelArgs,
+    epochs: Option<usize>,
+    seed: u64,
+    settings: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// The job, called like the folder that it is for.
+    fn job(self, shell: &Shell, out: &Path) -> anyhow::Result<Job> {
+        let Self { manifest, model, epochs, seed, settings } = self;
+        let manifest = std::path::absolute(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
+        let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        let mut job = Job::new(&name, &manifest, model.model, &model.preset, &settings)?;
+        job.seed = seed;
+        job.device = shell.device;
+        if let Some(n_epochs) = epochs {
+            job.set_epochs(n_epochs)?;
+            job.check()?;
+        }
+        Ok(job)
+    }
+}
+
+fn cross_validate(shell: &Shell, args: CrossValidateArgs) -> anyhow::Result<()> {
+    let CrossValidateArgs { manifest, folds, model, out, epochs, seed, settings } = args;
+    let job = Wanted { manifest, model, epochs, seed, settings }.job(shell, &out)?;
+    let (cache, control) = (shell.cache()?, interruptible()?);
+    let n_folds = usize::from(folds);
+    let mut begun = 0;
+    let report = training::cross_validate(&job, n_folds, &out, &cache, &control, &mut |fold, event| {
+        if fold != begun {
+            begun = fold;
+            shell.note(&format!("fold {fold} of {n_folds}"));
+        }
+        show(shell, &event);
+    })?;
+    let Some(report) = report else {
+        shell.note("stopped; the same command goes on");
+        return Err(Interrupted.into());
+    };
+    shell.event(&serde_json::json!({ "event": "cross_validated", "report": report }));
+    if shell.json {
+        return Ok(());
+    }
+    let show = |name: &str, [war, uar, f1]: &[emotion::Spread; 3], titles: [&str; 3]| {
+        let score =
+            |title: &str, spread: &emotion::Spread| format!("{title} {:.3} ± {:.3}", spread.mean, spread.deviation);
+        let scores = [score(titles[0], war), score(titles[1], uar), score(titles[2], f1)];
+        shell.out(&format!("  {name:<9} {}", scores.join("  ")));
+    };
+    shell.out(&format!("{} clips in {} folds, mean ± deviation over the folds", report.n_clips, report.n_folds));
+    for (subset, scores) in &report.per_subset {
+        show(&subset.to_string(), scores, ["WAR", "UAR", "macro F1"]);
+    }
+    for (attribute, scores) in &report.attributes {
+        show(attribute.name(), scores, ["MAE", "Pearson", "CCC"]);
+    }
     Ok(())
 }
 
@@ -540,16 +646,9 @@ fn train(shell: &Shell, args: TrainArgs) -> anyhow::Result<()> {
         Run::at(&out).job()?
     } else {
         let manifest = args.manifest.context("--manifest is needed")?;
-        let manifest = std::path::absolute(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
-        let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
-        let mut job = Job::new(&name, &manifest, args.model.model, &args.model.preset, &args.settings)?;
-        job.seed = args.seed;
-        job.device = shell.device;
-        if let Some(n_epochs) = args.epochs {
-            job.set_epochs(n_epochs)?;
-            job.check()?;
-        }
-        job
+        let wanted =
+            Wanted { manifest, model: args.model, epochs: args.epochs, seed: args.seed, settings: args.settings };
+        wanted.job(shell, &out)?
     };
     let cache = shell.cache()?;
     let control = interruptible()?;
@@ -622,6 +721,9 @@ fn print_report(shell: &Shell, report: &Report) {
         scores.uar,
         scores.macro_f1
     ));
+    for scores in &report.attributes {
+        shell.out(&format!("  {}", wording::attribute_scores(scores)));
+    }
     for subset in Modalities::subsets() {
         if let Some(scores) = report.per_subset.get(&subset) {
             let name = subset.to_string();
@@ -661,22 +763,29 @@ fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where networks that the user brings are looked for; a user without a home has none.
+fn models_folder() -> PathBuf {
+    Places::of_user().map(|places| places.models).unwrap_or_default()
+}
+
 fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     let model = ::models::load(&args.run, &shell.device)?;
+    let detectors = Detectors::in_folder(&models_folder())?;
     let (mut rows, mut n_failed) = (Vec::new(), 0);
     for clip in &args.clips {
-        match predict_clip(&*model, clip, args) {
+        match predict_clip(&*model, clip, &detectors, args) {
             Ok((prediction, notes)) => {
                 for note in notes {
                     shell.note(&format!("warning: {}: {note}", clip.display()));
                 }
                 shell.event(&serde_json::json!({ "event": "prediction", "clip": clip, "label": prediction.top_label(), "prediction": prediction }));
                 if !shell.json {
-                    let best = prediction.probabilities[prediction.top()];
+                    let best = prediction.values.first().or(prediction.probabilities.get(prediction.top()));
                     shell.out(&format!(
-                        "{}\t{}\t{best:.3}\t{}",
+                        "{}\t{}\t{:.3}\t{}",
                         clip.display(),
                         prediction.top_label(),
+                        best.copied().unwrap_or_default(),
                         prediction.used
                     ));
                 }
@@ -690,7 +799,7 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
         }
     }
     if let Some(path) = &args.csv {
-        write_table(path, model.labels().names(), &rows)?;
+        write_table(path, &*model, &rows)?;
     }
     match n_failed {
         0 => Ok(()),
@@ -698,25 +807,41 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     }
 }
 
-fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow::Result<(Prediction, Vec<String>)> {
-    let beside = std::fs::read(clip.with_extension("txt")).ok();
-    let beside = beside.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
-    let text = beside.as_deref().filter(|text| !text.is_empty()).or(args.text.as_deref());
-    let request = Request { path: clip, text, faces: args.faces, face: None, inputs: model.inputs() };
+fn predict_clip(
+    model: &dyn Predict,
+    clip: &Path,
+    detectors: &Detectors,
+    args: &PredictArgs,
+) -> anyhow::Result<(Prediction, Vec<String>)> {
+    let own = media::caption(clip);
+    let text = own.as_deref().or(args.text.as_deref());
+    let inputs = model.inputs();
+    if let Some(feature) = inputs.features.first() {
+        bail!(
+            "the model reads precomputed features ({:?} and the like), which no media file has: import them as a dataset and use \
+             limbic evaluate --csv: {}",
+            feature.stream,
+            clip.display()
+        );
+    }
+    let (faces, choice) = (args.faces, args.person);
+    let request = Request { path: clip, audio: None, text, faces, face: None, choice, detectors, inputs };
     let prepared = media::prepare(&request)?;
     let mut predictions =
         model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;
     Ok((predictions.remove(0), prepared.notes))
 }
 
-/// `clip,label` and one probability per emotion.
-fn write_table(path: &Path, labels: &[String], rows: &[(&PathBuf, Prediction)]) -> anyhow::Result<()> {
+/// `clip,label` and one probability per emotion, or one value per attribute.
+fn write_table(path: &Path, model: &dyn Predict, rows: &[(&PathBuf, Prediction)]) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["clip", "label"].into_iter().chain(labels.iter().map(String::as_str)))?;
+    let attributes = model.attributes().iter().map(|attribute| attribute.name());
+    let classes = model.labels().names().iter().map(String::as_str).filter(|_| model.attributes().is_empty());
+    writer.write_record(["clip", "label"].into_iter().chain(attributes).chain(classes))?;
     for (clip, prediction) in rows {
         let fixed = [clip.display().to_string(), prediction.top_label().to_owned()];
-        let probabilities = prediction.probabilities.iter().map(|probability| format!("{probability:.6}"));
-        writer.write_record(fixed.into_iter().chain(probabilities))?;
+        let numbers = prediction.values.iter().chain(&prediction.probabilities).map(|number| format!("{number:.6}"));
+        writer.write_record(fixed.into_iter().chain(numbers))?;
     }
     crate::project::write_whole(path, &writer.into_inner()?)
 }
@@ -735,6 +860,8 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
     settings.real_time = args.real_time;
     settings.smoothing = args.smoothing;
     settings.text = args.text;
+    settings.choice = args.person;
+    settings.detectors = Detectors::in_folder(&models_folder())?;
     let mut recorder = args.csv.as_deref().map(|path| live::Recorder::create(path, &labels)).transpose()?;
     let control = interruptible()?;
     let start = Instant::now();

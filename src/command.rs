@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emotion::{FaceSource, Modalities};
+use emotion::Modalities;
 use models::{DeviceId, ModelKind};
+use serde::{Deserialize, Serialize};
 
 use crate::figure::{FigureKind, Format};
 use crate::state::{DialogFor, JobId, PageName, State};
@@ -23,10 +24,25 @@ pub enum Command {
     Forget(PathBuf),
     /// Let the user choose a folder or a file.
     Choose(DialogFor),
-    /// Show the import form for a folder.
+    /// Look at a folder, to decide about its import.
     ShowImport(PathBuf),
+    /// Decide again how a dataset is read.
+    ReadAgain(String),
+    /// Decide otherwise about the import.
+    ChangeImport(Import),
+    /// Take the last decision about the import back.
+    UndoImport,
+    /// Import nothing.
+    DropImport,
     /// Import a folder of clips as a dataset.
     Import(Import),
+    /// Exchange a dataset with what it was before it was read again.
+    Exchange {
+        /// Where the other lies.
+        place: PathBuf,
+        /// The dataset's folder.
+        dir: PathBuf,
+    },
     /// Show another dataset.
     SelectDataset(String),
     /// Move a dataset to the bin.
@@ -97,6 +113,8 @@ pub enum Command {
     SetAppearance(Appearance),
     /// Size of everything.
     SetZoom(f32),
+    /// Keep the cache to so many GiB; 0 is no limit.
+    LimitCache(u32),
     /// Look for published weights: those that were chosen, and those in the app's folder for them.
     FindWeights,
     /// Use a file as the published weights with this key from now on.
@@ -123,16 +141,31 @@ pub enum Command {
 }
 
 /// What a dataset is made from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Import {
-    /// Folder of clips, or of an annotation file with its clips.
+    /// Folder of clips, or of an annotation file with its clips, or that file.
     pub root: PathBuf,
     /// Name that it gets.
     pub name: String,
-    /// Where its faces come from.
-    pub faces: FaceSource,
-    /// Seed of splits where none are given.
-    pub seed: u64,
+    /// Whether it takes the place of the dataset of that name.
+    #[serde(skip)]
+    pub replaces: bool,
+    /// How it is read.
+    pub options: datasets::Options,
+}
+
+impl Import {
+    /// A new dataset, read as it is recognized.
+    pub fn new(root: PathBuf, name: &str) -> Self {
+        Self { root, name: name.to_owned(), replaces: false, options: datasets::Options::default() }
+    }
+
+    /// The same, named after its folder.
+    pub fn of(root: PathBuf) -> Self {
+        let folder = if root.extension().is_some() { root.parent().unwrap_or(&root) } else { &root };
+        let name = folder.file_name().map_or_else(|| "clips".into(), |name| name.to_string_lossy().into_owned());
+        Self::new(root, &name)
+    }
 }
 
 /// What a training run is made from.

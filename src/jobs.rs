@@ -2,6 +2,7 @@
 //!
 //! A job tells how far it is through its [`Desk`], which also says when it should stop. Errors become notices.
 
+mod import;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,12 @@ use training::{Control, Order};
 
 use crate::command::{Command, Import};
 use crate::figure::{Draft, Format, NOT_ACTIVATED};
-use crate::project::{self, Project, folder_name, unused_name};
+use crate::project::{self, CacheRoom, Project, folder_name, unused_name};
 use crate::run::Run;
-use crate::state::{CaptureDevice, Computed, Dataset, DialogFor, Event, JobId, Level, Map, Notice, PageName};
-use crate::textures::THUMBNAIL_PX;
+use crate::state::{CaptureDevice, Computed, DialogFor, Event, JobId, Level, Map, Notice, PageName};
+use crate::textures::{N_PEAKS, Preview, THUMBNAIL_PX};
 use crate::worker::Outbox;
+use import::{import_dataset, load_dataset};
 
 /// Between two reports of progress; more often would only repaint the window.
 const REPORT_EVERY: Duration = Duration::from_millis(80);
@@ -36,8 +38,8 @@ const SAMPLE: SampleSet = SampleSet { n_clips: 350, n_classes: 7, seed: 0 };
 pub enum Message {
     /// For the state.
     Event(Event),
-    /// A thumbnail, or nothing for a clip without a picture.
-    Thumbnail(PathBuf, Option<media::Image>),
+    /// What a clip looks like.
+    Thumbnail(PathBuf, Preview),
     /// A live session that runs.
     Session(JobId, Box<live::Session>),
 }
@@ -96,6 +98,20 @@ pub enum Job {
         /// What and how.
         import: Import,
     },
+    /// Look at what an import would make.
+    Look {
+        /// The number of the look.
+        look: u64,
+        /// What and how.
+        import: Import,
+    },
+    /// Exchange a dataset with what it was before it was read again.
+    Exchange {
+        /// Where the other lies.
+        place: PathBuf,
+        /// The dataset's folder.
+        dir: PathBuf,
+    },
     /// Move folders into the project's bin.
     Discard {
         /// The project.
@@ -119,7 +135,7 @@ pub enum Job {
         /// Whether to go on from the last checkpoint.
         resume: bool,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Score a run's model again.
     Evaluate {
@@ -128,7 +144,7 @@ pub enum Job {
         /// The device.
         device: DeviceId,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Map the features of a run's test clips.
     MapFeatures {
@@ -137,7 +153,7 @@ pub enum Job {
         /// The device.
         device: DeviceId,
         /// Prepared clips.
-        cache: PathBuf,
+        cache: CacheRoom,
     },
     /// Map a run's prompt pools.
     MapPrompts {
@@ -198,6 +214,8 @@ pub enum Job {
         text: String,
         /// Strength of smoothing.
         smoothing: f32,
+        /// Folder of the networks that find faces.
+        models: PathBuf,
     },
     /// End a live session, which waits for its threads.
     EndLive(Box<live::Session>),
@@ -326,12 +344,13 @@ impl Job {
             Self::OpenProject(_)
             | Self::Discard { .. }
             | Self::Restore { .. }
+            | Self::Exchange { .. }
             | Self::Record { .. }
             | Self::EndRecording(_)
             | Self::SaveSettings { .. }
             | Self::Reveal(_)
             | Self::EndLive(_) => Lane::Files,
-            Self::CreateSample { .. } | Self::Import { .. } => Lane::Data,
+            Self::CreateSample { .. } | Self::Import { .. } | Self::Look { .. } => Lane::Data,
             Self::Train { .. } => Lane::Train,
             Self::Evaluate { .. }
             | Self::MapFeatures { .. }
@@ -371,6 +390,8 @@ impl Job {
             Self::OpenProject(_) => "The project could not be opened".into(),
             Self::CreateSample { .. } => "The sample project could not be created".into(),
             Self::Import { import, .. } => format!("“{}” could not be imported", import.name),
+            Self::Look { .. } => "The folder could not be looked at".into(),
+            Self::Exchange { .. } => "The earlier reading could not be put back".into(),
             Self::Discard { .. } => "Not everything could be deleted".into(),
             Self::Restore { .. } => "It could not be put back".into(),
             Self::Train { job, .. } => format!("“{}” could not be trained", job.name),
@@ -400,6 +421,11 @@ impl Job {
             Self::OpenProject(dir) => open_project(&dir, desk),
             Self::CreateSample { dir } => create_sample(&dir, desk),
             Self::Import { project, import } => import_dataset(&project, &import, desk).map(|_| ()),
+            Self::Look { look, import } => {
+                desk.tell(Event::Looked { look, found: Box::new(import::look(&import)) });
+                Ok(())
+            }
+            Self::Exchange { place, dir } => import::exchange(&place, &dir, desk),
             Self::Discard { project, dirs } => discard(&project, &dirs, desk),
             Self::Restore { place, dir } => restore(&place, &dir, desk),
             Self::Train { job, dir, resume, cache } => train(&job, &dir, resume, &cache, desk),
@@ -419,8 +445,9 @@ impl Job {
             Self::ExportFigure { draft, format, path } => export_figure(&draft, format, &path, desk),
             Self::ExportModel { dir, to } => export_model(&dir, &to, desk),
             Self::Thumbnail(path) => {
-                let image = media::thumbnail(&path, THUMBNAIL_PX).ok();
-                desk.outbox.send(Message::Thumbnail(path, image));
+                let picture = media::thumbnail(&path, THUMBNAIL_PX).ok();
+                let peaks = media::waveform(&path, N_PEAKS).unwrap_or_default();
+                desk.outbox.send(Message::Thumbnail(path, Preview { picture, peaks }));
                 Ok(())
             }
             Self::ProbeDevices => {
@@ -447,12 +474,15 @@ impl Job {
             Self::ClearCache(dir) => {
                 let cache = SampleCache::open(&dir)?;
                 cache.clear()?;
-                desk.tell(Event::CacheSize(cache.size_bytes()));
-                desk.notice(Notice::new(Level::Success, "The cache is empty"));
+                let n_bytes = cache.size_bytes();
+                desk.tell(Event::CacheSize(n_bytes));
+                let text =
+                    if n_bytes == 0 { "The cache is empty" } else { "The cache holds only what a running job uses" };
+                desk.notice(Notice::new(Level::Success, text));
                 Ok(())
             }
-            Self::StartLive { dir, device, source, text, smoothing } => {
-                start_live(&dir, &device, source, text, smoothing, desk);
+            Self::StartLive { dir, device, source, text, smoothing, models } => {
+                start_live(&dir, &device, source, text, smoothing, &models, desk);
                 Ok(())
             }
             Self::EndLive(session) => {
@@ -475,17 +505,11 @@ impl Job {
     }
 }
 
-fn load_dataset(project: &Project, name: &str) -> anyhow::Result<Dataset> {
-    let dir = project.dataset_dir(name);
-    let manifest = datasets::load(&dir.join("manifest.json"))?;
-    Ok(Dataset { name: name.to_owned(), dir, manifest: Arc::new(manifest) })
-}
-
 fn open_project(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     let project = Project::create(dir)?;
     let mut datasets = Vec::new();
     for name in project.dataset_names() {
-        match load_dataset(&project, &name) {
+        match load_dataset(&project.dataset_dir(&name)) {
             Ok(dataset) => datasets.push(dataset),
             Err(error) => desk.notice(Notice::error(&format!("Dataset “{name}” could not be opened"), &error)),
         }
@@ -509,8 +533,7 @@ fn create_sample(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
         let keep_going = || desk.keep_going();
         sample_clips::create(&root, &SAMPLE, &keep_going, &|done, total| desk.progress("drawing clips", done, total))?;
         anyhow::ensure!(desk.keep_going(), "cancelled");
-        let import = Import { root, name: "sample".into(), faces: emotion::FaceSource::Auto, seed: 0 };
-        let dataset = import_dataset(&project, &import, desk)?;
+        let dataset = import_dataset(&project, &Import::new(root, "sample"), desk)?;
         anyhow::Ok((project, dataset))
     })();
     match made {
@@ -526,44 +549,6 @@ fn create_sample(dir: &Path, desk: &Desk) -> anyhow::Result<()> {
             if desk.keep_going() { Err(error) } else { Ok(()) }
         }
     }
-}
-
-/// Reads annotations, looks at every clip, saves the manifest; `None` when it was cancelled.
-fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow::Result<Option<Dataset>> {
-    let name = folder_name(&import.name);
-    let dir = project.dataset_dir(&name);
-    let options = datasets::Options { faces: import.faces, seed: import.seed, ..datasets::Options::default() };
-    let mut manifest = datasets::import(&import.root, &options)?;
-    manifest.name.clone_from(&import.name);
-    if let Ok(earlier) = datasets::load(&dir.join("manifest.json")) {
-        datasets::keep_known(&mut manifest, &earlier);
-    }
-    let keep_going = || desk.keep_going();
-    training::inspect(&mut manifest, &keep_going, &|done, total| desk.progress("looking at clips", done, total));
-    if !desk.keep_going() {
-        return Ok(None);
-    }
-    if manifest.clips.is_empty() {
-        let first = manifest.problems.first();
-        let reason = first.map_or_else(|| "there are no clips".into(), |problem| problem.reason.clone());
-        anyhow::bail!("none of the clips can be used, the first because: {reason}: {}", import.root.display());
-    }
-    std::fs::create_dir_all(&dir).with_context(|| format!("the folder cannot be made: {}", dir.display()))?;
-    datasets::save(&manifest, &dir.join("manifest.json"))?;
-    let dataset = load_dataset(project, &name)?;
-    let (n_clips, n_problems) = (dataset.manifest.clips.len(), dataset.manifest.problems.len());
-    let text = format!("“{name}” is imported: {}", crate::wording::count(n_clips, "clip"));
-    let notice = if n_problems == 0 {
-        Notice::new(Level::Success, text)
-    } else {
-        Notice::new(
-            Level::Warning,
-            format!("{text}, {} skipped or doubtful", crate::wording::count(n_problems, "file")),
-        )
-    };
-    desk.tell(Event::Dataset(dataset.clone()));
-    desk.notice(notice.with_action("Show", Command::GoTo(PageName::Library)));
-    Ok(Some(dataset))
 }
 
 fn discard(project: &Project, dirs: &[PathBuf], desk: &Desk) -> anyhow::Result<()> {
@@ -585,8 +570,7 @@ fn restore(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     project::restore(place, dir)?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if dir.join("manifest.json").exists() {
-        let manifest = Arc::new(datasets::load(&dir.join("manifest.json"))?);
-        desk.tell(Event::Dataset(Dataset { name: name.clone(), dir: dir.to_owned(), manifest }));
+        desk.tell(Event::Dataset(load_dataset(dir)?));
     } else {
         desk.tell(Event::Run(Run::load(dir)?));
     }
@@ -594,12 +578,12 @@ fn restore(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn train(job: &training::Job, dir: &Path, resume: bool, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
+fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<()> {
     let name = job.name.clone();
     let mut run = if resume { Run::load(dir)? } else { Run::new(dir) };
     run.name.clone_from(&name);
     desk.tell(Event::TrainingStarted { run, id: desk.id });
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut last_step = Instant::now();
     let fitted = training::fit(job, dir, resume, &cache, &desk.control, &mut |event| {
         // A step more or less is not seen; events that say something new always pass.
@@ -626,10 +610,10 @@ fn manifest_of(run: &Run) -> anyhow::Result<Manifest> {
     datasets::load(&job.manifest).context("the dataset that it was trained on cannot be opened")
 }
 
-fn evaluate(run: &Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<()> {
+fn evaluate(run: &Run, device: &DeviceId, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<()> {
     let manifest = manifest_of(run)?;
     let predictor = models::load(&run.dir, device)?;
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut on_event = |event| {
         if let training::Event::Preparing { done, total, .. } = event {
             desk.progress("preparing clips", done, total);
@@ -672,10 +656,10 @@ fn lay_out(vectors: &[Vec<f32>], note: &str, desk: &Desk) -> anyhow::Result<Vec<
     Ok(points)
 }
 
-fn map_features(run: &Run, device: &DeviceId, cache: &Path, desk: &Desk) -> anyhow::Result<Vec<Map>> {
+fn map_features(run: &Run, device: &DeviceId, cache: &CacheRoom, desk: &Desk) -> anyhow::Result<Vec<Map>> {
     let manifest = manifest_of(run)?;
     let predictor = models::load(&run.dir, device)?;
-    let cache = SampleCache::open(cache)?;
+    let cache = cache.open()?;
     let mut on_event = |event| {
         if let training::Event::Preparing { done, total, .. } = event {
             desk.progress("preparing clips", done, total);
@@ -839,10 +823,19 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn start_live(dir: &Path, device: &DeviceId, source: live::Source, text: String, smoothing: f32, desk: &Desk) {
+fn start_live(
+    dir: &Path,
+    device: &DeviceId,
+    source: live::Source,
+    text: String,
+    smoothing: f32,
+    models: &Path,
+    desk: &Desk,
+) {
     let started = (|| {
         let predictor = models::load(dir, device)?;
-        let settings = live::Settings { text, smoothing, ..live::Settings::new(source, predictor.inputs()) };
+        let detectors = media::Detectors::in_folder(models)?;
+        let settings = live::Settings { text, smoothing, detectors, ..live::Settings::new(source, predictor.inputs()) };
         let wake = Arc::clone(&desk.wake);
         anyhow::Ok(live::Session::start(predictor, settings, move || wake())?)
     })();

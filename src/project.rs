@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
+use media::{Detectors, SampleCache};
 use serde::{Deserialize, Serialize};
 
 use crate::theme::Appearance;
@@ -30,7 +31,7 @@ pub struct Places {
     pub cache: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
-    /// Published weights that are found without being chosen.
+    /// Published weights and detectors that are found by name, without being chosen.
     pub models: PathBuf,
 }
 
@@ -69,6 +70,25 @@ impl Places {
     }
 }
 
+/// The cache of prepared clips, how large it may become, and what clips are prepared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheRoom {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its limit in bytes.
+    pub limit_bytes: u64,
+    /// Folder of the networks that find faces and speech.
+    pub models: PathBuf,
+}
+
+impl CacheRoom {
+    /// Opens the cache for a job.
+    pub fn open(&self) -> anyhow::Result<SampleCache> {
+        let detectors = Detectors::in_folder(&self.models)?;
+        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes).with_detectors(detectors))
+    }
+}
+
 /// What the user chose once and for all projects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -79,6 +99,8 @@ pub struct Settings {
     pub zoom: f32,
     /// Device to train and predict on: `auto`, `cpu`, `gpu:0`, …
     pub device: String,
+    /// What prepared clips may take on disk, in GiB; 0 is no limit.
+    pub cache_gib: u32,
     /// Projects opened lately, the last one first.
     pub recent: Vec<PathBuf>,
     /// Files of published weights, by the keys of those.
@@ -91,6 +113,7 @@ impl Default for Settings {
             appearance: Appearance::System,
             zoom: 1.0,
             device: "auto".into(),
+            cache_gib: (SampleCache::USUAL_LIMIT_BYTES >> 30) as u32,
             recent: Vec::new(),
             weights: BTreeMap::new(),
         }
@@ -108,6 +131,11 @@ impl Settings {
             Err(error) => Err(error)
                 .with_context(|| format!("the settings cannot be read, the defaults are used: {}", path.display())),
         }
+    }
+
+    /// The limit of the cache in bytes.
+    pub fn cache_limit_bytes(&self) -> u64 {
+        if self.cache_gib == 0 { u64::MAX } else { u64::from(self.cache_gib) << 30 }
     }
 
     /// Writes the settings.
@@ -196,13 +224,18 @@ impl Project {
 
     /// Moves `dir`, a folder of this project, into the bin; the place to put it back from.
     pub fn discard(&self, dir: &Path) -> anyhow::Result<PathBuf> {
+        let place = self.place_in_bin(dir)?;
+        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
+        Ok(place)
+    }
+
+    /// A free place in the bin for `dir` or what belongs to it.
+    pub fn place_in_bin(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let bin = self.dir.join(".bin");
         std::fs::create_dir_all(&bin)
             .with_context(|| format!("the project's bin cannot be made: {}", bin.display()))?;
         let name = dir.file_name().context("only folders inside of a project can be deleted")?;
-        let place = bin.join(unused_name(&bin, &name.to_string_lossy()));
-        std::fs::rename(dir, &place).with_context(|| format!("the folder cannot be deleted: {}", dir.display()))?;
-        Ok(place)
+        Ok(bin.join(unused_name(&bin, &name.to_string_lossy())))
     }
 }
 

@@ -36,7 +36,10 @@ impl Run {
                 record.apply(event);
             }
         }
-        let predictions = read_predictions(&dir.join("predictions.csv"))?;
+        let predictions = match &record.report {
+            Some(report) => read_predictions(&dir.join("predictions.csv"), &report.labels)?,
+            None => Vec::new(),
+        };
         Ok(Self {
             name,
             started_secs: project::written_secs(&dir.join("job.toml")),
@@ -74,12 +77,13 @@ pub struct ClipResult {
     pub truth: usize,
     /// The split it is of.
     pub split: Split,
-    /// One probability per class, in the order of the columns.
+    /// One probability per class; empty for a model of attributes.
     pub probabilities: Vec<f32>,
 }
 
-/// Reads `predictions.csv`: clip, label, truth, split and one column per class; nothing where there is no such file.
-pub fn read_predictions(path: &Path) -> anyhow::Result<Vec<ClipResult>> {
+/// Reads `predictions.csv`: clip, label, truth, split and, for a model of classes, one column per class; nothing where there is no
+/// such file.
+pub fn read_predictions(path: &Path, labels: &LabelSet) -> anyhow::Result<Vec<ClipResult>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -92,9 +96,8 @@ pub fn read_predictions(path: &Path) -> anyhow::Result<Vec<ClipResult>> {
     else {
         anyhow::bail!("the predictions lack one of the columns clip, label, truth, split: {}", path.display());
     };
-    let classes: Vec<(usize, &str)> =
-        header.iter().enumerate().filter(|(idx, _)| ![clip, label, truth, split].contains(idx)).collect();
-    let class = |name: &str| classes.iter().position(|(_, own)| *own == name);
+    let class = |name: &str| labels.index_of(name);
+    let columns: Vec<usize> = labels.names().iter().filter_map(|name| column(name)).collect();
     let mut results = Vec::new();
     for row in reader.records() {
         let row = row.with_context(context)?;
@@ -103,7 +106,7 @@ pub fn read_predictions(path: &Path) -> anyhow::Result<Vec<ClipResult>> {
         else {
             continue;
         };
-        let probabilities = classes.iter().map(|&(idx, _)| cell(idx).parse().unwrap_or_default()).collect();
+        let probabilities = columns.iter().map(|&idx| cell(idx).parse().unwrap_or_default()).collect();
         results.push(ClipResult { clip: cell(clip).to_owned(), predicted, truth, split, probabilities });
     }
     Ok(results)

@@ -3,6 +3,8 @@
 //! [`State::apply`] is pure: it reads no clock, no file and no lock, so that every page can be put into any state by a
 //! test. What only a page cares about, such as which tab is open, stays in the page.
 
+mod import;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +13,11 @@ use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
 use models::identify::Report;
 use models::{DeviceInfo, ModelKind, Published};
 
-use crate::command::{Command, LiveSource};
+use crate::command::{Command, Import, LiveSource};
 use crate::project::Project;
 use crate::run::{Run, Status};
+
+pub use import::{Found, ImportDraft, Speakers};
 
 /// Names a job of a worker as long as the window is open.
 pub type JobId = u64;
@@ -112,6 +116,10 @@ pub struct Dataset {
     pub dir: PathBuf,
     /// Its clips.
     pub manifest: Arc<Manifest>,
+    /// Who speaks in which split.
+    pub speakers: Speakers,
+    /// How it was imported.
+    pub import: Import,
 }
 
 /// A job on a worker.
@@ -368,6 +376,8 @@ pub struct State {
     pub runs: Vec<Run>,
     /// The dataset that Library and Train show.
     pub dataset: Option<String>,
+    /// The import that is being decided about.
+    pub import: Option<ImportDraft>,
     /// The run that Insight and Live show.
     pub run: Option<String>,
     /// The runs that are selected in the table.
@@ -440,6 +450,13 @@ pub enum Event {
     },
     /// A dataset is there, or has changed.
     Dataset(Dataset),
+    /// A look at an import was taken.
+    Looked {
+        /// Its number.
+        look: u64,
+        /// What was found.
+        found: Box<Found>,
+    },
     /// A dataset is gone.
     DatasetGone(String),
     /// A training begins or goes on.
@@ -601,6 +618,11 @@ impl State {
             Event::Dataset(dataset) => {
                 self.dataset = Some(dataset.name.clone());
                 put(&mut self.datasets, dataset, |dataset| &dataset.name);
+            }
+            Event::Looked { look, found } => {
+                if let Some(draft) = &mut self.import {
+                    draft.looked(look, *found);
+                }
             }
             Event::DatasetGone(name) => {
                 self.datasets.retain(|dataset| dataset.name != name);
@@ -966,6 +988,7 @@ mod tests {
             let prediction = Prediction {
                 labels: labels.clone(),
                 probabilities: vec![0.5, 0.5],
+                values: Vec::new(),
                 used: Modalities::ALL,
                 features: Vec::new(),
                 unfused: Vec::new(),

@@ -1,4 +1,4 @@
-//! Pictures on the graphics card: thumbnails that arrive from a worker, and the newest live frame.
+//! What clips look like: thumbnails and waveforms that arrive from a worker, and the newest live frame.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,33 @@ const MAX_THUMBNAILS: usize = 600;
 /// Longest side of a thumbnail in pixels.
 pub const THUMBNAIL_PX: usize = 192;
 
-enum Thumbnail {
-    Asked,
-    Ready(TextureHandle),
-    Failed,
+/// Peaks of a waveform.
+pub const N_PEAKS: usize = 48;
+
+/// What a clip looks like, as a worker found it.
+pub struct Preview {
+    /// A picture from the middle; `None` for a clip without one.
+    pub picture: Option<Image>,
+    /// Outline of its sound, 0..1; empty for a clip without any.
+    pub peaks: Vec<f32>,
 }
 
-/// What is known about a thumbnail.
+enum Thumbnail {
+    Asked,
+    Arrived { picture: Option<TextureHandle>, peaks: Vec<f32> },
+}
+
+/// What is known about the looks of a clip.
 pub enum Look<'a> {
     /// It will come.
     Underway,
-    /// Here it is.
-    Ready(&'a TextureHandle),
-    /// The clip has no picture.
-    Missing,
+    /// Here it is, as far as the clip has picture and sound.
+    Ready {
+        /// A picture from the middle.
+        picture: Option<&'a TextureHandle>,
+        /// Outline of the sound, 0..1.
+        peaks: &'a [f32],
+    },
 }
 
 /// Pictures by where they come from.
@@ -50,8 +63,7 @@ impl Textures {
                 *seen = clock;
                 match thumbnail {
                     Thumbnail::Asked => Look::Underway,
-                    Thumbnail::Ready(texture) => Look::Ready(texture),
-                    Thumbnail::Failed => Look::Missing,
+                    Thumbnail::Arrived { picture, peaks } => Look::Ready { picture: picture.as_ref(), peaks },
                 }
             }
             None => Look::Underway,
@@ -67,11 +79,12 @@ impl Textures {
         }
     }
 
-    /// Puts a thumbnail on the graphics card; `None` for a clip without a picture.
-    pub fn thumbnail_arrived(&mut self, ctx: &Context, path: PathBuf, image: Option<&Image>) {
-        let thumbnail = image.map_or(Thumbnail::Failed, |image| {
-            Thumbnail::Ready(ctx.load_texture(path.to_string_lossy(), color_image(image), TextureOptions::LINEAR))
-        });
+    /// Puts a thumbnail on the graphics card.
+    pub fn thumbnail_arrived(&mut self, ctx: &Context, path: PathBuf, preview: Preview) {
+        let picture = preview
+            .picture
+            .map(|image| ctx.load_texture(path.to_string_lossy(), color_image(&image), TextureOptions::LINEAR));
+        let thumbnail = Thumbnail::Arrived { picture, peaks: preview.peaks };
         self.thumbnails.insert(path, (self.clock, thumbnail));
         if self.thumbnails.len() > MAX_THUMBNAILS {
             let mut seen: Vec<u64> = self.thumbnails.values().map(|(seen, _)| *seen).collect();

@@ -131,6 +131,28 @@ pub fn date(secs: u64) -> String {
     format!("{:04}-{month:02}-{day:02}", if month <= 2 { year + 1 } else { year })
 }
 
+/// How well values agree with annotations: `MAE 0.812  Pearson 0.701  CCC 0.690`.
+pub fn agreement(agreement: &emotion::Agreement) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+    let emotion::Agreement { mae, pearson, ccc, .. } = agreement;
+    format!("MAE {mae:.3}  Pearson {}  CCC {}", number(*pearson), number(*ccc))
+}
+
+/// How well an attribute is predicted, with what tables on sentiment have besides.
+pub fn attribute_scores(scores: &training::AttributeScores) -> String {
+    let training::AttributeScores { attribute, agreement: all, sentiment } = scores;
+    let mut text = format!("{}: {}", attribute.name(), agreement(all));
+    if let Some(sentiment) = sentiment {
+        let both = |name: &str, scores: &emotion::Polarity| {
+            format!("  Acc2 {name} {:.3}  F1 {name} {:.3}", scores.accuracy, scores.f1)
+        };
+        text.push_str(&format!("  Acc7 {:.3}  Acc5 {:.3}", sentiment.acc7, sentiment.acc5));
+        text.push_str(&both("has-0", &sentiment.has0));
+        text.extend(sentiment.non0.as_ref().map(|scores| both("non-0", scores)));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

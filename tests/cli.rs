@@ -64,6 +64,36 @@ fn checksum(path: &Path) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+fn detectors_in_the_models_folder_are_used_and_named() {
+    let world = &*WORLD;
+    let home = tempfile::tempdir().unwrap();
+    let models = home.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let prepare = || {
+        let mut command = world.command(&["prepare", "--manifest", "demo/manifest.json", "--json"]);
+        command.env("LIMBIC_HOME", home.path()).output().unwrap()
+    };
+    let found_by = || {
+        let output = String::from_utf8(prepare().stdout).unwrap();
+        lines(&output).pop().unwrap()["detectors"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(found_by(), "faces by SeetaFace, built in; the whole sound is the voice");
+    let path = models.join("face_detection_yunet.onnx");
+    std::fs::write(&path, b"cut off").unwrap();
+    let output = prepare();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&path.display().to_string()));
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/models/yunet/yunet_n_dynamic.onnx");
+    match std::fs::copy(&published, &path) {
+        Ok(_) => {
+            assert_eq!(found_by(), format!("faces by YuNet, {}; the whole sound is the voice", path.display()));
+        }
+        Err(_) => eprintln!("skipped: there is no {}", published.display()),
+    }
+}
+
+#[test]
 fn evaluate_reports_every_subset() {
     let world = &*WORLD;
     let report =
@@ -206,6 +236,30 @@ fn a_corpus_imports_with_its_fold_its_variant_and_mapped_labels() {
     fails(&["--labels", "seven"], "say optimism=CLASS to merge, or optimism=- to leave the clips out");
     fails(&["--variant", "compound"], "no variant");
     assert_eq!(world.run(&["import", &corpus]).status.code(), Some(2), "--out is missing");
+}
+
+#[test]
+fn clips_of_pictures_or_of_text_alone_are_prepared() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    for (layout, faces, n_clips) in [
+        ("dfew", "cropped", 3),
+        ("ferv39k", "auto", 3),
+        ("mafw", "cropped", 2),
+        ("frame-lists", "auto", 3),
+        ("fer-plus", "auto", 5),
+        ("tweet-eval", "auto", 5),
+    ] {
+        let corpus = format!("{}/crates/datasets/tests/assets/{layout}", env!("CARGO_MANIFEST_DIR"));
+        let manifest = format!("{layout}.json");
+        world.ok(&["import", &corpus, "--out", &manifest, "--faces", faces, "--importer", layout]);
+        let events = lines(&world.ok(&["prepare", "--manifest", &manifest, "--json"]));
+        assert_eq!(
+            (&events.last().unwrap()["clips"], &events.last().unwrap()["of"]),
+            (&n_clips.into(), &n_clips.into())
+        );
+        let skipped = |event: &&Value| event["reason"].as_str().is_some_and(|reason| reason.contains("skipped"));
+        assert_eq!(events.iter().find(skipped), None, "{layout}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Every page, opened empty, full and failing; and ways through them by mouse and keyboard.
 
+mod deeds;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +12,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use emotion::{Clip, LabelSet, Manifest, Modalities, Prediction, Problem, Scores, Split};
 use limbic::app::App;
-use limbic::command::{Command, LiveSource};
+use limbic::command::{Command, Import, LiveSource};
 use limbic::project::{Places, Project, Settings};
 use limbic::run::{ClipResult, Run};
-use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName};
+use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName, Speakers};
 use models::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use models::{DeviceId, DeviceInfo, ModelKind};
 use training::{EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
@@ -83,7 +85,14 @@ fn dataset(dir: &Path) -> Dataset {
         });
     }
     manifest.problems.push(Problem { path: "broken.mp4".into(), reason: "the file is cut off: skipped".into() });
-    Dataset { name: "faces".into(), dir: dir.to_owned(), manifest: Arc::new(manifest) }
+    let import = Import::new(dir.to_owned(), "faces");
+    Dataset {
+        name: "faces".into(),
+        dir: dir.to_owned(),
+        manifest: Arc::new(manifest),
+        speakers: Speakers::default(),
+        import,
+    }
 }
 
 fn report() -> Report {
@@ -96,6 +105,7 @@ fn report() -> Report {
         labels: labels(),
         confusion: vec![vec![4, 0, 0], vec![1, 4, 0], vec![0, 0, 4]],
         per_subset: Modalities::subsets().into_iter().map(|subset| (subset, scores)).collect::<BTreeMap<_, _>>(),
+        attributes: Vec::new(),
     }
 }
 
@@ -341,6 +351,7 @@ fn live_shows_what_the_model_says_and_what_is_missing() {
     let prediction = Prediction {
         labels: labels(),
         probabilities: vec![0.1, 0.8, 0.1],
+        values: Vec::new(),
         used: "va".parse().unwrap(),
         features: Vec::new(),
         unfused: Vec::new(),
@@ -385,10 +396,83 @@ fn an_empty_folder_is_refused_with_a_reason() {
     let folder = window.home.path().join("nothing");
     std::fs::create_dir(&folder).unwrap();
     window.harness.state_mut().obey(Command::ShowImport(folder));
+    window.wait_until(looked_at);
+    window.sees("Choose another layout or other columns");
+    window.harness.get_by_label("Cancel").click();
     window.harness.run();
-    window.harness.get_by_label("Import").click();
-    window.wait_until(|app| app.state.notices.iter().any(|notice| notice.level == Level::Error));
-    window.sees("could not be imported");
+    assert!(window.harness.state().state.import.is_none());
+}
+
+/// A list in a folder of its own, with a file for each clip.
+fn listed(window: &Window, header: &str) -> std::path::PathBuf {
+    let folder = window.home.path().join("listed");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut list = format!("{header}\n");
+    for (idx, class) in ["happiness", "sadness", "anger", "contempt"].into_iter().cycle().take(24).enumerate() {
+        std::fs::write(folder.join(format!("clip{idx}.mp4")), [idx as u8]).unwrap();
+        list += &format!("clip{idx}.mp4,{class},s{}\n", idx / 6);
+    }
+    std::fs::write(folder.join("labels.csv"), list).unwrap();
+    folder
+}
+
+fn looked_at(app: &App) -> bool {
+    app.state.import.as_ref().is_some_and(|draft| !draft.is_underway())
+}
+
+fn classes(app: &App) -> Vec<String> {
+    let found = app.state.import.as_ref().unwrap().found.as_ref().unwrap();
+    let mut names = found.manifest.as_ref().unwrap().labels.names().to_vec();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_import_is_looked_at_before_it_is_made_and_its_classes_are_merged_and_taken_back() {
+    let mut window = Window::open();
+    let folder = listed(&window, "path,label,speaker");
+    window.harness.state_mut().obey(Command::ShowImport(folder.clone()));
+    window.wait_until(looked_at);
+    assert_eq!(classes(window.harness.state()), ["anger", "contempt", "happiness", "sadness"]);
+    window.sees("24 clips. Files stay where they are.");
+    window.sees("Nobody is in two splits");
+    let found = window.harness.state().state.import.as_ref().unwrap().found.clone().unwrap();
+    assert_eq!((found.recognized, found.speakers.n), (Some("csv"), 4));
+
+    window.harness.get_by_label("New name of sadness").focus();
+    window.harness.run();
+    window.harness.get_by_label("New name of sadness").type_text("anger");
+    window.harness.run();
+    window.harness.key_press(Key::Enter);
+    window.harness.run();
+    window.wait_until(looked_at);
+    assert_eq!(classes(window.harness.state()), ["anger", "contempt", "happiness"], "merged");
+
+    window.harness.get_by_label("Use contempt").click();
+    window.harness.run();
+    window.wait_until(looked_at);
+    assert_eq!(classes(window.harness.state()), ["anger", "happiness"], "left out");
+
+    window.harness.get_by_label("Undo the last decision").click();
+    window.harness.run();
+    window.wait_until(looked_at);
+    assert_eq!(classes(window.harness.state()), ["anger", "contempt", "happiness"], "taken back");
+}
+
+#[test]
+fn columns_that_nobody_knows_are_said_and_can_be_chosen() {
+    let mut window = Window::open();
+    let folder = listed(&window, "where,what,who");
+    window.harness.state_mut().obey(Command::ShowImport(folder.clone()));
+    window.wait_until(looked_at);
+    window.sees("Choose another layout or other columns");
+    let mut import = window.harness.state().state.import.as_ref().unwrap().import.clone();
+    let columns = &mut import.options.columns;
+    (columns.path, columns.label) = (Some("where".into()), Some("what".into()));
+    columns.speaker = Some("who".into());
+    window.harness.state_mut().obey(Command::ChangeImport(import));
+    window.wait_until(looked_at);
+    assert_eq!(classes(window.harness.state()).len(), 4);
 }
 
 /// Writes a safetensors file with the tensors of an EfficientNet-B2, 16-bit floats of zero.

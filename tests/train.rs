@@ -1,8 +1,9 @@
 //! Jobs steered while they run, on real clips.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use emotion::Modalities;
+use emotion::{Modalities, Scale, Split};
 use media::SampleCache;
 use media::sample_clips::{SampleSet, create};
 use models::{DeviceId, ModelKind};
@@ -145,4 +146,157 @@ fn models_of_sequences_train_and_predict_from_any_modality() {
         assert_eq!(prediction.used, Modalities::only(emotion::Modality::Text), "{kind}");
         assert!((prediction.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{kind}");
     }
+}
+
+/// 36 utterances of 12 videos as tables of features without any media; the label, 0 or 1, is in the text, and in the audio of the
+/// utterance before.
+fn utterances(root: &Path) -> PathBuf {
+    std::fs::create_dir_all(root).unwrap();
+    let (mut transcripts, mut text, mut audio, mut video) =
+        (String::from("utterance_id,video_id,text,label\n"), String::new(), String::new(), String::new());
+    let label = |idx: usize| (idx * 7 + idx / 3) % 2;
+    let noise = |idx: usize, dim: usize| ((idx * 31 + dim * 17) % 13) as f32 / 13.0 - 0.5;
+    for idx in 0..36 {
+        writeln!(transcripts, "v{}_{},v{},words,{}", idx / 3, idx % 3 + 9, idx / 3, label(idx)).unwrap();
+        let sign = |label: usize| 2.0 * label as f32 - 1.0;
+        writeln!(text, "{},{},{}", 9.0 * sign(label(idx)), noise(idx, 1), label(idx)).unwrap();
+        writeln!(audio, "{},{},{},{}", 100.0 * sign(label(idx + 1)), noise(idx, 2), noise(idx, 3), label(idx)).unwrap();
+        writeln!(video, "{},{}", noise(idx, 4), label(idx)).unwrap();
+    }
+    for (name, table) in [("transcripts", transcripts), ("text", text), ("audio", audio), ("video", video)] {
+        std::fs::write(root.join(format!("{name}_train.csv")), table).unwrap();
+    }
+    let manifest = datasets::import(root, &datasets::Options::default()).unwrap();
+    let path = root.join("manifest.json");
+    datasets::save(&manifest, &path).unwrap();
+    path
+}
+
+fn features_job(manifest: &Path, model: ModelKind, preset: &str, settings: &[(&str, &str)]) -> Job {
+    let settings: Vec<_> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let mut job = Job::new("run", manifest, model, preset, &settings).unwrap();
+    job.device = DeviceId::Cpu;
+    job
+}
+
+#[test]
+fn features_without_media_teach_every_model_that_reads_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    // One clip has no audio, the audio of another lies behind the end of its table.
+    let mut manifest = datasets::load(&path).unwrap();
+    manifest.clips[0].features.remove(1);
+    manifest.clips[1].features[1].row = Some(99);
+    datasets::save(&manifest, &path).unwrap();
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    for (model, preset, epochs) in [
+        (ModelKind::Mcr, "utterances", "20"),
+        (ModelKind::Mult, "utterances", "20"),
+        (ModelKind::Vavl, "features", "2"),
+    ] {
+        let n_epochs = if model == ModelKind::Vavl { "epochs" } else { "n_epochs" };
+        let job = features_job(&path, model, preset, &[(n_epochs, epochs), ("batch_size", "8")]);
+        let run = dir.path().join(model.name());
+        let (outcome, events) = fit_until(&job, &run, false, &cache, Order::Run, |_| false);
+        assert_eq!(outcome, Outcome::Complete, "{model}");
+        let unreadable = |event: &&Event| matches!(event, Event::Warning { reason, .. } if reason.contains("row 99"));
+        assert_eq!(events.iter().filter(unreadable).count(), 1, "{model}: what cannot be read is listed once");
+        let report = Run::at(&run).report().unwrap();
+        if model != ModelKind::Vavl {
+            assert!(report.scores.war > 0.8, "{model}: {:?}", report.scores);
+        }
+        let inputs = models::load(&run, &DeviceId::Cpu).unwrap().inputs().clone();
+        let audio = inputs.features.iter().find(|input| input.stream == "audio").unwrap();
+        assert_eq!(audio.n_dims, 3, "{model}: as the dataset has it");
+    }
+}
+
+#[test]
+fn what_was_said_before_counts_when_context_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    let manifest = datasets::load(&path).unwrap();
+    let inputs = |context: &str| {
+        let settings = [("sequences.context".to_owned(), context.to_owned())];
+        let job = Job::new("run", &path, ModelKind::Mcr, "utterances", &settings).unwrap();
+        job.config.for_dataset(&manifest).unwrap().inputs()
+    };
+    let steps =
+        |context: &str| inputs(context).features.iter().map(|input| input.n_steps + input.n_after).collect::<Vec<_>>();
+    assert_eq!(steps("0"), [1, 1, 1]);
+    assert_eq!(steps("1"), [3, 3, 3]);
+    assert_eq!(steps("9"), [5, 5, 5], "three utterances are in each video: two before, one, two after");
+    // Order in the video is by number, not by the letters of the name.
+    let ids: Vec<&str> = manifest.clips.iter().take(3).map(|clip| clip.id.as_str()).collect();
+    assert_eq!(ids, ["v0_9", "v0_10", "v0_11"]);
+}
+
+#[test]
+fn ratings_are_learned_and_scored_on_their_own_scale() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    let mut manifest = datasets::load(&path).unwrap();
+    manifest.scale = Some(Scale::SENTIMENT);
+    for clip in &mut manifest.clips {
+        clip.affect.valence = Some(if clip.label == 1 { 0.6 } else { -0.6 });
+    }
+    let unrated = manifest.clips.iter().position(|clip| clip.split == Split::Train).unwrap();
+    manifest.clips[unrated].affect.valence = None;
+    datasets::save(&manifest, &path).unwrap();
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let job = features_job(
+        &path,
+        ModelKind::Mult,
+        "utterances",
+        &[("task", "regression"), ("n_epochs", "30"), ("batch_size", "8")],
+    );
+    let run = dir.path().join("run");
+    let (outcome, events) = fit_until(&job, &run, false, &cache, Order::Run, |_| false);
+    assert_eq!(outcome, Outcome::Complete);
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Warning { reason, .. } if reason.ends_with("left out: 1")))
+    );
+    let report = Run::at(&run).report().unwrap();
+    let [valence] = report.attributes.as_slice() else { panic!("{report:?}") };
+    assert!(valence.agreement.mae < 1.0, "truths are ±1.8, so 1.8 is no better than the middle: {valence:?}");
+    assert!(valence.agreement.ccc.unwrap() > 0.5 && valence.sentiment.is_some(), "{valence:?}");
+    assert_eq!(report.labels.names(), ["negative", "positive"]);
+    assert!(report.scores.war > 0.8, "{report:?}");
+    let table = std::fs::read_to_string(Run::at(&run).predictions_path()).unwrap();
+    assert!(table.starts_with("clip,label,truth,split,valence,true_valence\n"), "{table}");
+    assert!(table.lines().nth(1).unwrap().ends_with("1.800000"), "{table}");
+    // The window reads what it needs of that.
+    let shown = limbic::run::Run::load(&run).unwrap();
+    assert_eq!(shown.predictions.len(), report.n_clips);
+
+    // Without ratings there is nothing to regress.
+    let classes = utterances(&dir.path().join("classes"));
+    let job = features_job(&classes, ModelKind::Vavl, "features", &[("network.task", "regression")]);
+    let error = fit(&job, &dir.path().join("none"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("rates neither valence"), "{error}");
+}
+
+#[test]
+fn folds_are_trained_once_and_averaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let job = features_job(&path, ModelKind::Mult, "utterances", &[("n_epochs", "1")]);
+    let out = dir.path().join("folds");
+    let mut folds = Vec::new();
+    let validate = |job: &Job, folds: &mut Vec<usize>| {
+        training::cross_validate(job, 3, &out, &cache, &Control::default(), &mut |fold, _| folds.push(fold))
+    };
+    let report = validate(&job, &mut folds).unwrap().unwrap();
+    folds.dedup();
+    assert_eq!(folds, [1, 2, 3]);
+    assert_eq!((report.n_folds, report.n_clips, report.per_subset.len()), (3, 36, 7));
+    let wars: Vec<f64> =
+        (1..=3).map(|fold| Run::at(&out.join(format!("fold-{fold}"))).report().unwrap().scores.war).collect();
+    assert!((report.per_subset[&Modalities::ALL][0].mean - wars.iter().sum::<f64>() / 3.0).abs() < 1e-9);
+    let mut again = Vec::new();
+    assert_eq!(validate(&job, &mut again).unwrap().unwrap(), report);
+    assert_eq!(again, Vec::<usize>::new(), "what is finished is not done again");
+    let other = Job { seed: 5, ..job };
+    assert!(validate(&other, &mut again).is_err(), "another job does not mix with this one's folds");
 }

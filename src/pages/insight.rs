@@ -14,7 +14,7 @@ use crate::widgets::button::{Weight, button_if, choice, row, tabs};
 use crate::widgets::icon::Icon;
 use crate::widgets::matrix;
 use crate::widgets::plot::{Axes, Curve, curves, map};
-use crate::widgets::tile::{dot, empty, legend, pair, remark, stat};
+use crate::widgets::tile::{attributes, dot, empty, legend, pair, remark, stat};
 use crate::wording::{count, percent};
 
 /// Insight.
@@ -217,6 +217,7 @@ impl Insight {
                 stat(ui, &percent(report.scores.uar), "UAR");
             });
             ui.label(caption(format!("{} of the {} split", count(report.n_clips, "clip"), report.split.name())));
+            attributes(ui, &report.attributes);
             ui.add_space(theme::GAP);
         }
         match self.tab {
@@ -296,7 +297,10 @@ impl Insight {
         let dataset = dataset_of(shell.state, run);
         for result in members.iter().take(60) {
             let clip = dataset.and_then(|set| set.manifest.clips.iter().find(|clip| clip.id == result.clip));
-            let probability = result.probabilities.get(predicted).copied().unwrap_or_default();
+            let said = match result.probabilities.get(predicted) {
+                Some(probability) => format!("{predicted_name} {:.0} %", probability * 100.0),
+                None => predicted_name.to_owned(),
+            };
             let clicked = row(ui, false, &format!("Play {}", result.clip), 52.0, |ui| {
                 let (area, _) = ui.allocate_exact_size(vec2(44.0, 44.0), egui::Sense::hover());
                 if let (Some(clip), Some(set)) = (clip, dataset) {
@@ -305,7 +309,7 @@ impl Insight {
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     ui.add(egui::Label::new(egui::RichText::new(&result.clip).size(13.0)).truncate());
-                    ui.label(caption(format!("{predicted_name} {:.0} %", probability * 100.0)));
+                    ui.label(caption(said));
                 });
             })
             .clicked();

@@ -13,7 +13,7 @@ use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if, focus_ring, painted_text};
 use crate::widgets::icon::Icon;
 use crate::widgets::plot::{Axes, Curve, curves};
-use crate::widgets::tile::{empty, header, legend, pair, remark};
+use crate::widgets::tile::{attributes, empty, header, legend, pair, remark};
 use crate::wording::{ago, date, duration, percent};
 
 /// Runs.
@@ -313,6 +313,7 @@ fn one_ui(ui: &mut Ui, shell: &mut Shell<'_>, run: &Run) {
                 pair(ui, "Time spent", &duration(secs));
                 if let Some(report) = &record.report {
                     pair(ui, "Macro F1", &percent(report.scores.macro_f1));
+                    attributes(ui, &report.attributes);
                 }
                 if button(ui, Some(Icon::Folder), "Show in folder", Weight::Quiet).clicked() {
                     shell.ask(Command::Reveal(run.dir.clone()));

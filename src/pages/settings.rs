@@ -167,6 +167,22 @@ fn folders_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
                 }
             });
         });
+        ui.horizontal(|ui| {
+            ui.label("Keep it to");
+            let mut gib = shell.settings.cache_gib;
+            let mut options = vec![(5, "5 GB"), (20, "20 GB"), (50, "50 GB"), (100, "100 GB"), (0, "Any size")];
+            let own = format!("{gib} GB");
+            // The file of settings can hold any number.
+            if options.iter().all(|(known, _)| *known != gib) {
+                options.push((gib, &own));
+            }
+            if choice(ui, &mut gib, &options) {
+                shell.ask(Command::LimitCache(gib));
+            }
+        });
+        ui.label(caption(
+            "Beyond that, clips that were not used for longest are removed. What a running job uses stays.",
+        ));
     });
 }
 

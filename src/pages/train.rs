@@ -18,7 +18,7 @@ use crate::widgets::bars::progress;
 use crate::widgets::button::{Weight, button, button_if, focus_ring, painted_text};
 use crate::widgets::icon::Icon;
 use crate::widgets::plot::{Axes, Curve, curves};
-use crate::widgets::tile::{empty, header, legend, pair, remark, stat};
+use crate::widgets::tile::{attributes, empty, header, legend, pair, remark, stat};
 use crate::wording::{count, duration, grouped, percent, remaining};
 
 /// Train.
@@ -478,6 +478,7 @@ fn numbers_ui(ui: &mut Ui, shell: &mut Shell<'_>, run: &Run, stage: usize) {
             stat(ui, &percent(report.scores.war), "WAR, test");
             stat(ui, &percent(report.scores.uar), "UAR, test");
         });
+        attributes(ui, &report.attributes);
     }
     if let (Some(plan), Some(progress)) = (record.stages.get(stage), record.progress.get(stage)) {
         ui.add_space(theme::GAP);

@@ -56,6 +56,14 @@ pub fn pair(ui: &mut Ui, what: &str, value: &str) {
     });
 }
 
+/// How well each attribute is predicted; nothing for a model of classes.
+pub fn attributes(ui: &mut Ui, scores: &[training::AttributeScores]) {
+    for scores in scores {
+        let name = crate::wording::capital(scores.attribute.name());
+        pair(ui, &name, &crate::wording::agreement(&scores.agreement));
+    }
+}
+
 /// A dot of a colour, before the name of what it stands for.
 pub fn dot(ui: &mut Ui, color: Color32) {
     let (rect, _) = ui.allocate_exact_size(vec2(10.0, 18.0), Sense::hover());

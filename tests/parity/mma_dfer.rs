@@ -131,7 +131,15 @@ fn batch_of(frames: Tensor<5>, audio: Tensor<4>) -> Batch {
         valid: Tensor::ones([n, n_mel], &device),
     };
     let face = FaceBatch { rows, frames, valid: Tensor::ones([n, n_frames], &device) };
-    Batch { present, face: Some(face), scene: None, voice: Some(voice), text: None, frozen: Frozen::default() }
+    Batch {
+        present,
+        face: Some(face),
+        scene: None,
+        voice: Some(voice),
+        text: None,
+        features: Vec::new(),
+        frozen: Frozen::default(),
+    }
 }
 
 /// A tensor of a case, or, as `NAME.head`, its first 64 values, its mean and its norm.

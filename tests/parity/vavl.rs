@@ -6,11 +6,11 @@ mod train;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use emotion::Modality;
-use models::Init;
 use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize, RelativePosition, relative_shift};
 use models::vavl::{
     AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
 };
+use models::{AttributeLoss, Init};
 
 use super::{Case, Input, Kind, values};
 
@@ -293,7 +293,7 @@ fn concordance(case: &mut Case) {
         let label: Tensor<2> = case.by_role(&label).tensor(&device);
         let prediction: Tensor<2> = prediction.tensor::<2>(&device).require_grad();
         case.compare_tensor(&output, &ccc(prediction.clone(), label.clone()));
-        let loss = Target::Attributes(label).loss(prediction.clone());
+        let loss = Target::Attributes(label).loss(prediction.clone(), AttributeLoss::Concordance);
         case.compare_tensor(&format!("loss.{set}"), &loss);
         let gradient = prediction.grad(&loss.backward()).unwrap();
         case.compare_tensor(&format!("gradient.{set}"), &gradient);

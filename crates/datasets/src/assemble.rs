@@ -24,6 +24,7 @@ pub(crate) struct Row {
     /// Train, val or test, or the name of a fold.
     pub split: Option<String>,
     pub speaker: Option<String>,
+    pub recording: Option<String>,
     pub text: Option<String>,
     pub face: Option<FaceBox>,
     pub features: Vec<FeatureRef>,
@@ -152,6 +153,7 @@ impl<'a> Draft<'a> {
                 affect: row.affect,
                 split,
                 speaker: row.speaker,
+                recording: row.recording,
                 text: row.text,
                 face: row.face,
                 features: row.features,

@@ -68,6 +68,13 @@ pub(crate) fn has_list(root: &Path) -> bool {
     !matches!(lists(root), Ok(None))
 }
 
+/// Column names of the list at `root`, or of the first one in that folder; empty where there is none.
+pub(crate) fn header(root: &Path) -> Vec<String> {
+    let Ok(Some(lists)) = lists(root) else { return Vec::new() };
+    let table = lists.first().filter(|list| is_list(&list.path)).and_then(|list| Table::read(&list.path).ok());
+    table.map(|table| table.header).unwrap_or_default()
+}
+
 fn is_named_labels(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("labels"))
 }
@@ -152,16 +159,12 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             None => Affect::default(),
         };
         let some = |column: Option<usize>| column.map(field).filter(|value| !value.is_empty()).map(str::to_owned);
-        let text = some(columns.text).or_else(|| match columns.text {
-            Some(_) => None,
-            None => crate::folders::caption(&files.folder.join(&path)),
-        });
         draft.rows.push(Row {
             path,
             label: label.to_owned(),
             split: list.split.map(|split| split.name().to_owned()).or_else(|| some(columns.split)),
             speaker: some(columns.speaker),
-            text,
+            text: some(columns.text),
             face,
             affect,
             ..Row::default()
@@ -213,7 +216,7 @@ impl Files<'_> {
 fn doubts(table: &Table, columns: &Columns) -> Vec<String> {
     let mut doubts = Vec::new();
     if table.n_foreign > 0 {
-        doubts.push(format!("lines that are not UTF-8, read as Windows-1252: {}", table.n_foreign));
+        doubts.push(format!("lines that are not UTF-8, read as GBK or Windows-1252: {}", table.n_foreign));
     }
     let delimiter = char::from(table.delimiter);
     for record in &table.records {

@@ -1,5 +1,4 @@
 //! Datasets whose folders are the labels: `ROOT/happiness/*.mp4`, or `ROOT/train/happiness/*.mp4`.
-//! A text file beside a clip, with the same name, is its caption.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,9 +8,6 @@ use emotion::{Manifest, Problem, Split, canonical_emotion};
 use crate::assemble::{Draft, Row};
 use crate::tree::{Tree, entries, extension, is_media};
 use crate::{DatasetError, Importer, Options};
-
-/// Captions are sentences; a longer file is something else.
-const MAX_CAPTION_BYTES: u64 = 64 * 1024;
 
 /// One folder per class, at the top or below one folder per split; deeper folders are free.
 pub struct Folders;
@@ -61,14 +57,7 @@ impl Importer for Folders {
                     continue;
                 }
             };
-            let is_captioned = files.binary_search(&file.with_extension("txt")).is_ok();
-            rows.push(Row {
-                path: file.to_path_buf(),
-                label: label.trim().to_owned(),
-                split,
-                text: if is_captioned { caption(&root.join(file)) } else { None },
-                ..Row::default()
-            });
+            rows.push(Row { path: file.to_path_buf(), label: label.trim().to_owned(), split, ..Row::default() });
         }
         // Without class folders below them, splits are all that such folders say.
         let only_splits = rows.iter().all(|row| row.split.is_none() && row.label.parse::<Split>().is_ok());
@@ -85,18 +74,6 @@ impl Importer for Folders {
 pub(crate) fn names_class_or_split(folder: &Path) -> bool {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     canonical_emotion(&name).is_some() || name.parse::<Split>().is_ok()
-}
-
-/// The text in the file beside `clip` that has the same name and ends in `.txt`, in one line.
-pub(crate) fn caption(clip: &Path) -> Option<String> {
-    let beside = clip.with_extension("txt");
-    if std::fs::metadata(&beside).ok()?.len() > MAX_CAPTION_BYTES {
-        return None;
-    }
-    let bytes = std::fs::read(&beside).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let words: Vec<&str> = text.trim_start_matches('\u{feff}').split_whitespace().collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }
 
 fn holds_media(folder: &Path, depth: usize) -> bool {

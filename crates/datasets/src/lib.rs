@@ -13,6 +13,7 @@ mod doubles;
 mod error;
 mod fer_plus;
 mod ferv39k;
+mod fold;
 mod folders;
 mod frame_lists;
 mod iemocap;
@@ -34,6 +35,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use emotion::{FaceSource, LabelMap, Manifest, Problem, Scale};
+use serde::{Deserialize, Serialize};
 
 pub use columns::ColumnMap;
 pub use crema_d::CremaD;
@@ -43,6 +45,7 @@ pub use doubles::keep_known;
 pub use error::DatasetError;
 pub use fer_plus::FerPlus;
 pub use ferv39k::Ferv39k;
+pub use fold::fold;
 pub use folders::Folders;
 pub use frame_lists::FrameLists;
 pub use iemocap::Iemocap;
@@ -59,7 +62,8 @@ pub use text_corpora::{GoEmotions, TweetEval};
 pub use tree::is_media;
 
 /// What the user decides about an import; the defaults recognize everything by themselves.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// Where faces come from.
     pub faces: FaceSource,
@@ -131,6 +135,21 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &CsvList,
     &Folders,
 ];
+
+/// What can be told about a folder before it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Survey {
+    /// Name of the importer that reads it unless another is asked for; `None` where nobody knows the layout.
+    pub recognized: Option<&'static str>,
+    /// Column names of its list; empty where it has none.
+    pub header: Vec<String>,
+}
+
+/// Looks at the folder or list file `root` without reading its annotations.
+pub fn survey(root: &Path) -> Survey {
+    let root = without_wrapper(root.to_owned());
+    Survey { recognized: recognize(&root).map(Importer::name), header: csv_list::header(&root) }
+}
 
 /// The importer that reads `root` unless another is asked for; `None` where nobody knows the layout.
 pub fn recognize(root: &Path) -> Option<&'static dyn Importer> {

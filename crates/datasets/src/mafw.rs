@@ -2,7 +2,7 @@
 //!
 //! `Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1/{train,test}.txt`: `00025.mp4 anger`, or with captions
 //! `clip.mp4⇥label⇥Chinese⇥English`. The captioned lists mix Windows-1252 and GBK, and some lists end without a line feed.
-//! Left out: the spreadsheets with the votes; the Chinese captions, of which the broken encodings leave too little.
+//! The English caption is the text, the Chinese one where there is no other. Left out: the spreadsheets with the votes.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ impl Importer for Mafw {
             let list = child(&set, &[&format!("{split}.txt")]).ok_or_else(|| missing(format!("{split}.txt")))?;
             let Lines { lines, n_foreign } = Lines::read(&list)?;
             if n_foreign > 0 {
-                draft.note(&list, format!("lines that are not UTF-8, read as Windows-1252: {n_foreign}"));
+                draft.note(&list, format!("lines that are not UTF-8, read as GBK or Windows-1252: {n_foreign}"));
             }
             for (line, text) in lines {
                 let mut fields =
@@ -85,7 +85,8 @@ impl Importer for Mafw {
                     draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
                     continue;
                 };
-                let caption = fields.nth(1).filter(|caption| !caption.is_empty()).map(str::to_owned);
+                let (chinese, english) = (fields.next(), fields.next());
+                let caption = english.into_iter().chain(chinese).find(|caption| !caption.is_empty()).map(str::to_owned);
                 let split = Some(split.to_owned());
                 draft.rows.push(Row { path, audio, label, split, text: caption, ..Row::default() });
             }

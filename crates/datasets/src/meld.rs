@@ -53,7 +53,8 @@ impl Importer for Meld {
             }
             let table = Table::read(&list)?;
             if table.n_foreign > 0 {
-                draft.note(&list, format!("lines that are not UTF-8, read as Windows-1252: {}", table.n_foreign));
+                draft
+                    .note(&list, format!("lines that are not UTF-8, read as GBK or Windows-1252: {}", table.n_foreign));
             }
             let [text, speaker, class, dialogue, utterance] =
                 table.columns(["Utterance", "Speaker", column, "Dialogue_ID", "Utterance_ID"], &list)?;

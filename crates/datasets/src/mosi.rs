@@ -64,12 +64,16 @@ impl Importer for Mosi {
                     label: LABELS[label].to_owned(),
                     split: Some(split.to_owned()),
                     speaker: Some(record.field(video).to_owned()),
+                    recording: Some(record.field(video).to_owned()),
                     text: (!text.is_empty()).then(|| text.to_owned()),
                     features: parts.iter().map(feature).collect(),
                     ..Row::default()
                 });
             }
         }
+        // The tables sort `video_10` before `video_2`.
+        let number = |id: &str| id.rsplit('_').next().and_then(|number| number.parse::<usize>().ok());
+        draft.rows.sort_by_cached_key(|row| (row.recording.clone(), row.id.as_deref().and_then(number)));
         draft.labels = LABELS.to_vec();
         draft.protocol = Some("CMU-MOSI, two classes".to_owned());
         draft.finish(options)

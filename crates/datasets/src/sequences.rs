@@ -214,6 +214,7 @@ fn read_split(
             label: label.to_owned(),
             affect,
             split: Some(split.to_owned()),
+            recording: speaker.clone(),
             speaker,
             text: texts.as_ref().map(|texts| texts.values[row].trim().to_owned()).filter(|text| !text.is_empty()),
             features: spans.into_iter().map(feature).collect(),

@@ -178,8 +178,7 @@ fn part(
     format!("{percent} of each class at random, because {why}: the same person may be in several parts")
 }
 
-/// Greedy: groups from large to small, each to the part whose class counts it brings closest to the shares.
-/// Returns the number of groups per part, none of which is zero if there are enough groups.
+/// Gives each group of entries to one part; returns the number of groups per part.
 fn part_speakers(
     entries: &[Entry<'_>],
     groups: &[Vec<usize>],
@@ -187,20 +186,33 @@ fn part_speakers(
     seed: u64,
     splits: &mut [Option<Split>],
 ) -> Vec<usize> {
-    let n_classes = groups.iter().flatten().map(|&idx| entries[idx].label + 1).max().unwrap_or(0);
+    let labels: Vec<usize> = entries.iter().map(|entry| entry.label).collect();
+    let part_of = balanced(&labels, groups, &shares.iter().map(|(_, share)| *share).collect::<Vec<_>>(), seed);
+    let mut n_groups = vec![0; shares.len()];
+    for (group, &part) in groups.iter().zip(&part_of) {
+        n_groups[part] += 1;
+        group.iter().for_each(|&idx| splits[idx] = Some(shares[part].0));
+    }
+    n_groups
+}
+
+/// Greedy: groups from large to small, each to the part whose class counts it brings closest to the shares; none of the parts is
+/// empty if there are enough groups. `labels` has the class of each member of a group.
+pub(crate) fn balanced(labels: &[usize], groups: &[Vec<usize>], shares: &[f64], seed: u64) -> Vec<usize> {
+    let n_classes = groups.iter().flatten().map(|&idx| labels[idx] + 1).max().unwrap_or(0);
     let mut totals = vec![0.0; n_classes];
-    groups.iter().flatten().for_each(|&idx| totals[entries[idx].label] += 1.0);
+    groups.iter().flatten().for_each(|&idx| totals[labels[idx]] += 1.0);
     let counts: Vec<Vec<f64>> = groups
         .iter()
         .map(|group| {
             let mut counts = vec![0.0; n_classes];
-            group.iter().for_each(|&idx| counts[entries[idx].label] += 1.0);
+            group.iter().for_each(|&idx| counts[labels[idx]] += 1.0);
             counts
         })
         .collect();
     // Squared misses relative to what is aimed at, so that the small parts are as well balanced as the large one.
     let miss = |part: usize, have: &[f64]| -> f64 {
-        let aims = totals.iter().map(|total| total * shares[part].1);
+        let aims = totals.iter().map(|total| total * shares[part]);
         aims.zip(have).map(|(aim, have)| if aim > 0.0 { (have - aim).powi(2) / aim } else { 0.0 }).sum()
     };
     let plus = |have: &[f64], group: &[f64], sign: f64| -> Vec<f64> {
@@ -255,10 +267,7 @@ fn part_speakers(
             }
         }
     }
-    for (group, &part) in groups.iter().zip(&part_of) {
-        group.iter().for_each(|&idx| splits[idx] = Some(shares[part].0));
-    }
-    n_groups
+    part_of
 }
 
 /// The same shares of every class, at least one clip each where the class has enough.

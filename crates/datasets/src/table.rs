@@ -1,11 +1,11 @@
 //! Lists as text: whatever the encoding, the delimiter and the line ends.
 //!
-//! UTF-8 and UTF-16 with or without a byte order mark, single lines in another encoding, quoted fields, commas, semicolons
-//! or tabs, CRLF, empty lines. Left out: guessing which legacy encoding a line is in; it is read as Windows-1252,
-//! of which Latin-1 is a part.
+//! UTF-8 and UTF-16 with or without a byte order mark, single lines in GBK or Windows-1252, quoted fields, commas,
+//! semicolons or tabs, CRLF, empty lines. Left out: other legacy encodings; they read as Windows-1252.
 
-use std::borrow::Cow;
 use std::path::Path;
+
+use emotion::text_from_bytes;
 
 use crate::DatasetError;
 
@@ -93,42 +93,26 @@ impl Lines {
     }
 }
 
-/// Text of a list in UTF-8 or UTF-16 with a byte order mark, or with single lines in Windows-1252; and how many those were.
+/// Text of a list in UTF-8 or UTF-16, or with single lines in another encoding; and how many those were. Columns of such
+/// a line are told apart where tabs part them: MAFW's have Chinese in GBK beside English in Windows-1252.
 pub(crate) fn decode(bytes: &[u8]) -> (String, usize) {
-    let wide = |from: fn([u8; 2]) -> u16| -> String {
-        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xFF, 0xFE, ..] => return (wide(u16::from_le_bytes), 0),
-        [0xFE, 0xFF, ..] => return (wide(u16::from_be_bytes), 0),
-        _ => {}
+    let is_wide = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") || bytes.contains(&0);
+    if is_wide || std::str::from_utf8(bytes).is_ok() {
+        return (text_from_bytes(bytes).into_owned(), 0);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return (text.to_owned(), 0);
-    }
     let mut n_foreign = 0;
-    let lines = bytes.split_inclusive(|&byte| byte == b'\n').map(|line| match std::str::from_utf8(line) {
-        Ok(line) => Cow::Borrowed(line),
-        Err(_) => {
-            n_foreign += 1;
-            Cow::Owned(line.iter().map(|&byte| windows_1252(byte)).collect::<String>())
+    let mut text = String::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        match std::str::from_utf8(line) {
+            Ok(line) => text += line,
+            Err(_) => {
+                n_foreign += 1;
+                line.split_inclusive(|&byte| byte == b'\t').for_each(|column| text += &text_from_bytes(column));
+            }
         }
-    });
-    (lines.collect(), n_foreign)
-}
-
-/// The character of a byte in Windows-1252; the five bytes that it leaves undefined stay control characters.
-fn windows_1252(byte: u8) -> char {
-    const FROM_0X80: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', //
-        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-    ];
-    match byte {
-        0x80..=0x9F => FROM_0X80[usize::from(byte - 0x80)],
-        _ => char::from(byte),
     }
+    (text, n_foreign)
 }
 
 /// The delimiter that the header has most of.
@@ -166,6 +150,7 @@ mod tests {
         assert_eq!(decode(b"\xEF\xBB\xBFa,\xC3\xBC\n"), ("a,ü\n".into(), 0));
         assert_eq!(decode(b"\xFFa\n\xC3\xBC\n\xFC"), ("ÿa\nü\nü".into(), 2));
         assert_eq!(decode(b"it\x92s\x80"), ("it’s€".into(), 1));
+        assert_eq!(decode(b"a\nx\t\xC5\xAE\xC8\xCB\tit\x92s\n"), ("a\nx\t女人\tit’s\n".into(), 1));
         assert_eq!(decode(b"\xFF\xFEa\x00,\x00"), ("a,".into(), 0));
     }
 }

@@ -10,7 +10,7 @@ use crate::DatasetError;
 
 const VIDEOS: [&str; 11] = ["mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp"];
 const SOUNDS: [&str; 7] = ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus"];
-const PICTURES: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
+const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
 
 /// Deeper folders are more likely a loop of links than a dataset.
 const MAX_DEPTH: usize = 16;

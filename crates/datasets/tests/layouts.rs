@@ -156,7 +156,7 @@ fn mafw() {
             ("data/clips/00004.mp4", "test disappointment*"),
         ],
         &[
-            "train.txt: lines that are not UTF-8, read as Windows-1252: 1",
+            "train.txt: lines that are not UTF-8, read as GBK or Windows-1252: 1",
             "00009.mp4: clip of line 2",
             "without a clip",
         ],

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::LabelSet;
+
 /// The lowest and highest value that annotators could give.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
@@ -31,6 +33,12 @@ impl Scale {
     /// The value of this scale that −1..=1 stands for.
     pub fn value_of(self, unit: f32) -> f32 {
         self.low + (unit + 1.0) / 2.0 * (self.high - self.low)
+    }
+}
+
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}..{}", self.low, self.high)
     }
 }
 
@@ -66,9 +74,55 @@ pub struct Affect {
 }
 
 impl Affect {
+    /// One of the ratings.
+    pub fn get(&self, attribute: Attribute) -> Option<f32> {
+        match attribute {
+            Attribute::Valence => self.valence,
+            Attribute::Arousal => self.arousal,
+            Attribute::Dominance => self.dominance,
+        }
+    }
+
     /// Whether nothing was rated.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// What a rating is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attribute {
+    /// Unpleasant to pleasant; negative to positive.
+    Valence,
+    /// Calm to excited.
+    Arousal,
+    /// Submissive to dominant.
+    Dominance,
+}
+
+impl Attribute {
+    /// All three; a model of several predicts them in this order.
+    pub const ALL: [Self; 3] = [Self::Valence, Self::Arousal, Self::Dominance];
+
+    /// The word that people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valence => "valence",
+            Self::Arousal => "arousal",
+            Self::Dominance => "dominance",
+        }
+    }
+
+    /// The two halves of the scale as classes: below the middle, and from the middle on.
+    pub fn halves(self) -> LabelSet {
+        let names = if self == Self::Valence { ["negative", "positive"] } else { ["low", "high"] };
+        LabelSet::new(names).expect("two names")
+    }
+
+    /// The half that a value in −1..=1 is in.
+    pub fn half_of(value: f32) -> usize {
+        usize::from(value >= 0.0)
     }
 }
 

@@ -1,9 +1,11 @@
 //! How well predicted numbers agree with annotated ones: emotional attributes, and sentiment from -3 to 3.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Confusion, LabelSet};
 
 /// Agreement of two series of numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
     /// Mean absolute error.
     pub mae: f64,
@@ -37,7 +39,7 @@ impl Agreement {
 }
 
 /// Negative against positive, from numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Polarity {
     /// Share that is right.
     pub accuracy: f64,
@@ -62,7 +64,7 @@ impl Polarity {
 
 /// The numbers of the tables on CMU-MOSI and CMU-MOSEI, besides [`Agreement`]. Papers mean different things by accuracy of two
 /// classes, so all are here.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SentimentScores {
     /// Share that is right among the seven classes of -3..=3.
     pub acc7: f64,
@@ -99,7 +101,7 @@ impl SentimentScores {
 }
 
 /// A score over several folds or seeds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Mean.
     pub mean: f64,

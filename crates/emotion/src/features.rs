@@ -47,7 +47,8 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// The features of one clip from one stream, without padding.
+/// The features of one clip from one stream, without padding; with those of its neighbours in a recording before and after
+/// them, where a model asks for context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Name of the stream.
@@ -58,6 +59,9 @@ pub struct Sequence {
     pub n_dims: usize,
     /// Finite numbers, `[n_steps, n_dims]`.
     pub values: Vec<f32>,
+    /// Steps at the end that are of the clips after this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_after: usize,
 }
 
 impl Sequence {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Modalities, Modality};
+use crate::{Modalities, Modality, Sample};
 
 /// The inputs of a model; `None` means that the model does not use the modality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,16 +13,55 @@ pub struct Inputs {
     pub voice: Option<VoiceInput>,
     /// Words.
     pub text: Option<TextInput>,
+    /// Precomputed features, at most one stream of a modality.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureInput>,
 }
 
 impl Inputs {
     /// The modalities that the model can use.
     pub fn modalities(&self) -> Modalities {
-        Modalities::NONE
+        let media = Modalities::NONE
             .with(Modality::Face, self.face.is_some())
             .with(Modality::Voice, self.voice.is_some())
-            .with(Modality::Text, self.text.is_some())
+            .with(Modality::Text, self.text.is_some());
+        self.features.iter().fold(media, |all, input| all.with(input.modality, true))
     }
+
+    /// The modalities that `sample` has in the form that the model takes.
+    pub fn present(&self, sample: &Sample) -> Modalities {
+        let media = Modalities::NONE
+            .with(Modality::Face, self.face.is_some() && sample.face.is_some())
+            .with(Modality::Voice, self.voice.is_some() && sample.voice.is_some())
+            .with(Modality::Text, self.text.is_some() && sample.text.is_some());
+        let features = self.features.iter().filter(|input| sample.sequence(&input.stream).is_some());
+        features.fold(media, |all, input| all.with(input.modality, true))
+    }
+
+    /// Whether the model looks at a clip's film or listens to its sound.
+    pub fn needs_media(&self) -> bool {
+        self.face.is_some() || self.voice.is_some()
+    }
+}
+
+/// A stream of precomputed features that stands for a modality.
+///
+/// The steps of a clip end at step `n_steps` of the model's sequence, whatever their number; those of the clips that follow in
+/// its recording come after it. Where there are fewer there is padding, where there are more the farthest are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureInput {
+    /// Name of the stream in the manifest.
+    pub stream: String,
+    /// What it stands for.
+    pub modality: Modality,
+    /// Values per step.
+    pub n_dims: usize,
+    /// Steps up to the clip's last one.
+    pub n_steps: usize,
+    /// Steps after that.
+    pub n_after: usize,
+    /// Clips before and after in the same recording whose features come along.
+    pub context: usize,
 }
 
 /// Square RGB face crops spread evenly over the clip.

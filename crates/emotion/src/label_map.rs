@@ -52,28 +52,52 @@ pub enum LabelMapError {
     Labels(#[from] LabelError),
 }
 
+/// How classes are to be renamed, merged and left out, as users write it: a named set (see [`LabelSet::named`]), pairs
+/// `OLD=NEW`, or both, separated by commas; `OLD=-` leaves the clips out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelSpec {
+    /// The named set that classes are to meet.
+    pub set: Option<String>,
+    /// Old and new names; the new name `-` leaves out.
+    pub pairs: Vec<(String, String)>,
+}
+
+impl From<&str> for LabelSpec {
+    fn from(text: &str) -> Self {
+        let mut spec = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match part.split_once('=') {
+                Some((old, new)) => spec.pairs.push((old.trim().to_owned(), new.trim().to_owned())),
+                None => spec.set = Some(part.to_owned()),
+            }
+        }
+        spec
+    }
+}
+
+impl std::fmt::Display for LabelSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pairs = self.pairs.iter().map(|(old, new)| format!("{old}={new}"));
+        let parts: Vec<String> = self.set.iter().cloned().chain(pairs).collect();
+        f.write_str(&parts.join(","))
+    }
+}
+
 impl LabelMap {
-    /// Reads `spec`: a named set (see [`LabelSet::named`]), pairs `OLD=NEW`, or both, separated by commas; `OLD=-` leaves
-    /// the clips out.
+    /// Reads `spec` as a [`LabelSpec`].
     ///
     /// With a set, classes meet by meaning and pairs decide about the others. Without one, classes that are in no pair
     /// keep their name, and two that get the same name are merged.
     pub fn parse(from: &LabelSet, spec: &str) -> Result<Self, LabelMapError> {
-        let mut set = None;
-        let mut pairs = Vec::new();
-        for part in spec.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            match part.split_once('=') {
-                Some((old, new)) => pairs.push((old.trim(), new.trim())),
-                None => set = Some(LabelSet::named(part).ok_or_else(|| LabelMapError::UnknownSet(part.to_owned()))?),
-            }
-        }
+        let LabelSpec { set, pairs } = LabelSpec::from(spec);
+        let set = set.map(|name| LabelSet::named(&name).ok_or(LabelMapError::UnknownSet(name))).transpose()?;
         let mut wanted: Vec<Option<&str>> = from.names().iter().map(|name| Some(name.as_str())).collect();
         let mut said = vec![false; from.len()];
-        for (old, new) in pairs {
+        for (old, new) in &pairs {
             let label = from
                 .index_of(old)
-                .ok_or_else(|| LabelMapError::UnknownLabel { name: old.to_owned(), known: words(from.names()) })?;
-            wanted[label] = (new != "-").then_some(new);
+                .ok_or_else(|| LabelMapError::UnknownLabel { name: old.clone(), known: words(from.names()) })?;
+            wanted[label] = (new != "-").then_some(new.as_str());
             said[label] = true;
         }
         let to = match set {

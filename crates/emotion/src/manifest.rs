@@ -122,6 +122,9 @@ pub struct Clip {
     /// Who speaks, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<String>,
+    /// The recording that the clip is a piece of, where there are several; they are listed in their order in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// Transcript or caption, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LabelSet, Modalities};
+use crate::{Attribute, LabelSet, Modalities};
 
-/// Probabilities over a label set, and what they were computed from.
+/// Probabilities over a label set, or values of attributes, and what they were computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The classes, in the order of `probabilities`.
     pub labels: LabelSet,
-    /// One per class, summing to one.
+    /// One per class, summing to one; empty for a model of attributes, whose classes are the halves of the first one's scale.
     pub probabilities: Vec<f32>,
+    /// Attributes on the scale −1..=1, in the model's order; empty for a model of classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f32>,
     /// The modalities that were there and switched on.
     pub used: Modalities,
     /// Joint feature before the classifier, unit length; empty for a model that has none.
@@ -31,8 +34,11 @@ pub struct PromptUse {
 }
 
 impl Prediction {
-    /// Index of the most probable class; the first of equals.
+    /// Index of the most probable class, the first of equals; or the half of the scale that the first attribute is in.
     pub fn top(&self) -> usize {
+        if let Some(&value) = self.values.first() {
+            return Attribute::half_of(value);
+        }
         let mut best = 0;
         for (label_idx, &probability) in self.probabilities.iter().enumerate() {
             if probability > self.probabilities[best] {

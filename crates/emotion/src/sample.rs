@@ -27,6 +27,11 @@ impl Sample {
             .with(Modality::Text, self.text.is_some());
         self.features.iter().fold(media, |present, sequence| present.with(sequence.modality, true))
     }
+
+    /// The features of one stream.
+    pub fn sequence(&self, stream: &str) -> Option<&Sequence> {
+        self.features.iter().find(|sequence| sequence.stream == stream)
+    }
 }
 
 /// Square RGB frames.

@@ -29,6 +29,7 @@ fn mirror() -> Mirror {
             face: Some(FaceInput { n_frames: 4, size_px: 8 }),
             voice: Some(VoiceInput::Waveform { rate_hz: 8000, n_samples: 16_000 }),
             text: Some(TextInput { max_tokens: 8 }),
+            features: Vec::new(),
         },
         card: Card::default(),
         seen: Arc::default(),
@@ -75,6 +76,7 @@ impl Predict for Mirror {
         Ok(vec![Prediction {
             labels: self.labels.clone(),
             probabilities: vec![first, 1.0 - first],
+            values: Vec::new(),
             used,
             features: Vec::new(),
             unfused: Vec::new(),
@@ -375,6 +377,7 @@ fn events_round_trip_as_json() {
     let prediction = Prediction {
         labels: labels.clone(),
         probabilities: vec![0.25, 0.75],
+        values: Vec::new(),
         used: Modalities::ALL,
         features: Vec::new(),
         unfused: Vec::new(),

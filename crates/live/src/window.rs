@@ -164,6 +164,7 @@ mod tests {
             face: Some(FaceInput { n_frames: 2, size_px: 1 }),
             voice: Some(VoiceInput::Waveform { rate_hz: 100, n_samples: 300 }),
             text: Some(TextInput { max_tokens: 4 }),
+            features: Vec::new(),
         };
         Window::new(inputs, 2.0, 100)
     }

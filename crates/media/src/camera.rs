@@ -11,7 +11,8 @@ use ffmpeg::format::context::Input;
 use ffmpeg::util::frame;
 use ffmpeg::{Dictionary, Error, Format, Packet, codec, error, media};
 
-use crate::decode::{Scaler, Turn, init};
+use crate::source::init;
+use crate::upright::{Scaler, Turn};
 use crate::{Image, MediaError};
 
 /// A camera that can be opened.

@@ -66,7 +66,7 @@ fn share_like_others(_: &std::fs::File) -> io::Result<()> {
 }
 
 fn mp4_bytes(recording: &Recording<'_>) -> Result<Vec<u8>, Error> {
-    crate::decode::init();
+    crate::source::init();
     let memory = Memory::default();
     let io = StreamIo::from_write_seek(memory.clone())?;
     let mut output = ffmpeg::format::output_to_stream(io, None, Some("mp4"))?;

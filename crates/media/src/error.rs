@@ -26,6 +26,9 @@ pub enum MediaError {
     /// Recognized, but without picture and sound.
     #[error("there is neither picture nor sound in this file, choose another: {}", .0.display())]
     NoStreams(PathBuf),
+    /// A folder without pictures, where a clip of pictures was expected.
+    #[error("there is no picture in this folder, choose one with JPEG, PNG, BMP or WebP files: {}", .0.display())]
+    NoPictures(PathBuf),
     /// Sound only, where a picture was asked for.
     #[error("there is no picture in this file, choose a video or an image: {}", .0.display())]
     NoPicture(PathBuf),
@@ -35,6 +38,14 @@ pub enum MediaError {
         /// The file.
         path: PathBuf,
         /// What failed, or FFmpeg's words.
+        reason: String,
+    },
+    /// A file with a network that is not one, or not the right one.
+    #[error("the network cannot be used ({reason}), fetch the file again or remove it: {}", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// What failed, or the runtime's words.
         reason: String,
     },
     /// Writing a media file failed.
@@ -71,6 +82,16 @@ pub enum MediaError {
         /// The system's words.
         source: io::Error,
     },
+    /// Reading or writing the cache of prepared clips failed, as it will for the next clip.
+    #[error("{doing} failed ({source}), look at the disk's space and the permissions: {}", path.display())]
+    Cache {
+        /// What was tried, as in "writing to the cache".
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
     /// The caller asked to stop.
     #[error("stopped before it was done: {}", .0.display())]
     Stopped(PathBuf),
@@ -83,6 +104,14 @@ impl MediaError {
 
     pub(crate) fn decode(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Decode { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn network(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Network { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn cache(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Cache { doing, path: path.to_owned(), source }
     }
 
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {

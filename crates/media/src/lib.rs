@@ -4,30 +4,53 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+mod broken_media;
 mod cache;
 mod camera;
+mod captions;
 mod decode;
+mod detectors;
 mod encode;
 mod error;
 mod face;
 mod fbank;
+mod film;
+mod hearing;
 mod microphone;
+mod mono;
+mod network;
+mod picker;
 mod picture;
+mod pictures;
 mod player;
 mod prepare;
 mod resample;
 pub mod sample_clips;
+mod source;
+mod speech;
+mod stored;
+mod subtitles;
 #[cfg(test)]
 mod test_media;
+mod upright;
+mod waveform;
 
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
+pub use captions::{Captions, caption};
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
+pub use detectors::{BUILT_IN, Detectors};
 pub use error::MediaError;
-pub use face::{Face, FaceFinder, crop_face};
+pub use face::{Face, FaceChoice, FaceFinder, FaceModel, UnknownChoice, crop_face, overlap, yunet};
 pub use fbank::log_mel;
+pub use hearing::voice_from_samples;
 pub use microphone::{Microphone, MicrophoneInfo, microphones};
+pub use picker::{spread_frames, training_frames};
 pub use picture::{Filter, centre_square, clip_square, letterbox, resize, resize_short_side, umbenet_square};
 pub use player::{Chunk, Player};
-pub use prepare::{Prepared, Request, frames_from_crops, prepare, spread_frames, training_frames, voice_from_samples};
+pub use prepare::{Prepared, Request, frames_from_crops, prepare};
 pub use resample::resample;
+pub use speech::SpeechModel;
+pub use subtitles::subtitles;
+pub use waveform::waveform;

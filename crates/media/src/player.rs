@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::decode::{Decoded, Mono, Scaler, Source, Tracks};
+use crate::mono::Mono;
+use crate::source::{Decoded, Source, Tracks};
+use crate::upright::Scaler;
 use crate::{ClipInfo, Image, MediaError};
 
 /// Sound whose time is off by more than this follows the file's time from then on.

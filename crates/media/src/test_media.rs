@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use ffmpeg_next as ffmpeg;
+
 use crate::Image;
 use crate::encode::{Recording, write_mp4};
 
@@ -67,4 +69,53 @@ pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
     bytes.extend(data_len.to_le_bytes());
     bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     std::fs::write(path, bytes).unwrap();
+}
+
+/// A file or folder of the shared data beside the workspace; says that a comparison is skipped where it is absent.
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
+pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
+    crate::source::init();
+    let mut inputs: Vec<_> = files.iter().map(|file| ffmpeg::format::input(file).unwrap()).collect();
+    for (language, line) in subtitles {
+        let srt = path.with_extension(format!("{language}.subtitle"));
+        std::fs::write(&srt, format!("1\n00:00:00,000 --> 00:00:01,000\n{line}\n\n")).unwrap();
+        inputs.push(ffmpeg::format::input(&srt).unwrap());
+    }
+    let mut output = ffmpeg::format::output_as(path, "matroska").unwrap();
+    for (input_idx, input) in inputs.iter().enumerate() {
+        for stream in input.streams() {
+            let mut copy = output.add_stream(ffmpeg::codec::Id::None).unwrap();
+            copy.set_parameters(stream.parameters());
+            copy.set_time_base(stream.time_base());
+            if let Some((language, _)) = input_idx.checked_sub(files.len()).map(|idx| subtitles[idx]) {
+                let mut metadata = ffmpeg::Dictionary::new();
+                metadata.set("language", language);
+                copy.set_metadata(metadata);
+            }
+        }
+    }
+    output.write_header().unwrap();
+    let mut first_idx = 0;
+    for input in &mut inputs {
+        let n_streams = input.nb_streams() as usize;
+        let time_bases: Vec<_> = input.streams().map(|stream| stream.time_base()).collect();
+        for (stream, mut packet) in input.packets() {
+            let to = first_idx + stream.index();
+            packet.rescale_ts(time_bases[stream.index()], output.stream(to).unwrap().time_base());
+            packet.set_stream(to);
+            packet.write_interleaved(&mut output).unwrap();
+        }
+        first_idx += n_streams;
+    }
+    output.write_trailer().unwrap();
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{Inputs, Modalities, Modality, Sample, TextInput, Voice};
+use emotion::{FeatureInput, Inputs, Modalities, Modality, Sample, TextInput, Voice};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -29,8 +29,17 @@ pub struct Batch {
     pub voice: Option<VoiceBatch>,
     /// Words of those who have them.
     pub text: Option<TextBatch>,
+    /// Precomputed features of those who have them, one part a stream.
+    pub features: Vec<FeatureBatch>,
     /// What frozen encoders made of these parts before; empty where they shall be run.
     pub frozen: Frozen,
+}
+
+impl Batch {
+    /// The precomputed features that stand for a modality.
+    pub fn features(&self, modality: Modality) -> Option<&FeatureBatch> {
+        self.features.iter().find(|part| part.modality == modality)
+    }
 }
 
 /// Features from encoders that never learn, row by row as in the parts of the batch that they read.
@@ -75,6 +84,19 @@ pub struct TextBatch {
     pub tokens: Tensor<2, Int>,
     /// Position of the last token of each row.
     pub end: Vec<usize>,
+}
+
+/// Precomputed features.
+#[derive(Debug, Clone)]
+pub struct FeatureBatch {
+    /// What they stand for.
+    pub modality: Modality,
+    /// Samples in the batch.
+    pub rows: Vec<usize>,
+    /// `[rows, steps, values]`, laid out as [`FeatureInput`] says.
+    pub values: Tensor<3>,
+    /// `[rows, steps]` of 0 and 1.
+    pub valid: Tensor<2>,
 }
 
 /// How pixels become numbers.
@@ -135,7 +157,7 @@ pub struct Reader {
 impl Reader {
     /// The modalities of a sample that remain when only `on` are switched on and the model's are counted.
     pub fn usable(&self, sample: &Sample, on: Modalities) -> Modalities {
-        sample.present().intersection(on).intersection(self.inputs.modalities())
+        self.inputs.present(sample).intersection(on)
     }
 
     /// Makes a batch; `on[i]` is what is switched on for sample `i`.
@@ -162,6 +184,9 @@ impl Reader {
             face,
             voice: self.voice(samples, rows_with(Modality::Voice), device),
             text: self.text(samples, rows_with(Modality::Text), device)?,
+            features: (self.inputs.features.iter())
+                .filter_map(|input| features(input, samples, rows_with(input.modality), device))
+                .collect(),
             frozen: Frozen::default(),
         })
     }
@@ -189,6 +214,7 @@ impl Reader {
     }
 
     fn voice(&self, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<VoiceBatch> {
+        self.inputs.voice?;
         let mut values = Vec::new();
         let mut valid = Vec::new();
         let mut shape = None;
@@ -240,6 +266,30 @@ impl Reader {
     }
 }
 
+/// The features of `rows`, in the places that `input` gives them.
+fn features(input: &FeatureInput, samples: &[&Sample], rows: Vec<usize>, device: &Device) -> Option<FeatureBatch> {
+    let &FeatureInput { modality, n_dims, n_steps, n_after, .. } = input;
+    let length = n_steps + n_after;
+    let mut values = vec![0.0_f32; rows.len() * length * n_dims];
+    let mut valid = vec![0.0_f32; rows.len() * length];
+    for (place, &row) in rows.iter().enumerate() {
+        let sequence = samples[row].sequence(&input.stream).expect("rows were chosen by having features");
+        assert_eq!(sequence.n_dims, n_dims, "samples are prepared for this model");
+        let end = sequence.n_steps() - sequence.n_after;
+        let (before, after) = (end.min(n_steps), sequence.n_after.min(n_after));
+        let own = &sequence.values[(end - before) * n_dims..(end + after) * n_dims];
+        let first = place * length + n_steps - before;
+        values[first * n_dims..][..own.len()].copy_from_slice(own);
+        valid[first..first + before + after].fill(1.0);
+    }
+    (!rows.is_empty()).then(|| FeatureBatch {
+        modality,
+        values: Tensor::from_data(TensorData::new(values, [rows.len(), length, n_dims]), device),
+        valid: Tensor::from_data(TensorData::new(valid, [rows.len(), length]), device),
+        rows,
+    })
+}
+
 /// Words as numbers 1..`n_buckets` without a vocabulary (the hashing trick, Weinberger et al. 2009).
 ///
 /// A word is a run of letters, digits and apostrophes, in lower case; `_` separates words, as in MAFW's captions.
@@ -275,6 +325,39 @@ mod tests {
         assert_eq!(tokens[0], tokens[2]);
         assert_eq!(hashed_tokens("?!", 4096), [1]);
         assert!(tokens.iter().all(|&token| (2..4096).contains(&token)));
+    }
+
+    #[test]
+    fn features_end_at_one_place_and_padding_is_marked() {
+        let input = FeatureInput {
+            stream: "s".into(),
+            modality: Modality::Voice,
+            n_dims: 1,
+            n_steps: 3,
+            n_after: 2,
+            context: 1,
+        };
+        let sample = |values: &[f32], n_after| Sample {
+            features: vec![emotion::Sequence {
+                stream: "s".into(),
+                modality: Modality::Voice,
+                n_dims: 1,
+                values: values.to_vec(),
+                n_after,
+            }],
+            ..Sample::default()
+        };
+        let long = sample(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 3);
+        let short = sample(&[8.0, 9.0], 1);
+        let none = Sample { text: Some("only text".into()), ..Sample::default() };
+        let reader = crate::encoders::feature_sequences::reader_of(vec![input]);
+        assert_eq!(reader.usable(&none, Modalities::ALL), Modalities::NONE);
+        let batch = reader.batch(&[&long, &short], &[Modalities::ALL; 2], &Device::flex()).unwrap();
+        let part = batch.features(Modality::Voice).unwrap();
+        let values: Vec<f32> = part.values.clone().try_into_vec_as().unwrap();
+        assert_eq!(values, [2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0, 8.0, 9.0, 0.0]);
+        let valid: Vec<f32> = part.valid.clone().try_into_vec_as().unwrap();
+        assert_eq!(valid, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]

@@ -60,6 +60,17 @@ impl Config {
         with_model!(self, M, config => M::stages(config))
     }
 
+    /// The configuration completed by what follows from a dataset.
+    ///
+    /// Errors when the dataset lacks what the model learns from.
+    pub fn for_dataset(&self, manifest: &emotion::Manifest) -> Result<Self, ModelError> {
+        with_model!(self, M, config => {
+            let completed = M::for_dataset(config, manifest)?;
+            let last = M::stages(&completed).len().saturating_sub(1);
+            Ok(M::config_at(&completed, last))
+        })
+    }
+
     /// What the model needs of a clip.
     pub fn inputs(&self) -> emotion::Inputs {
         with_model!(self, M, config => M::reader(config).inputs)

@@ -4,6 +4,7 @@ pub mod audio_cnn;
 pub mod clip;
 pub mod conformer;
 pub mod efficientnet;
+pub mod feature_sequences;
 pub mod sequences;
 pub mod tiny;
 pub mod vit;

@@ -3,6 +3,7 @@
 pub mod batch_norm;
 pub mod crossmodal;
 pub mod lstm;
+pub mod normalization;
 pub mod prompt_pool;
 pub mod streams;
 pub mod transformer;

@@ -21,11 +21,12 @@ mod published;
 pub mod sequence_model;
 mod settings;
 mod stage;
+mod task;
 pub mod umbenet;
 pub mod vavl;
 mod weights;
 
-pub use batch::{Batch, FaceBatch, Frozen, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
+pub use batch::{Batch, FaceBatch, FeatureBatch, Frozen, PixelScale, Reader, TextBatch, VoiceBatch, hashed_tokens};
 pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bundle, save_description};
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
@@ -35,6 +36,7 @@ pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow
 pub use published::{PUBLISHED, Published, Use};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
 pub use weights::{
     Container, Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
     import_tensors, open_checkpoint, read_checkpoint,

@@ -18,16 +18,20 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, assert_shape};
 use emotion::{Modalities, Modality};
 
+pub use crate::l1_loss;
 pub use attention::{AttentionLayer, BetaForm};
 pub use config::{McrSize, SourceUpdate, Structure};
 pub use layer::{ReinforcementLayer, State};
 pub use units::{Cmu, CmuOutput, Exchange, FeedForward, Gate, Scu, ScuOutput, SourceUpdateUnit, StepBias};
 
+use crate::encoders::feature_sequences::FeatureSize;
 use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{Encoder, TimeConv, dropout, residual_head, step_at, with_positions};
 use crate::layers::streams::{ByStream, Streams, Watch};
-use crate::sequence_model::{self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
-use crate::{About, Config, Init, ModelError, Rename};
+use crate::sequence_model::{
+    self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
+};
+use crate::{About, Config, Init, ModelError, Rename, Task};
 
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
 pub const RENAMES: &[Rename] = &[
@@ -42,7 +46,11 @@ pub const ABOUT: About = About {
     title: "MCR",
     paper: "Yang et al., Target and source modality co-reinforcement for emotion understanding from asynchronous multimodal \
             sequences, 2023",
-    presets: &[("tiny", || Config::Mcr(McrConfig::tiny()))],
+    presets: &[
+        ("tiny", || Config::Mcr(McrConfig::tiny())),
+        ("paper", || Config::Mcr(McrConfig::paper())),
+        ("utterances", || Config::Mcr(McrConfig::utterances())),
+    ],
     help: sequence_model::help,
 };
 
@@ -59,9 +67,28 @@ impl McrConfig {
             n_epochs: 60,
             learning_rate: 0.001,
             keep_probability: 0.7,
+            task: Task::Classification,
+            attributes: Vec::new(),
             network: McrSize { width: 32, n_heads: 4, n_layers: 2, encoder_layers: 1, ..McrSize::paper() },
-            sequences: SequenceSize::tiny(),
+            sequences: SequenceSource::Encoders(SequenceSize::tiny()),
         }
+    }
+
+    /// The published model on three streams of features, word-aligned or not (table 1, MOSI: 120 epochs, batches of 64).
+    pub fn paper() -> Self {
+        Self {
+            n_epochs: 120,
+            keep_probability: 1.0,
+            network: McrSize::paper(),
+            sequences: SequenceSource::Features(FeatureSize::mosi()),
+            ..Self::tiny()
+        }
+    }
+
+    /// A small model on one vector an utterance, which sees the utterances around it.
+    pub fn utterances() -> Self {
+        let size = FeatureSize { context: 3, dropout: 0.3, ..FeatureSize::mosi() };
+        Self { n_epochs: 30, sequences: SequenceSource::Features(size), ..Self::tiny() }
     }
 }
 
@@ -91,7 +118,7 @@ pub struct McrOutput {
     pub streams: Streams<Tensor<3>>,
     /// Of the encoder, `[batch, steps of all targets, width]`.
     pub encoded: Tensor<3>,
-    /// The last step of each target, `[batch, targets · width]`.
+    /// The step of each target that is read out, the last one or that of the clip, `[batch, targets · width]`.
     pub pooled: Tensor<2>,
     /// `[batch, outputs]`
     pub prediction: Tensor<2>,
@@ -124,6 +151,11 @@ impl Mcr {
         self.watched(size, inputs, &mut Watch::default())
     }
 
+    /// Runs the model and reads out the last of the first `ends` steps of each stream.
+    pub fn read_at(&self, size: &McrSize, inputs: &Streams<Tensor<3>>, ends: &ByStream) -> McrOutput {
+        self.run_watched(size, inputs, Some(ends), &mut Watch::default())
+    }
+
     /// The same, showing what happens inside.
     ///
     /// Names and shapes: `pre.m` `[batch, T_m, width]`; for each layer `layer0.` and so on, with the letter of a target `t` or
@@ -131,6 +163,16 @@ impl Mcr {
     /// `cmu_attention1` and `cmu_attention2` `[batch, T_t, T_s]`, `scu_attention` `[batch, T_t, T_s1 + T_s2]` (mean over heads),
     /// `cmu`, `scu`, `target` `[batch, T_t, width]`, `mu`, `source` `[batch, T_s, width]`, `ds` `[batch, T_s1 + T_s2, width]`.
     pub fn watched(&self, size: &McrSize, inputs: &Streams<Tensor<3>>, watch: &mut Watch<'_>) -> McrOutput {
+        self.run_watched(size, inputs, None, watch)
+    }
+
+    fn run_watched(
+        &self,
+        size: &McrSize,
+        inputs: &Streams<Tensor<3>>,
+        ends: Option<&ByStream>,
+        watch: &mut Watch<'_>,
+    ) -> McrOutput {
         let streams = Streams::of(size.modalities, |stream| {
             let z = self.embedded(stream, inputs[stream].clone());
             watch.show("pre", stream, || z.clone());
@@ -147,12 +189,12 @@ impl Mcr {
             };
         }
         let targets: Vec<Tensor<3>> = state.targets.iter().map(|(_, target)| target.clone()).collect();
-        let ends: Vec<usize> = targets
-            .iter()
-            .scan(0, |end, target| {
+        let ends: Vec<usize> = (state.targets.iter())
+            .scan(0, |first, (stream, target)| {
                 let [_, steps, _] = target.dims();
-                *end += steps;
-                Some(*end)
+                let end = *first + ends.map_or(steps, |ends| ends.get(stream));
+                *first += steps;
+                Some(end)
             })
             .collect();
         let encoded = self.encoder.forward(Tensor::cat(targets, 1), None, None);
@@ -180,8 +222,8 @@ impl SequenceNetwork for Mcr {
         Self::new(size, length, n_dims, n_out, init)
     }
 
-    fn run(&self, size: &McrSize, inputs: &Streams<Tensor<3>>) -> SequenceOutput {
-        let McrOutput { streams, pooled, prediction, .. } = self.forward(size, inputs);
+    fn run(&self, size: &McrSize, inputs: &Streams<Tensor<3>>, ends: &ByStream) -> SequenceOutput {
+        let McrOutput { streams, pooled, prediction, .. } = self.read_at(size, inputs, ends);
         SequenceOutput { streams, pooled, prediction }
     }
 
@@ -196,11 +238,6 @@ impl SequenceNetwork for Mcr {
     fn config(config: McrConfig) -> Config {
         Config::Mcr(config)
     }
-}
-
-/// The loss of a regression: mean absolute error of predictions and truths, `[batch, outputs]` each.
-pub fn l1_loss(prediction: Tensor<2>, truth: Tensor<2>) -> Tensor<1> {
-    (prediction - truth).abs().mean()
 }
 
 /// The loss of emotions that are there or not: mean cross entropy over samples and emotions.

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Distribution, Int, Tensor};
 use emotion::{Inputs, Modality, VoiceInput};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Batch, FaceBatch, Frozen, Reader, TextBatch, VoiceBatch};
+use crate::batch::{Batch, FaceBatch, FeatureBatch, Frozen, Reader, TextBatch, VoiceBatch};
 use crate::{Config, DeviceId, EmotionModel, Init, ModelError, ModelKind, compute, with_model};
 
 /// Classes of the model that is measured, as of DFEW.
@@ -68,7 +68,7 @@ pub fn measure(config: &Config) -> Result<Cost, ModelError> {
 
 /// A clip that has everything that a model reads, at full length.
 fn clip(reader: &Reader, device: &Device) -> Batch {
-    let Inputs { face, voice, text } = reader.inputs;
+    let Inputs { face, voice, text, features } = &reader.inputs;
     let even = Distribution::Uniform(-1.0, 1.0);
     let present = Modality::ALL.map(|modality| f32::from(u8::from(reader.inputs.modalities().contains(modality))));
     let face = face.map(|face| FaceBatch {
@@ -89,8 +89,15 @@ fn clip(reader: &Reader, device: &Device) -> Batch {
         tokens: Tensor::<2, Int>::ones([1, text.max_tokens], device),
         end: vec![text.max_tokens - 1],
     });
+    let features = features.iter().map(|input| {
+        let length = input.n_steps + input.n_after;
+        let valid = Tensor::ones([1, length], device);
+        let values = Tensor::random([1, length, input.n_dims], even, device);
+        FeatureBatch { modality: input.modality, rows: vec![0], values, valid }
+    });
     let scene = face.clone().filter(|_| reader.face_as_scene);
-    Batch { present: Tensor::from_floats([present], device), face, scene, voice, text, frozen: Frozen::default() }
+    let present = Tensor::from_floats([present], device);
+    Batch { present, face, scene, voice, text, features: features.collect(), frozen: Frozen::default() }
 }
 
 /// Parameters of a module, and those among them that training moves.

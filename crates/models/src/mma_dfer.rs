@@ -19,8 +19,7 @@ use std::path::PathBuf;
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use emotion::{LabelSet, Modality};
 
 pub use checkpoint::{RENAMES, import_trained, trained_place};
@@ -33,8 +32,8 @@ use crate::encoders::tiny::{FaceNet, VoiceNet};
 use crate::encoders::vit::{Block, Stem, Vit, VitSize};
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
 use crate::{
-    About, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
-    StagePlan, TrainingBatches,
+    About, AttributeLoss, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook,
+    Reader, Rename, StagePlan, Target, TrainingBatches,
 };
 use fusion::rows_for;
 
@@ -366,11 +365,9 @@ impl EmotionModel for MmaDfer {
         })
     }
 
-    fn loss(&self, _config: &MmaDferConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
-        let [n] = labels.dims();
-        let chosen = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1]));
-        let cross_entropy = chosen.mean().neg();
-        Loss { total: cross_entropy.clone(), terms: vec![("cross-entropy", cross_entropy)] }
+    fn loss(&self, _config: &MmaDferConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let classes = Target::from(target.into().into_classes());
+        Loss::sum(vec![(classes.name(), classes.loss(outlook.logits.clone(), AttributeLoss::Absolute))])
     }
 
     fn prompt_vectors(&self) -> Vec<Vec<f32>> {

@@ -14,14 +14,17 @@ use emotion::{Modalities, Modality};
 
 pub use config::MultSize;
 
+use crate::encoders::feature_sequences::FeatureSize;
 use crate::encoders::sequences::SequenceSize;
 use crate::layers::crossmodal::{
     Drops, Encoder, TimeConv, dropout, future_mask, residual_head, step_at, with_positions,
 };
 use crate::layers::streams::{ByStream, Streams};
-use crate::sequence_model::{self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput};
+use crate::sequence_model::{
+    self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
+};
 use crate::weights::{import_tensors, read_checkpoint};
-use crate::{About, Config, Init, ModelError, Rename};
+use crate::{About, Config, Init, ModelError, Rename, Task};
 
 /// The order of streams in the published code's concatenations.
 const ORDER: [Modality; 3] = [Modality::Text, Modality::Voice, Modality::Face];
@@ -48,7 +51,11 @@ pub const ABOUT: About = About {
     name: "mult",
     title: "MulT",
     paper: "Tsai et al., Multimodal Transformer for Unaligned Multimodal Language Sequences, 2019",
-    presets: &[("tiny", || Config::Mult(MultConfig::tiny()))],
+    presets: &[
+        ("tiny", || Config::Mult(MultConfig::tiny())),
+        ("paper", || Config::Mult(MultConfig::paper())),
+        ("utterances", || Config::Mult(MultConfig::utterances())),
+    ],
     help: sequence_model::help,
 };
 
@@ -65,8 +72,32 @@ impl MultConfig {
             n_epochs: 60,
             learning_rate: 0.001,
             keep_probability: 0.7,
+            task: Task::Classification,
+            attributes: Vec::new(),
             network: MultSize { n_layers: 1, ..MultSize::paper() },
-            sequences: SequenceSize::tiny(),
+            sequences: SequenceSource::Encoders(SequenceSize::tiny()),
+        }
+    }
+
+    /// The published code's model on three streams of features, word-aligned or not (its defaults: 40 epochs, batches of 24).
+    pub fn paper() -> Self {
+        Self {
+            n_epochs: 40,
+            keep_probability: 1.0,
+            network: MultSize::paper(),
+            sequences: SequenceSource::Features(FeatureSize::mosi()),
+            ..Self::tiny()
+        }
+    }
+
+    /// A small model on one vector an utterance, which sees the utterances around it, those that follow too.
+    pub fn utterances() -> Self {
+        let size = FeatureSize { context: 3, dropout: 0.3, ..FeatureSize::mosi() };
+        Self {
+            n_epochs: 30,
+            network: MultSize { causal: false, ..Self::tiny().network },
+            sequences: SequenceSource::Features(size),
+            ..Self::tiny()
         }
     }
 }
@@ -99,7 +130,7 @@ pub struct MultOutput {
     pub cross: Streams<Streams<Tensor<3>>>,
     /// Of the encoders over the targets, `[batch, steps, 2 · width]`.
     pub memory: Streams<Tensor<3>>,
-    /// The last step of each target, `[batch, targets · 2 · width]`.
+    /// The step of each target that is read out, the last one or that of the clip, `[batch, targets · 2 · width]`.
     pub pooled: Tensor<2>,
     /// `[batch, outputs]`
     pub prediction: Tensor<2>,
@@ -126,6 +157,15 @@ impl Mult {
 
     /// Runs the model on streams `[batch, steps, dims]` of any lengths; shorter ones of a batch begin with zero rows.
     pub fn forward(&self, size: &MultSize, inputs: &Streams<Tensor<3>>) -> MultOutput {
+        self.run_to(size, inputs, None)
+    }
+
+    /// Runs the model and reads out the last of the first `ends` steps of each stream.
+    pub fn read_at(&self, size: &MultSize, inputs: &Streams<Tensor<3>>, ends: &ByStream) -> MultOutput {
+        self.run_to(size, inputs, Some(ends))
+    }
+
+    fn run_to(&self, size: &MultSize, inputs: &Streams<Tensor<3>>, ends: Option<&ByStream>) -> MultOutput {
         let streams = Streams::of(Modalities::ALL, |stream| {
             let x = inputs[stream].clone();
             let x = if stream == Modality::Text { self.embed_drop.forward(x) } else { x };
@@ -143,9 +183,9 @@ impl Mult {
             self.encoded(size, &self.memory[target], Tensor::cat(gathered.collect(), 2), None)
         });
         let last = ORDER.into_iter().filter_map(|target| {
-            let target = memory.get(target)?.clone();
-            let [_, steps, _] = target.dims();
-            Some(step_at(target, steps - 1))
+            let memory = memory.get(target)?.clone();
+            let [_, steps, _] = memory.dims();
+            Some(step_at(memory, ends.map_or(steps, |ends| ends.get(target)) - 1))
         });
         let pooled = Tensor::cat(last.collect(), 1);
         let prediction = residual_head(pooled.clone(), [&self.proj1, &self.proj2, &self.out_layer], &self.head_drop);
@@ -179,8 +219,8 @@ impl SequenceNetwork for Mult {
         Self::new(size, n_dims, n_out, init)
     }
 
-    fn run(&self, size: &MultSize, inputs: &Streams<Tensor<3>>) -> SequenceOutput {
-        let MultOutput { streams, pooled, prediction, .. } = self.forward(size, inputs);
+    fn run(&self, size: &MultSize, inputs: &Streams<Tensor<3>>, ends: &ByStream) -> SequenceOutput {
+        let MultOutput { streams, pooled, prediction, .. } = self.read_at(size, inputs, ends);
         SequenceOutput { streams, pooled, prediction }
     }
 

@@ -2,19 +2,19 @@
 
 use burn::module::Module;
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Int, Tensor};
-use emotion::{Inputs, LabelSet, Modalities, Modality, Prediction, PromptUse, Sample};
+use burn::tensor::{Device, Tensor};
+use emotion::{Attribute, Inputs, LabelSet, Manifest, Modalities, Modality, Prediction, PromptUse, Sample};
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
     Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StageInput,
-    StagePlan,
+    StagePlan, Target,
 };
 
 /// What a forward pass yields.
 #[derive(Debug, Clone)]
 pub struct Outlook {
-    /// Class scores before the softmax, `[batch, classes]`.
+    /// Class scores before the softmax, `[batch, classes]`, or attributes, `[batch, attributes]`.
     pub logits: Tensor<2>,
     /// Joint features of unit length, `[batch, width]`.
     pub fused: Tensor<2>,
@@ -75,12 +75,19 @@ pub trait EmotionModel: Module + Sync {
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;
 
-    /// The configuration completed by what follows from the classes, before anything is built for training.
+    /// The configuration completed by what follows from the dataset, its classes, features and ratings, before anything is built
+    /// for training.
     ///
-    /// Errors when a file that this takes cannot be read.
-    fn with_labels(config: &Self::Config, labels: &LabelSet) -> Result<Self::Config, ModelError> {
-        let _ = labels;
+    /// Errors when a file that this takes cannot be read, or when the dataset lacks what the model learns from.
+    fn for_dataset(config: &Self::Config, manifest: &Manifest) -> Result<Self::Config, ModelError> {
+        let _ = manifest;
         Ok(config.clone())
+    }
+
+    /// The attributes that the outputs are, on the scale −1..=1; empty for a model of classes.
+    fn attributes(config: &Self::Config) -> &[Attribute] {
+        let _ = config;
+        &[]
     }
 
     /// The training plan, in order.
@@ -122,8 +129,8 @@ pub trait EmotionModel: Module + Sync {
     /// Runs the model on a batch.
     fn forward(&self, config: &Self::Config, batch: &Batch) -> Result<Outlook, ModelError>;
 
-    /// The training loss; `labels` `[batch]`.
-    fn loss(&self, config: &Self::Config, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss;
+    /// The training loss.
+    fn loss(&self, config: &Self::Config, outlook: &Outlook, target: impl Into<Target>) -> Loss;
 
     /// Vectors of the prompt pool; empty for a model without one.
     fn prompt_vectors(&self) -> Vec<Vec<f32>>;
@@ -144,6 +151,10 @@ pub trait Predict: Send {
     fn kind(&self) -> ModelKind;
     /// Its classes.
     fn labels(&self) -> &LabelSet;
+    /// The attributes that it predicts instead of classes, which then are the halves of the first one's scale.
+    fn attributes(&self) -> &[Attribute] {
+        &[]
+    }
     /// What it needs to see.
     fn inputs(&self) -> &Inputs;
     /// The modalities that it was trained with.
@@ -186,6 +197,10 @@ impl<M: EmotionModel> Predict for Trained<M> {
         &self.bundle.labels
     }
 
+    fn attributes(&self) -> &[Attribute] {
+        M::attributes(&self.config)
+    }
+
     fn inputs(&self) -> &Inputs {
         &self.reader.inputs
     }
@@ -215,26 +230,32 @@ impl<M: EmotionModel> Predict for Trained<M> {
     fn predict(&self, samples: &[&Sample], on: Modalities) -> Result<Vec<Prediction>, ModelError> {
         let batch = self.reader.batch(samples, &vec![on; samples.len()], &self.device)?;
         let outlook = self.model.forward(&self.config, &batch)?;
-        predictions(&outlook, &batch, &self.bundle.labels)
+        predictions(&outlook, &batch, &self.bundle.labels, !M::attributes(&self.config).is_empty())
     }
 }
 
-/// Reads a forward pass back from the device.
-pub(crate) fn predictions(outlook: &Outlook, batch: &Batch, labels: &LabelSet) -> Result<Vec<Prediction>, ModelError> {
+/// Reads a forward pass back from the device; outputs are scores of classes, or `are_values`.
+pub(crate) fn predictions(
+    outlook: &Outlook,
+    batch: &Batch,
+    labels: &LabelSet,
+    are_values: bool,
+) -> Result<Vec<Prediction>, ModelError> {
     let read = |tensor: Tensor<2>| -> Result<Vec<Vec<f32>>, ModelError> {
         let [_, width] = tensor.dims();
         let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
         Ok(values.chunks(width).map(<[f32]>::to_vec).collect())
     };
-    let probabilities = read(softmax(outlook.logits.clone(), 1))?;
+    let outputs = if are_values { read(outlook.logits.clone())? } else { read(softmax(outlook.logits.clone(), 1))? };
     let fused = read(outlook.fused.clone())?;
     let unfused = read(outlook.tokens.clone().flatten::<2>(1, 2))?;
     let present = read(batch.present.clone())?;
-    let rows = probabilities.into_iter().zip(fused).zip(unfused).zip(present).enumerate();
+    let rows = outputs.into_iter().zip(fused).zip(unfused).zip(present).enumerate();
     Ok(rows
-        .map(|(row, (((probabilities, features), unfused), present))| Prediction {
+        .map(|(row, (((outputs, features), unfused), present))| Prediction {
             labels: labels.clone(),
-            probabilities,
+            probabilities: if are_values { Vec::new() } else { outputs.clone() },
+            values: if are_values { outputs } else { Vec::new() },
             used: Modality::ALL.into_iter().filter(|modality| present[modality.index()] > 0.5).collect(),
             features,
             unfused,

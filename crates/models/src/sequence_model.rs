@@ -6,17 +6,17 @@ mod tests;
 use std::fmt::Debug;
 
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor};
-use emotion::{LabelSet, Modalities, Modality};
+use burn::tensor::{Device, Tensor};
+use emotion::{Attribute, LabelSet, Manifest, Modalities, Modality};
 use serde::{Deserialize, Serialize};
 
+use crate::encoders::feature_sequences::{FeatureSequences, FeatureSize};
 use crate::encoders::sequences::{SequenceSize, Sequences};
 use crate::layers::streams::{ByStream, Streams};
 use crate::layers::transformer::unit_rows;
 use crate::{
-    Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Optimization, Outlook, Reader, Rename,
-    StageInput, StagePlan, TrainingBatches,
+    AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Optimization, Outlook, Reader,
+    Rename, StageInput, StagePlan, Target, Task, TrainingBatches,
 };
 
 /// A network from three sequences to scores.
@@ -30,8 +30,8 @@ pub trait SequenceNetwork: Module + ModuleDisplay + Sync {
     /// A network with random values for sequences of `length` steps of `n_dims` values, and `n_out` outputs.
     fn build(size: &Self::Size, length: &ByStream, n_dims: &ByStream, n_out: usize, init: &mut Init<'_>) -> Self;
 
-    /// Runs it on `[batch, steps, dims]` each.
-    fn run(&self, size: &Self::Size, inputs: &Streams<Tensor<3>>) -> SequenceOutput;
+    /// Runs it on `[batch, steps, dims]` each and reads out the last of the first `ends` steps of each stream.
+    fn run(&self, size: &Self::Size, inputs: &Streams<Tensor<3>>, ends: &ByStream) -> SequenceOutput;
 
     /// Checks what the types of a size cannot say.
     fn check(size: &Self::Size) -> Result<(), ModelError>;
@@ -64,17 +64,59 @@ pub struct SequenceConfig<S> {
     pub learning_rate: f64,
     /// Probability that training keeps a modality of a sample (choice: 0.7, so that absent tokens are learned too).
     pub keep_probability: f64,
+    /// What is predicted.
+    #[serde(default)]
+    pub task: Task,
+    /// The attributes that are predicted instead of classes: those that the dataset rates.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
     /// The network.
     pub network: S,
     /// The sequences that it reads.
-    pub sequences: SequenceSize,
+    pub sequences: SequenceSource,
 }
 
-/// A network with the encoders of its sequences.
+/// Where sequences come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SequenceSource {
+    /// Small encoders of faces, voices and words, trained along.
+    Encoders(SequenceSize),
+    /// Precomputed features that the dataset brings.
+    Features(FeatureSize),
+}
+
+impl SequenceSource {
+    fn lengths(&self) -> ByStream {
+        match self {
+            Self::Encoders(size) => size.lengths(),
+            Self::Features(size) => size.lengths(),
+        }
+    }
+
+    /// Steps up to the last one of the clip itself.
+    fn ends(&self) -> ByStream {
+        match self {
+            Self::Encoders(size) => size.lengths(),
+            Self::Features(size) => size.ends(),
+        }
+    }
+
+    fn n_dims(&self) -> ByStream {
+        match self {
+            Self::Encoders(size) => ByStream { language: size.n_dims, video: size.n_dims, audio: size.n_dims },
+            Self::Features(size) => size.n_dims(),
+        }
+    }
+}
+
+/// A network with what makes its sequences.
 #[derive(Module, Debug)]
 pub struct SequenceClassifier<N> {
-    /// Clips to sequences.
-    pub sequences: Sequences,
+    /// Encoders of clips, unless features are read.
+    pub sequences: Option<Sequences>,
+    /// Scales of precomputed features, where these are read.
+    pub features: Option<FeatureSequences>,
     /// Sequences to scores.
     pub network: N,
 }
@@ -92,21 +134,43 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         if config.learning_rate.is_nan() || config.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", config.learning_rate));
         }
-        config.sequences.check()?;
+        match &config.sequences {
+            SequenceSource::Encoders(size) => size.check()?,
+            SequenceSource::Features(size) => size.check()?,
+        }
         N::check(&config.network)
     }
 
     fn build(config: &Self::Config, n_classes: usize, init: &mut Init<'_>) -> Self {
-        let size = &config.sequences;
-        let n_dims = ByStream { language: size.n_dims, video: size.n_dims, audio: size.n_dims };
-        Self {
-            sequences: Sequences::new(size, N::modalities(&config.network), init),
-            network: N::build(&config.network, &size.lengths(), &n_dims, n_classes, init),
-        }
+        let modalities = N::modalities(&config.network);
+        let (sequences, features) = match &config.sequences {
+            SequenceSource::Encoders(size) => (Some(Sequences::new(size, modalities, init)), None),
+            SequenceSource::Features(size) => (None, Some(FeatureSequences::new(size, modalities, init))),
+        };
+        let (lengths, n_dims) = (config.sequences.lengths(), config.sequences.n_dims());
+        let n_out = if config.attributes.is_empty() { n_classes } else { config.attributes.len() };
+        Self { sequences, features, network: N::build(&config.network, &lengths, &n_dims, n_out, init) }
+    }
+
+    fn for_dataset(config: &Self::Config, manifest: &Manifest) -> Result<Self::Config, ModelError> {
+        let modalities = N::modalities(&config.network);
+        let sequences = match &config.sequences {
+            SequenceSource::Encoders(size) => SequenceSource::Encoders(*size),
+            SequenceSource::Features(size) => SequenceSource::Features(size.for_dataset(modalities, manifest)?),
+        };
+        Ok(SequenceConfig { sequences, attributes: config.task.attributes(manifest)?, ..config.clone() })
+    }
+
+    fn attributes(config: &Self::Config) -> &[Attribute] {
+        &config.attributes
     }
 
     fn reader(config: &Self::Config) -> Reader {
-        config.sequences.reader(N::modalities(&config.network))
+        let modalities = N::modalities(&config.network);
+        match &config.sequences {
+            SequenceSource::Encoders(size) => size.reader(modalities),
+            SequenceSource::Features(size) => size.reader(modalities),
+        }
     }
 
     fn stages(config: &Self::Config) -> Vec<StagePlan> {
@@ -116,7 +180,10 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
             input: StageInput::RandomDrop { keep: config.keep_probability },
             n_epochs: config.n_epochs,
             learning_rate: config.learning_rate,
-            trains: "everything, with modalities missing at random".into(),
+            trains: match config.keep_probability {
+                1.0 => "everything".into(),
+                _ => "everything, with modalities missing at random".into(),
+            },
             starts_from: "random values".into(),
             optimization: Optimization::default(),
         }]
@@ -134,7 +201,11 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
     }
 
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
-        self.sequences.calibrate(training)
+        match (&mut self.sequences, &mut self.features) {
+            (Some(sequences), _) => sequences.calibrate(training),
+            (None, Some(features)) => features.calibrate(training),
+            (None, None) => Ok(()),
+        }
     }
 
     fn config_at(config: &Self::Config, _stage: usize) -> Config {
@@ -142,8 +213,12 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
     }
 
     fn forward(&self, config: &Self::Config, batch: &Batch) -> Result<Outlook, ModelError> {
-        let inputs = self.sequences.forward(&config.sequences, batch);
-        let output = self.network.run(&config.network, &inputs);
+        let inputs = match (&config.sequences, &self.sequences, &self.features) {
+            (SequenceSource::Encoders(size), Some(sequences), _) => sequences.forward(size, batch),
+            (SequenceSource::Features(size), _, Some(features)) => features.forward(size, batch),
+            _ => unreachable!("a model is built from its configuration"),
+        };
+        let output = self.network.run(&config.network, &inputs, &config.sequences.ends());
         Ok(Outlook {
             logits: output.prediction,
             fused: unit_rows(output.pooled),
@@ -153,10 +228,9 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         })
     }
 
-    fn loss(&self, _config: &Self::Config, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
-        let [n] = labels.dims();
-        let cross_entropy = log_softmax(outlook.logits.clone(), 1).gather(1, labels.reshape([n, 1])).mean().neg();
-        Loss::sum(vec![("cross-entropy", cross_entropy)])
+    fn loss(&self, _config: &Self::Config, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let target = target.into();
+        Loss::sum(vec![(target.name(), target.loss(outlook.logits.clone(), AttributeLoss::Absolute))])
     }
 
     fn prompt_vectors(&self) -> Vec<Vec<f32>> {
@@ -170,6 +244,7 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
         "n_epochs" => "Epochs, at most.",
         "learning_rate" => "Initial learning rate. MCR's paper: 0.001 or 0.002.",
         "keep_probability" => "How likely training keeps each modality of a clip.",
+        "task" => "classification, or regression of the attributes that the dataset rates, such as sentiment.",
         "network.width" => "Width of a step in all streams. MCR's paper: 40; MulT's code: 30.",
         "network.n_heads" => "Attention heads. MCR's paper: 8 or 10; MulT's code: 5.",
         "network.n_layers" => "Reinforcement layers of MCR (paper: 3 or 4), layers of MulT's encoders (code: 5).",
@@ -191,6 +266,12 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
         "sequences.mel_frames" => "Log-mel frames of 10 ms per clip.",
         "sequences.frames_per_step" => "Log-mel frames that one step summarizes.",
         "sequences.max_words" => "Words of a clip, at most.",
+        "sequences.language.stream" => "The dataset's features for language; empty: its first.",
+        "sequences.video.stream" => "The dataset's features for video; empty: its first.",
+        "sequences.audio.stream" => "The dataset's features for audio; empty: its first.",
+        "sequences.max_steps" => "Steps of a sequence, at most; the farthest from the clip's end are left out.",
+        "sequences.context" => "Clips before and after in the same recording that are seen, too.",
+        "sequences.dropout" => "Share of the features' values that a training step does without.",
         _ => return None,
     })
 }

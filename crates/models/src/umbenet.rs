@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
-use emotion::{LabelSet, Modality};
+use emotion::{LabelSet, Manifest, Modality};
 
 pub use config::{FaceEncoderConfig, TextEncoderConfig, Token, UmbenetConfig, VoiceEncoderConfig};
 pub use published::{embedded_names, import_released, released_place};
@@ -32,7 +32,7 @@ use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
     About, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader, Rename,
-    StagePlan, TrainingBatches,
+    StagePlan, Target, TrainingBatches,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -222,8 +222,8 @@ impl EmotionModel for Umbenet {
         config.reader()
     }
 
-    fn with_labels(config: &UmbenetConfig, labels: &LabelSet) -> Result<UmbenetConfig, ModelError> {
-        let class_ends = published::class_ends(config, labels)?;
+    fn for_dataset(config: &UmbenetConfig, manifest: &Manifest) -> Result<UmbenetConfig, ModelError> {
+        let class_ends = published::class_ends(config, &manifest.labels)?;
         Ok(UmbenetConfig { class_ends, ..config.clone() })
     }
 
@@ -295,7 +295,8 @@ impl EmotionModel for Umbenet {
         Ok(Outlook { logits, fused, tokens, selection: Some(selection), auxiliary: Vec::new() })
     }
 
-    fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
+    fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let labels = target.into().into_classes();
         let [n] = labels.dims();
         let log_probabilities = log_softmax(outlook.logits.clone(), 1);
         let chosen = log_probabilities.clone().gather(1, labels.reshape([n, 1])).mean().neg();

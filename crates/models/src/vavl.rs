@@ -8,26 +8,26 @@ mod config;
 mod features;
 mod loss;
 mod network;
-mod normalization;
+mod sources;
 #[cfg(test)]
 mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{LabelSet, Modality};
+use emotion::{Attribute, LabelSet, Manifest, Modality};
 
+pub use crate::layers::normalization::{Moments, Padded, Scale, Statistics};
+pub use crate::{Target, Task, ccc};
 pub use config::VavlConfig;
-pub use features::{
-    FaceExtractor, FaceFeatures, FaceFeaturesConfig, Sequence, VoiceExtractor, VoiceFeatures, VoiceFeaturesConfig,
-};
-pub use loss::{AttributeScale, Target, Task, ccc};
+pub use features::{FaceExtractor, FaceFeatures, Sequence, VoiceExtractor, VoiceFeatures};
+pub use loss::AttributeScale;
 pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
-pub use normalization::{Moments, Padded, Scale, Statistics};
+pub use sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
 
 use crate::layers::transformer::unit_rows;
 use crate::{
-    About, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename, StagePlan,
-    TrainingBatches,
+    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
+    StagePlan, TrainingBatches,
 };
 
 /// What is said of VAVL.
@@ -35,7 +35,12 @@ pub const ABOUT: About = About {
     name: "vavl",
     title: "VAVL",
     paper: "Goncalves et al., Versatile audio-visual learning for emotion recognition, 2024",
-    presets: &[("tiny", || Config::Vavl(VavlConfig::tiny())), ("paper", || Config::Vavl(VavlConfig::paper()))],
+    presets: &[
+        ("tiny", || Config::Vavl(VavlConfig::tiny())),
+        ("paper", || Config::Vavl(VavlConfig::paper())),
+        ("features", || Config::Vavl(VavlConfig::features())),
+        ("face-features", || Config::Vavl(VavlConfig::face_features())),
+    ],
     help: config::help,
 };
 
@@ -53,10 +58,11 @@ pub struct Vavl {
 impl Vavl {
     /// A model with random values.
     pub fn new(config: &VavlConfig, n_classes: usize, init: &mut Init<'_>) -> Self {
+        let n_out = if config.attributes.is_empty() { n_classes } else { config.attributes.len() };
         Self {
             face_features: FaceFeatures::new(&config.face, init),
             voice_features: VoiceFeatures::new(&config.voice, init),
-            network: Network::new(&config.network, config.voice.width(), config.face.width(), n_classes, init),
+            network: Network::new(&config.network, config.voice.width(), config.face.width(), n_out, init),
         }
     }
 }
@@ -104,7 +110,15 @@ impl EmotionModel for Vavl {
     }
 
     fn reader(config: &VavlConfig) -> Reader {
-        features::reader(&config.face, &config.voice)
+        sources::reader(&config.face, &config.voice)
+    }
+
+    fn for_dataset(config: &VavlConfig, manifest: &Manifest) -> Result<VavlConfig, ModelError> {
+        config.for_dataset(manifest)
+    }
+
+    fn attributes(config: &VavlConfig) -> &[Attribute] {
+        &config.attributes
     }
 
     fn stages(config: &VavlConfig) -> Vec<StagePlan> {
@@ -130,16 +144,12 @@ impl EmotionModel for Vavl {
         let still = self.valid();
         let mut voices = self.voice_features.moments();
         training(Modality::Voice, &mut |batch| {
-            if let Some(voice) = &batch.voice {
-                still.voice_features.measure(voice, &mut voices);
-            }
+            still.voice_features.measure(batch, &mut voices);
         })?;
         self.voice_features.set_scale(&voices);
         let mut faces = self.face_features.moments();
         training(Modality::Face, &mut |batch| {
-            if let Some(face) = &batch.face {
-                still.face_features.measure(face, &mut faces);
-            }
+            still.face_features.measure(batch, &mut faces);
         })?;
         self.face_features.set_scale(&faces);
         Ok(())
@@ -152,18 +162,8 @@ impl EmotionModel for Vavl {
     /// A sample with one modality goes through that modality's head, one with both through the head for both; only the former
     /// teaches what comes before the heads.
     fn forward(&self, config: &VavlConfig, batch: &Batch) -> Result<Outlook, ModelError> {
-        let face = batch
-            .face
-            .as_ref()
-            .map(|face| Part { rows: face.rows.clone(), sequence: self.face_features.forward(face) });
-        let voice = batch
-            .voice
-            .as_ref()
-            .map(|voice| {
-                let sequence = self.voice_features.forward(voice)?;
-                Ok::<_, ModelError>(Part { rows: voice.rows.clone(), sequence })
-            })
-            .transpose()?;
+        let face = self.face_features.forward(batch).map(|(rows, sequence)| Part { rows, sequence });
+        let voice = self.voice_features.forward(batch)?.map(|(rows, sequence)| Part { rows, sequence });
         let has = |part: &Option<Part>, row: usize| part.as_ref().is_some_and(|part| part.rows.contains(&row));
         let rows_where = |has_face: bool, has_voice: bool| -> Vec<usize> {
             let [n, _] = batch.present.dims();
@@ -199,9 +199,9 @@ impl EmotionModel for Vavl {
         Ok(outlook(&results, auxiliary, config.network.conformer.width))
     }
 
-    fn loss(&self, _config: &VavlConfig, outlook: &Outlook, labels: Tensor<1, Int>) -> Loss {
-        let task = Target::Classes(labels).loss(outlook.logits.clone());
-        let mut terms = vec![("cross-entropy", task)];
+    fn loss(&self, _config: &VavlConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let target = target.into();
+        let mut terms = vec![(target.name(), target.loss(outlook.logits.clone(), AttributeLoss::Concordance))];
         terms.extend(outlook.auxiliary.iter().cloned());
         Loss::sum(terms)
     }

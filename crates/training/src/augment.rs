@@ -21,7 +21,7 @@ const LARGEST_GAIN: f32 = 0.7;
 const HIDDEN_BINS: f64 = 0.15;
 const HIDDEN_TIME: f64 = 0.2;
 /// Shortest and longest side of the part of a face that is blotted out, as parts of the crop's (random erasing, Zhong et al. 2020).
-const HIDDEN_FACE: Range<f64> = 0.1..0.4;
+const HIDDEN_FACE: Range<f64> = 0.2..0.55;
 /// How likely a word is left out.
 const DROPPED_WORDS: f64 = 0.4;
 

@@ -84,6 +84,9 @@ pub enum TrainError {
     /// From a media file or the cache.
     #[error(transparent)]
     Media(#[from] media::MediaError),
+    /// From a file of features.
+    #[error(transparent)]
+    Features(#[from] features::FeatureError),
     /// From the dataset.
     #[error(transparent)]
     Dataset(#[from] datasets::DatasetError),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emotion::{Confusion, LabelSet, Modalities, Scores, Split};
+use emotion::{Agreement, Attribute, Confusion, LabelSet, Modalities, Scale, Scores, SentimentScores, Split};
 use models::StagePlan;
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +176,35 @@ pub struct Report {
     pub confusion: Vec<Vec<usize>>,
     /// Scores with only some modalities switched on; subsets that no clip has are absent.
     pub per_subset: BTreeMap<Modalities, Scores>,
+    /// How well ratings are predicted, for a model of attributes; the other scores then are those of the halves of the first
+    /// one's scale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<AttributeScores>,
+}
+
+/// How well one attribute is predicted, in the units of the dataset's own scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttributeScores {
+    /// Which.
+    pub attribute: Attribute,
+    /// Errors and correlations.
+    #[serde(flatten)]
+    pub agreement: Agreement,
+    /// The accuracies of the tables on sentiment, where the scale is −3 to 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<SentimentScores>,
+}
+
+impl AttributeScores {
+    /// Compares predictions with truths, as many and at least one, on `scale`.
+    pub fn of(attribute: Attribute, predictions: &[f64], truths: &[f64], scale: Scale) -> Self {
+        let is_sentiment = attribute == Attribute::Valence && scale == Scale::SENTIMENT;
+        Self {
+            attribute,
+            agreement: Agreement::of(predictions, truths),
+            sentiment: is_sentiment.then(|| SentimentScores::of(predictions, truths)),
+        }
+    }
 }
 
 impl Report {

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
+use burn::tensor::{Device, Tensor};
+use emotion::{Clip, Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
 use models::{
     Batch, Bundle, Card, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan, compute,
@@ -16,9 +16,10 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::adam::Adam;
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
-use crate::features::FeatureCache;
+use crate::frozen::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::step::train_step;
+use crate::truth::Truths;
 use crate::{
     Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
     StopRules, TrainError, evaluate, prepare, write_predictions,
@@ -81,7 +82,7 @@ fn train(
     let manifest = datasets::load(&job.manifest)?;
     let device = compute::open(&job.device)?;
     with_model!(&job.config, M, config => {
-        let config = &M::with_labels(config, &manifest.labels)?;
+        let config = &M::for_dataset(config, &manifest)?;
         Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
     })
 }
@@ -94,6 +95,7 @@ struct Trainer<'a, M: EmotionModel> {
     cache: &'a SampleCache,
     control: &'a Control,
     manifest: &'a Manifest,
+    truths: Truths,
     /// With autodiff.
     device: Device,
     n_parameters: usize,
@@ -128,8 +130,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         // Published weights that are not there are missed now, not after the clips are prepared.
         let n_parameters = M::start_stage(config, &manifest.labels, 0, job.seed, &[], &device)?.num_params();
         let inputs = M::reader(config).inputs;
-        let train = prepared_split(manifest, Split::Train, &inputs, cache, control, tell)?;
-        let val = prepared_split(manifest, Split::Val, &inputs, cache, control, tell)?;
+        let truths = Truths::new(&manifest.labels, M::attributes(config));
+        let mut prepared = |split| prepared_split(manifest, split, &inputs, &truths, cache, control, tell);
+        let (train, val) = (prepared(Split::Train)?, prepared(Split::Val)?);
         Ok(Self {
             job,
             config,
@@ -137,11 +140,12 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             cache,
             control,
             manifest,
+            truths,
             device,
             n_parameters,
             stages: M::stages(config),
-            train: Loader::new(cache, train)?,
-            val: Loader::new(cache, val)?,
+            train: Loader::new(cache, manifest, train)?,
+            val: Loader::new(cache, manifest, val)?,
             checkpoints: Checkpoints::of(run)?,
             features: Default::default(),
         })
@@ -151,7 +155,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let labels = &self.manifest.labels;
         tell(Event::Started {
             job: Box::new(self.job.clone()),
-            labels: labels.clone(),
+            labels: self.truths.labels().clone(),
             stages: self.stages.clone(),
             n_train: self.train.clips().len(),
             n_val: self.val.clips().len(),
@@ -245,7 +249,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             progress.epochs_done += 1;
             progress.epoch_secs = start.elapsed().as_secs_f64();
             if let LearningRate::Plateau(plateau) = &progress.learning_rate {
-                progress.stopped = StopRules::of(recipe).reason(train_war, plateau.learning_rate);
+                // The right half of a scale is no measure of how well values are learned.
+                let accuracy = if self.truths.attributes().is_empty() { train_war } else { 0.0 };
+                progress.stopped = StopRules::of(recipe).reason(accuracy, plateau.learning_rate);
             }
             self.checkpoints.save(&progress, model, &adam)?;
             let record = EpochRecord {
@@ -296,10 +302,11 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 if !self.job.recipe.augment {
                     self.features[0].fill(model, self.config, &clips, &mut batch)?;
                 }
-                let truths: Vec<usize> = clips.iter().map(|&index| self.train.clips()[index].clip.label).collect();
-                let labels = labels(&truths, &self.device);
+                let clips = self.clips_at(&self.train, &clips);
+                let target = self.truths.target(&clips, &self.device);
                 let rate = progress.learning_rate.rate();
-                let (outlook, loss) = train_step(model, self.config, &batch, labels, &self.job.recipe, rate, adam)?;
+                let (outlook, loss) = train_step(model, self.config, &batch, target, &self.job.recipe, rate, adam)?;
+                let truths: Vec<usize> = clips.iter().map(|clip| self.truths.class(clip)).collect();
                 unread.push((loss.total.detach(), outlook.logits.detach(), truths));
             }
             if unread.len() >= STEPS_PER_EVENT || step + 1 == n_steps {
@@ -311,9 +318,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                         return Err(TrainError::Diverged { loss, stage, epoch: epoch + 1 });
                     }
                     losses.push(loss);
-                    let n_classes = self.manifest.labels.len();
-                    let tops = read(logits)?.chunks(n_classes).map(top).collect::<Vec<_>>();
-                    n_right += tops.iter().zip(&truths).filter(|(top, truth)| top == truth).count();
+                    n_right += self.predicted(logits)?.iter().zip(&truths).filter(|(top, truth)| top == truth).count();
                     n_seen += truths.len();
                 }
                 let step_secs = start.elapsed().as_secs_f64() / (step + 1) as f64;
@@ -379,16 +384,25 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let model = model.valid();
         let (mut loss, mut pairs) = (0.0, Vec::with_capacity(val.len()));
         self.each_batch(&model, &self.val, val, on, |chunk, outlook| {
-            let truths: Vec<usize> = chunk.iter().map(|&index| self.val.clips()[index].clip.label).collect();
-            let device = outlook.logits.device();
-            let total = model.loss(self.config, &outlook, labels(&truths, &device)).total;
+            let clips = self.clips_at(&self.val, chunk);
+            let target = self.truths.target(&clips, &outlook.logits.device());
+            let total = model.loss(self.config, &outlook, target).total;
             loss += read(total)?[0] * chunk.len() as f64;
-            let logits = read(outlook.logits)?;
-            pairs.extend(truths.into_iter().zip(logits.chunks(self.manifest.labels.len()).map(top)));
+            let truths = clips.iter().map(|clip| self.truths.class(clip));
+            pairs.extend(truths.zip(self.predicted(outlook.logits)?));
             Ok(())
         })?;
-        let scores = Confusion::from_pairs(self.manifest.labels.clone(), pairs).scores();
+        let scores = Confusion::from_pairs(self.truths.labels().clone(), pairs).scores();
         Ok((loss / val.len() as f64, scores))
+    }
+
+    fn clips_at<'l>(&self, loader: &'l Loader<'_>, indices: &[usize]) -> Vec<&'l Clip> {
+        indices.iter().map(|&index| &loader.clips()[index].clip).collect()
+    }
+
+    /// The class that each row of a model's outputs means.
+    fn predicted(&self, outputs: Tensor<2>) -> Result<Vec<usize>, TrainError> {
+        Ok(read(outputs)?.chunks(self.truths.n_outputs()).map(|row| self.truths.predicted(row)).collect())
     }
 
     /// How often the training split chooses each prompt when only `on` are switched on.
@@ -494,7 +508,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         };
         let trained_on = plan.input.eval_modalities();
         let config = M::config_at(self.config, finished.len() - 1);
-        let mut bundle = Bundle::new(config, self.manifest.labels.clone(), trained_on, card);
+        let mut bundle = Bundle::new(config, self.truths.labels().clone(), trained_on, card);
         bundle.prompt_origins = prompts
             .rows
             .iter()
@@ -574,17 +588,25 @@ fn prepared_split(
     manifest: &Manifest,
     split: Split,
     inputs: &Inputs,
+    truths: &Truths,
     cache: &SampleCache,
     control: &Control,
     tell: &mut Tell<'_>,
 ) -> Result<Vec<crate::PreparedClip>, TrainError> {
     let mut failed = Ok(());
-    let prepared = prepare(manifest, manifest.split(split), inputs, cache, control, &mut |event| {
+    let mut prepared = prepare(manifest, manifest.split(split), inputs, cache, control, &mut |event| {
         if failed.is_ok() {
             failed = tell(event);
         }
     })?;
     failed?;
+    let n_prepared = prepared.len();
+    prepared.retain(|clip| truths.knows(&clip.clip));
+    if prepared.len() < n_prepared {
+        let n = n_prepared - prepared.len();
+        let reason = format!("clips of {} that nobody rated, left out: {n}", split.name());
+        tell(Event::Warning { path: manifest.root.clone(), reason })?;
+    }
     if prepared.is_empty() {
         return Err(TrainError::NoClips {
             split: split.name(),
@@ -609,18 +631,9 @@ fn switched_on(input: StageInput, present: Modalities, rng: &mut impl Rng) -> Mo
     }
 }
 
-fn labels(truths: &[usize], device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i64> = truths.iter().map(|&truth| truth as i64).collect();
-    Tensor::from_data(TensorData::new(values, [truths.len()]), device)
-}
-
 fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, TrainError> {
     let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
     Ok(values.into_iter().map(f64::from).collect())
-}
-
-fn top(scores: &[f64]) -> usize {
-    (1..scores.len()).fold(0, |best, idx| if scores[idx] > scores[best] { idx } else { best })
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use emotion::Sample;
+use emotion::{Manifest, Sample};
 use media::SampleCache;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64Mcg;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
+use crate::sequences::SequenceReader;
 use crate::{PreparedClip, TrainError};
 
 /// Samples kept in memory at most, in bytes; larger sets are read again in every epoch.
@@ -17,14 +18,15 @@ const MEMORY: usize = 256 << 20;
 /// The samples of a split.
 pub struct Loader<'a> {
     cache: &'a SampleCache,
+    sequences: SequenceReader,
     clips: Vec<PreparedClip>,
     kept: Option<Vec<Arc<Sample>>>,
 }
 
 impl<'a> Loader<'a> {
-    /// Samples of `clips`, kept in memory if all of them fit.
-    pub fn new(cache: &'a SampleCache, clips: Vec<PreparedClip>) -> Result<Self, TrainError> {
-        let mut loader = Self { cache, clips, kept: None };
+    /// Samples of `clips` of `manifest`, kept in memory if all of them fit.
+    pub fn new(cache: &'a SampleCache, manifest: &Manifest, clips: Vec<PreparedClip>) -> Result<Self, TrainError> {
+        let mut loader = Self { cache, sequences: SequenceReader::new(manifest), clips, kept: None };
         let Some(first) = loader.clips.first() else { return Ok(loader) };
         if size_bytes(&loader.read(first)?) * loader.clips.len() <= MEMORY {
             let all: Vec<usize> = (0..loader.clips.len()).collect();
@@ -51,8 +53,14 @@ impl<'a> Loader<'a> {
             reason: "the prepared sample vanished from the cache; start again to prepare it anew".into(),
             path: clip.path.clone(),
         };
-        let mut sample = self.cache.load(&clip.key)?.ok_or_else(damaged)?;
-        sample.text.clone_from(&clip.clip.text);
+        let mut sample = match &clip.key {
+            Some(key) => self.cache.load(key)?.ok_or_else(damaged)?,
+            None => Sample::default(),
+        };
+        sample.text.clone_from(&clip.text);
+        for wanted in &clip.sequences {
+            sample.features.push(self.sequences.read(wanted)?.0);
+        }
         Ok(sample)
     }
 }
@@ -63,7 +71,8 @@ fn size_bytes(sample: &Sample) -> usize {
         emotion::Voice::Waveform(samples) => samples.len() * 4,
         emotion::Voice::LogMel(mel) => mel.values.len() * 4,
     });
-    face + voice
+    let features: usize = sample.features.iter().map(|sequence| sequence.values.len() * 4).sum();
+    face + voice + features
 }
 
 /// Random numbers that follow from the seed and the place in training alone, so that no state needs saving.

@@ -1,27 +1,32 @@
 //! Clips to samples in the cache, all cores at work, with progress and a way out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use emotion::{Clip, Inputs, Manifest, Modalities};
-use media::{MediaError, Request, SampleCache};
+use emotion::{Clip, Inputs, Manifest, Modalities, Sample};
+use media::{FaceChoice, MediaError, Request, SampleCache};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
+use crate::sequences::{self, ClipSequence, SequenceReader};
 use crate::{Control, Event, TrainError};
 
 /// Clips prepared between two looks at the control and reports of progress.
 const CHUNK: usize = 16;
 
-/// A clip whose sample is in the cache.
+/// A clip that can be used.
 #[derive(Debug, Clone)]
 pub struct PreparedClip {
     /// The clip.
     pub clip: Clip,
-    /// Its file.
+    /// Its file; the dataset's folder where it has none.
     pub path: PathBuf,
-    /// Key of its sample.
-    pub key: String,
+    /// Key of what was decoded, in the cache; `None` where the model needs no media or the clip has none.
+    pub key: Option<String>,
+    /// What is said, if the model reads it.
+    pub text: Option<String>,
+    /// Features that the model reads.
+    pub sequences: Vec<ClipSequence>,
     /// What the sample has.
     pub present: Modalities,
 }
@@ -43,6 +48,9 @@ pub fn prepare<'a>(
     let mut prepared = Vec::with_capacity(total);
     let start = Instant::now();
     on_event(Event::Preparing { done: 0, total, remaining_secs: None });
+    let reader = SequenceReader::new(manifest);
+    let sequences = sequences::find(manifest, &clips, &inputs.features, &reader, on_event)?;
+    let mut sequences = sequences.into_iter();
     for chunk in clips.chunks(CHUNK) {
         control.wait_while_paused();
         if control.is_stopping() {
@@ -51,32 +59,40 @@ pub fn prepare<'a>(
         let results: Vec<_> = chunk
             .par_iter()
             .map(|&clip| {
-                let path = manifest.clip_path(clip);
-                let request =
-                    Request { path: &path, text: clip.text.as_deref(), faces: manifest.faces, face: clip.face, inputs };
-                let result = cache.prepare(&request);
+                let path = if clip.has_media() { manifest.clip_path(clip) } else { PathBuf::new() };
+                let audio = clip.audio.as_ref().map(|audio| manifest.root.join(audio));
+                let result = decoded(manifest, clip, &path, audio.as_deref(), inputs, cache);
                 n_fresh.fetch_add(1, Ordering::Relaxed);
-                (clip, path, result)
+                // What has no file of its own is called by its name.
+                let path = [Some(path), audio].into_iter().flatten().find(|path| !path.as_os_str().is_empty());
+                (clip, path.unwrap_or_else(|| PathBuf::from(&clip.id)), result)
             })
             .collect();
-        for (clip, path, result) in results {
+        for ((clip, path, result), sequences) in results.into_iter().zip(sequences.by_ref()) {
+            let result = match result {
+                Err(error) if !sequences.is_empty() && !matches!(error, MediaError::Cache { .. }) => {
+                    let notes = vec![format!("{error}: only its features are used")];
+                    Ok(Decoded { key: None, sample: Sample::default(), notes })
+                }
+                result => result,
+            };
             match result {
-                Ok((key, found)) => {
-                    for note in found.notes {
+                Ok(Decoded { key, sample, notes }) => {
+                    for note in notes {
                         on_event(Event::Warning { path: path.clone(), reason: note });
                     }
-                    let present = found.sample.present();
+                    let features = sequences.iter().map(|sequence| sequence.modality);
+                    let present = features.fold(inputs.present(&sample), |all, modality| all.with(modality, true));
                     if present.is_empty() {
-                        let reason = "it has no face, no voice and no text: skipped".into();
+                        let reason = nothing(clip, inputs);
                         on_event(Event::Warning { path, reason });
                         continue;
                     }
-                    prepared.push(PreparedClip { clip: clip.clone(), path, key, present });
+                    let text = sample.text;
+                    prepared.push(PreparedClip { clip: clip.clone(), path, key, text, sequences, present });
                 }
                 // A disk that is full will be full for the next clip too; a bad clip is only itself.
-                Err(MediaError::Io { path: at, doing, source }) if at != path => {
-                    return Err(MediaError::Io { path: at, doing, source }.into());
-                }
+                Err(error @ MediaError::Cache { .. }) => return Err(error.into()),
                 Err(error) => {
                     on_event(Event::Warning { path, reason: format!("{error}: skipped") });
                 }
@@ -87,4 +103,38 @@ pub fn prepare<'a>(
         on_event(Event::Preparing { done, total, remaining_secs: Some(per_clip * (total - done) as f64) });
     }
     Ok(prepared)
+}
+
+/// What a clip has besides features.
+struct Decoded {
+    key: Option<String>,
+    sample: Sample,
+    notes: Vec<String>,
+}
+
+fn decoded(
+    manifest: &Manifest,
+    clip: &Clip,
+    path: &Path,
+    audio: Option<&Path>,
+    inputs: &Inputs,
+    cache: &SampleCache,
+) -> Result<Decoded, MediaError> {
+    if !inputs.needs_media() || !(clip.has_media() || audio.is_some()) {
+        let text = inputs.text.and(clip.text.clone()).filter(|text| !text.trim().is_empty());
+        return Ok(Decoded { key: None, sample: Sample { text, ..Sample::default() }, notes: Vec::new() });
+    }
+    let text = clip.text.as_deref();
+    let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
+    let request = Request { path, audio, text, faces, face, choice, detectors, inputs };
+    let (key, found) = cache.prepare(&request)?;
+    Ok(Decoded { key: Some(key), sample: found.sample, notes: found.notes })
+}
+
+/// Why a clip is of no use.
+fn nothing(clip: &Clip, inputs: &Inputs) -> String {
+    match inputs.features.is_empty() {
+        true => "it has no face, no voice and no text: skipped".into(),
+        false => format!("clip {:?} has none of the features that the model reads: skipped", clip.id),
+    }
 }

@@ -1,23 +1,22 @@
 //! One step of training: forward, loss, gradients, Adam.
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor};
-use models::{Batch, EmotionModel, Loss, ModelError, Outlook};
+use models::{Batch, EmotionModel, Loss, ModelError, Outlook, Target};
 
 use crate::{Adam, Recipe};
 
-/// Moves `model` along the gradient of its loss on a batch; what it returns is from before the move. `labels` `[batch]`.
+/// Moves `model` along the gradient of its loss on a batch; what it returns is from before the move.
 pub fn train_step<M: EmotionModel>(
     model: &mut M,
     config: &M::Config,
     batch: &Batch,
-    labels: Tensor<1, Int>,
+    target: impl Into<Target>,
     recipe: &Recipe,
     learning_rate: f64,
     adam: &mut Adam,
 ) -> Result<(Outlook, Loss), ModelError> {
     let outlook = model.forward(config, batch)?;
-    let loss = model.loss(config, &outlook, labels);
+    let loss = model.loss(config, &outlook, target);
     let grads = GradientsParams::from_grads(loss.total.backward(), model);
     *model = adam.step(recipe, learning_rate, model.clone(), grads);
     Ok((outlook, loss))
@@ -29,15 +28,15 @@ mod tests {
     use std::path::Path;
 
     use burn::module::Module as _;
-    use burn::tensor::Device;
-    use emotion::{Frames, LabelSet, Modalities, Sample, Voice};
+    use burn::tensor::{Device, Int, Tensor};
+    use emotion::{Frames, LabelSet, Manifest, Modalities, Sample, Voice};
     use models::encoders::audio_cnn::AudioCnnSize;
     use models::encoders::clip::{Clip, ClipSize, ImageTowerSize, RENAMES, TextTowerSize};
     use models::umbenet::{FaceEncoder, TextEncoderConfig, Umbenet, UmbenetConfig, VoiceEncoderConfig};
     use models::{FaceBatch, Init, export};
 
     use super::*;
-    use crate::features::FeatureCache;
+    use crate::frozen::FeatureCache;
 
     /// Merges of a vocabulary as long as CLIP's: two letters, then three.
     fn write_vocabulary(path: &Path) {
@@ -98,7 +97,8 @@ mod tests {
         };
         config.check().unwrap();
         let labels = LabelSet::basic(3);
-        let config = Umbenet::with_labels(&config, &labels).unwrap();
+        let manifest = Manifest::new("m", "csv", dir.path(), labels.clone());
+        let config = Umbenet::for_dataset(&config, &manifest).unwrap();
         assert_eq!(config.class_ends.len(), labels.len(), "classes end where their names do");
         let mut model = Umbenet::start_stage(&config, &labels, 0, 1, &[], &device).unwrap();
         let samples: Vec<Sample> = (0..6).map(sample).collect();
@@ -106,7 +106,7 @@ mod tests {
         let batch = Umbenet::reader(&config).batch(&samples, &[Modalities::ALL; 6], &device).unwrap();
         let (recipe, mut adam, mut losses) = (Recipe::default(), Adam::default(), Vec::new());
         for _ in 0..12 {
-            let truths = Tensor::from_ints([0, 1, 2, 0, 1, 2], &device);
+            let truths = Tensor::<1, Int>::from_ints([0, 1, 2, 0, 1, 2], &device);
             let (_, loss) = train_step(&mut model, &config, &batch, truths, &recipe, 0.002, &mut adam).unwrap();
             losses.push(loss.total.into_scalar::<f32>());
         }
@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_preset_with_towers_says_which_file_it_lacks() {
-        let error = Umbenet::with_labels(&UmbenetConfig::paper(small_clip()), &LabelSet::basic(3)).unwrap_err();
+        let manifest = Manifest::new("m", "csv", Path::new("/"), LabelSet::basic(3));
+        let error = Umbenet::for_dataset(&UmbenetConfig::paper(small_clip()), &manifest).unwrap_err();
         assert!(error.to_string().starts_with("vocabulary names no file"), "{error}");
     }
 }

@@ -140,6 +140,7 @@ impl Samples {
                 end: rows.iter().map(|&row| self.ends[row]).collect(),
                 rows,
             }),
+            features: Vec::new(),
             frozen: Frozen::default(),
         }
     }

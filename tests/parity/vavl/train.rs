@@ -6,8 +6,8 @@ use burn::module::Module as _;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use emotion::Modality;
-use models::WeightDecay;
 use models::vavl::{Network, NetworkConfig, Target, Task, checkpoint};
+use models::{AttributeLoss, WeightDecay};
 use training::{Adam, Recipe};
 
 use super::super::{Case, gradient_norms, values};
@@ -50,7 +50,7 @@ pub fn train(case: &mut Case) {
             "audio_visual" => {
                 let acoustic = network.frozen(&config, Modality::Voice, audio());
                 let seen = network.frozen(&config, Modality::Face, visual());
-                let loss = target.loss(network.audio_visual(&config, &acoustic, &seen));
+                let loss = target.loss(network.audio_visual(&config, &acoustic, &seen), AttributeLoss::Concordance);
                 (loss.clone(), loss.clone(), loss.zeros_like())
             }
             other => panic!("update {other}"),

@@ -87,6 +87,7 @@ impl SequenceSize {
                 face: uses(Modality::Face).then_some(FaceInput { n_frames, size_px }),
                 voice: uses(Modality::Voice).then_some(VoiceInput::LogMel { rate_hz, n_frames: mel_frames, n_bins }),
                 text: uses(Modality::Text).then_some(TextInput { max_tokens: max_words }),
+                features: Vec::new(),
             },
             pixels: PixelScale::PerFrame,
             n_buckets,
@@ -208,7 +209,7 @@ fn whole_rows(valid: &Tensor<2>) -> Option<Tensor<1, Int>> {
 }
 
 /// Row `i` of `encoded` at row `rows[i]` of `[n, steps, dims]`, and `filler` `[1, steps, dims]` where there is none.
-fn placed(encoded: Tensor<3>, rows: &[usize], n: usize, filler: Tensor<3>) -> Tensor<3> {
+pub(crate) fn placed(encoded: Tensor<3>, rows: &[usize], n: usize, filler: Tensor<3>) -> Tensor<3> {
     if rows.len() == n {
         return encoded;
     }
@@ -299,6 +300,7 @@ mod tests {
                 voice: Some(VoiceBatch { rows: vec![0], values, valid }),
                 scene: None,
                 text: None,
+                features: Vec::new(),
                 frozen: crate::Frozen::default(),
             };
             net.forward(&size, &batch)[Modality::Voice].clone().try_into_vec_as::<f32>().unwrap()

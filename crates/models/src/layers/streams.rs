@@ -52,6 +52,15 @@ impl<T> Streams<T> {
         }
     }
 
+    /// That of `stream`, to change it.
+    pub fn get_mut(&mut self, stream: Modality) -> Option<&mut T> {
+        match stream {
+            Modality::Text => self.l.as_mut(),
+            Modality::Face => self.v.as_mut(),
+            Modality::Voice => self.a.as_mut(),
+        }
+    }
+
     /// Those that there are, in the order of [`STREAMS`].
     pub fn iter(&self) -> impl Iterator<Item = (Modality, &T)> {
         STREAMS.into_iter().filter_map(|stream| Some((stream, self.get(stream)?)))

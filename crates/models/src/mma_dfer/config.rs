@@ -306,6 +306,7 @@ impl MmaDferConfig {
                 face: Some(FaceInput { n_frames: self.n_frames, size_px }),
                 voice: Some(VoiceInput::LogMel { rate_hz, n_frames, n_bins }),
                 text: None,
+                features: Vec::new(),
             },
             pixels,
             n_buckets: 0,

@@ -116,7 +116,7 @@ fn loss(model: &MmaDfer, config: &MmaDferConfig) -> Tensor<1> {
     let on = ["va", "v"].map(|on| on.parse().unwrap());
     let batch = config.reader().batch(&[&sample(1), &sample(2)], &on, &device).unwrap();
     let outlook = model.forward(config, &batch).unwrap();
-    model.loss(config, &outlook, Tensor::from_ints([2, 0], &device)).total
+    model.loss(config, &outlook, Tensor::<1, burn::tensor::Int>::from_ints([2, 0], &device)).total
 }
 
 /// Moves every trainable parameter by `step` times a direction that follows from `seed`, and notes the slope along it.

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::Int;
 use emotion::{Frames, LogMel, Sample, Voice};
 
 use super::*;
+use crate::encoders::feature_sequences::StreamSize;
 use crate::layers::crossmodal::DropRates;
 use crate::mcr::{McrClassifier, McrConfig, McrSize};
 use crate::mult::{MultClassifier, MultConfig, MultSize};
 
-fn sequences() -> SequenceSize {
+fn size() -> SequenceSize {
     SequenceSize {
         n_dims: 8,
         n_frames: 3,
@@ -27,6 +29,10 @@ fn sequences() -> SequenceSize {
         dropout: 0.0,
         ..SequenceSize::tiny()
     }
+}
+
+fn sequences() -> SequenceSource {
+    SequenceSource::Encoders(size())
 }
 
 fn mcr() -> McrConfig {
@@ -71,7 +77,7 @@ fn loss<N: SequenceNetwork>(
     let batch = SequenceClassifier::<N>::reader(config).batch(&samples, on, device).unwrap();
     let truths: Vec<i64> = (0..on.len() as i64).map(|row| row % 4).collect();
     let outlook = model.forward(config, &batch).unwrap();
-    model.loss(config, &outlook, Tensor::from_ints(truths.as_slice(), device)).total
+    model.loss(config, &outlook, Tensor::<1, Int>::from_ints(truths.as_slice(), device)).total
 }
 
 fn overfits<N: SequenceNetwork>(config: &SequenceConfig<N::Size>) {
@@ -177,7 +183,7 @@ fn of_mult_only_what_is_not_used_does_not_learn() {
     assert_eq!(unmoved::<crate::mult::Mult>(&mult()), [&unused[..], &SCALES].concat());
     let mut config = mult();
     config.network.targets = "t".parse().unwrap();
-    config.sequences.n_dims = 6;
+    config.sequences = SequenceSource::Encoders(SequenceSize { n_dims: 6, ..size() });
     let unmoved = unmoved::<crate::mult::Mult>(&config);
     let memory = unmoved
         .iter()
@@ -282,7 +288,10 @@ fn impossible_configurations_are_refused() {
         (|config| config.network.kernel.video = 2, "kernel"),
         (|config| config.network.modalities = "va".parse().unwrap(), "targets"),
         (|config| (config.network.cmu, config.network.scu) = (false, false), "cmu"),
-        (|config| config.sequences.frames_per_step = 5, "frames_per_step"),
+        (
+            |config| config.sequences = SequenceSource::Encoders(SequenceSize { frames_per_step: 5, ..size() }),
+            "frames_per_step",
+        ),
         (|config| config.network.dropout.hidden = 1.0, "dropout"),
     ];
     for (change, word) in rows {
@@ -291,4 +300,107 @@ fn impossible_configurations_are_refused() {
     let mut config = mult();
     config.network.targets = Modalities::NONE;
     assert!(MultClassifier::check(&config).is_err());
+}
+
+/// MulT on features of which two steps are the clip's and one is of the clip after it.
+fn on_features(causal: bool) -> MultConfig {
+    let stream = |name: &str| StreamSize { stream: name.into(), shape: [2, 1, 3] };
+    let size = FeatureSize { language: stream("l"), video: stream("v"), audio: stream("a"), ..FeatureSize::mosi() };
+    MultConfig {
+        network: MultSize { causal, ..mult().network },
+        sequences: SequenceSource::Features(size),
+        ..MultConfig::tiny()
+    }
+}
+
+fn features(seed: usize, after: f32) -> Sample {
+    let sequence = |stream: &str, modality, shift: usize| emotion::Sequence {
+        stream: stream.into(),
+        modality,
+        n_dims: 3,
+        values: (0..6).map(|i| ((i * 5 + seed * 7 + shift) % 11) as f32 - 5.0).chain([after; 3]).collect(),
+        n_after: 1,
+    };
+    let streams = [("l", Modality::Text, 1), ("v", Modality::Face, 2), ("a", Modality::Voice, 3)];
+    Sample {
+        features: streams.map(|(name, modality, shift)| sequence(name, modality, shift)).to_vec(),
+        ..Sample::default()
+    }
+}
+
+#[test]
+fn a_clip_is_read_out_where_it_ends_not_where_its_context_does() {
+    let device = Device::flex();
+    for causal in [true, false] {
+        let config = on_features(causal);
+        let model = MultClassifier::build(&config, 3, &mut Init::new(5, &device));
+        let logits = |after: f32| {
+            let batch =
+                MultClassifier::reader(&config).batch(&[&features(1, after)], &[Modalities::ALL], &device).unwrap();
+            values(&model.forward(&config, &batch).unwrap().logits)
+        };
+        assert_eq!(logits(1.0) == logits(9.0), causal, "only who looks ahead hears of what comes after");
+    }
+}
+
+#[test]
+fn features_that_are_switched_off_or_absent_are_the_same() {
+    let device = Device::flex();
+    let config = on_features(false);
+    let model = MultClassifier::build(&config, 3, &mut Init::new(5, &device));
+    let logits = |sample: &Sample, on: &str| {
+        let batch = MultClassifier::reader(&config).batch(&[sample], &[on.parse().unwrap()], &device).unwrap();
+        values(&model.forward(&config, &batch).unwrap().logits)
+    };
+    let whole = features(2, 0.5);
+    let without =
+        Sample { features: whole.features.iter().filter(|own| own.stream != "v").cloned().collect(), ..whole.clone() };
+    assert_eq!(logits(&whole, "at"), logits(&without, "vat"));
+    assert_ne!(logits(&whole, "vat"), logits(&without, "vat"));
+}
+
+#[test]
+fn features_are_brought_to_one_scale() {
+    let device = Device::flex();
+    let config = on_features(false);
+    let mut model = MultClassifier::build(&config, 3, &mut Init::new(5, &device));
+    let times = |factor: f32| -> Vec<Sample> {
+        let larger = |mut sample: Sample| {
+            sample
+                .features
+                .iter_mut()
+                .flat_map(|own| &mut own.values)
+                .for_each(|value| *value = *value * factor + factor);
+            sample
+        };
+        (0..6).map(|seed| larger(features(seed, seed as f32))).collect()
+    };
+    let mut calibrated = |samples: &[Sample]| {
+        let samples: Vec<&Sample> = samples.iter().collect();
+        let batch = |on: Modalities| {
+            MultClassifier::reader(&config).batch(&samples, &vec![on; samples.len()], &device).unwrap()
+        };
+        let training = |modality: Modality, each: &mut dyn FnMut(&Batch)| -> Result<(), ()> {
+            each(&batch(Modalities::only(modality)));
+            Ok(())
+        };
+        model.calibrate(training).unwrap();
+        values(&model.forward(&config, &batch(Modalities::ALL)).unwrap().logits)
+    };
+    for (small, large) in calibrated(&times(1.0)).iter().zip(calibrated(&times(1000.0))) {
+        assert!((small - large).abs() < 1e-3, "{small} {large}");
+    }
+}
+
+#[test]
+fn published_presets_are_whole_before_a_dataset_is_known() {
+    let device = Device::flex();
+    let config = MultConfig::paper();
+    let reader = MultClassifier::reader(&config);
+    let asked: Vec<_> =
+        reader.inputs.features.iter().map(|input| (input.modality, input.n_steps, input.n_dims)).collect();
+    assert_eq!(asked, [(Modality::Face, 500, 20), (Modality::Voice, 375, 5), (Modality::Text, 50, 300)]);
+    let model = MultClassifier::build(&config, 1, &mut Init::new(0, &device));
+    // The network's parameters, a scale and an absent token of each stream.
+    assert_eq!(model.num_params(), 1_071_211 + 3 * (20 + 5 + 300));
 }

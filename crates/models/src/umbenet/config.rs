@@ -411,6 +411,7 @@ impl UmbenetConfig {
                 face: Some(FaceInput { n_frames: self.n_frames, size_px: side_px }),
                 voice: Some(voice),
                 text: Some(TextInput { max_tokens }),
+                features: Vec::new(),
             },
             pixels,
             n_buckets,

@@ -72,7 +72,7 @@ fn keys_learn_exactly_when_they_are_pulled() {
         let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
         let batch = config.reader().batch(&[&sample(1)], &[emotion::Modalities::ALL], &device).unwrap();
         let outlook = model.forward(&config, &batch).unwrap();
-        let loss = model.loss(&config, &outlook, Tensor::from_ints([1], &device));
+        let loss = model.loss(&config, &outlook, Tensor::<1, Int>::from_ints([1], &device));
         let grads = GradientsParams::from_grads(loss.total.backward(), &model);
         let moved = grads.get::<2>(model.prompt_pool.prompt_key.id).is_some_and(|grad| {
             let norm: f32 = grad.abs().sum().into_scalar();
@@ -175,7 +175,7 @@ fn loss_of(model: &Umbenet, config: &UmbenetConfig, device: &Device) -> Tensor<1
     device.seed(3);
     let batch = config.reader().batch(&[&sample(1), &sample(2), &sample(3)], &on, device).unwrap();
     let outlook = model.forward(config, &batch).unwrap();
-    model.loss(config, &outlook, Tensor::from_ints([2, 0, 1], device)).total
+    model.loss(config, &outlook, Tensor::<1, Int>::from_ints([2, 0, 1], device)).total
 }
 
 /// Moves every parameter that learns by `step` times a direction of its own, and adds up the slope along it.

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use emotion::{Attribute, Manifest};
 use serde::{Deserialize, Serialize};
 
-use super::features::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
-use super::loss::Task;
 use super::network::{Layout, NetworkConfig};
+use super::sources::{self, FaceFeaturesConfig, VoiceFeaturesConfig};
 use crate::encoders::conformer::{ConformerSize, RelativePosition};
 use crate::encoders::efficientnet::EfficientNetSize;
+use crate::encoders::feature_sequences::{StreamSize, no_features};
 use crate::encoders::wav2vec2::Wav2vec2Size;
-use crate::{ModelError, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+use crate::{Keep, ModelError, Optimization, Schedule, StageInput, StagePlan, Task, WeightDecay};
 
 /// Everything that the shape, the loss and the training plan of a VAVL depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,10 +25,16 @@ pub struct VavlConfig {
     pub weight_decay: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
+    /// Which epoch's model is kept.
+    #[serde(default)]
+    pub keep: Keep,
     /// File with the weights of wav2vec 2.0; needed to train on its features.
     pub wav2vec2: PathBuf,
     /// File with the weights of the EfficientNet; needed to train on its features.
     pub efficientnet: PathBuf,
+    /// The attributes that are predicted instead of classes: those that the dataset rates.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
     /// What is trained.
     pub network: NetworkConfig,
     /// Where the features of a face come from.
@@ -44,8 +51,10 @@ impl VavlConfig {
             learning_rate: 1e-3,
             weight_decay: 5e-7,
             schedule: Schedule::Plateau,
+            keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
+            attributes: Vec::new(),
             network: NetworkConfig {
                 projection_width: 48,
                 conformer: ConformerSize {
@@ -86,8 +95,10 @@ impl VavlConfig {
             learning_rate: 5e-5,
             weight_decay: 5e-7,
             schedule: Schedule::Constant,
+            keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
             efficientnet: PathBuf::new(),
+            attributes: Vec::new(),
             network: NetworkConfig {
                 projection_width: 50,
                 conformer: ConformerSize {
@@ -115,6 +126,44 @@ impl VavlConfig {
         }
     }
 
+    /// A small network on features that the dataset brings, such as action units and cepstral statistics.
+    pub fn features() -> Self {
+        let voice = VoiceFeaturesConfig::Precomputed { features: StreamSize::of(1, 40), max_steps: 500, dropout: 0.5 };
+        Self { voice, ..Self::face_features() }
+    }
+
+    /// A small network on features of faces that the dataset brings, and on voices as they sound.
+    pub fn face_features() -> Self {
+        let tiny = Self::tiny();
+        Self {
+            epochs: 20,
+            weight_decay: 1e-3,
+            schedule: Schedule::Cosine,
+            // With few speakers, one modality goes on learning while the loss of both rises.
+            keep: Keep::Last,
+            network: NetworkConfig {
+                projection_width: 128,
+                conformer: ConformerSize { dropout: 0.3, ..tiny.network.conformer },
+                head_dropout: 0.5,
+                ..tiny.network
+            },
+            face: FaceFeaturesConfig::Precomputed { features: StreamSize::of(1, 35), max_steps: 500, dropout: 0.5 },
+            ..tiny
+        }
+    }
+
+    /// The same with the features and ratings of a dataset.
+    ///
+    /// Errors when it lacks them.
+    pub fn for_dataset(&self, manifest: &Manifest) -> Result<Self, ModelError> {
+        let (face, voice) = (self.face.for_dataset(manifest)?, self.voice.for_dataset(manifest)?);
+        let reader = sources::reader(&face, &voice);
+        if reader.inputs.modalities().is_empty() {
+            return Err(no_features(manifest));
+        }
+        Ok(Self { face, voice, attributes: self.network.task.attributes(manifest)?, ..self.clone() })
+    }
+
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
         let complain = |text: String| Err(ModelError::Config(text));
@@ -130,13 +179,10 @@ impl VavlConfig {
                 return complain(format!("a dropout is {rate}: it must be in 0..1"));
             }
         }
-        if self.network.task != Task::Classification {
-            return complain("network.task must be classification: datasets here have classes".into());
-        }
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
-        features::check(&self.face, &self.voice)
+        sources::check(&self.face, &self.voice)
     }
 
     pub(super) fn stages(&self) -> Vec<StagePlan> {
@@ -149,7 +195,7 @@ impl VavlConfig {
             optimization: Optimization {
                 weight_decay: WeightDecay::L2 { rate: self.weight_decay },
                 schedule: self.schedule,
-                ..Optimization::default()
+                keep: self.keep,
             },
             trains: "each branch with the shared layers, then the head for both".into(),
             starts_from: "random values; pretrained extractors stand still".into(),
@@ -164,6 +210,7 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "learning_rate" => "Initial learning rate. Paper: 5e-5.",
         "weight_decay" => "What Adam adds of a weight to its gradient. Released code: 5e-7.",
         "schedule" => "How the learning rate falls: plateau, cosine or constant. Released code: constant.",
+        "keep" => "Which epoch is kept: lowest_loss or last.",
         "wav2vec2" => "File with wav2vec 2.0's weights, wav2vec2-large-robust or one fine-tuned from it.",
         "efficientnet" => "File with the EfficientNet's weights, enet_b2_8 as a state dictionary.",
         "network.projection_width" => "Width to which features are reduced before a branch. Released code: 50.",
@@ -181,11 +228,15 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "network.layout" => {
             "batch_first, or official_transposed: attention over the batch, as the released code has it."
         }
+        "network.task" => "classification, or regression of the attributes that the dataset rates.",
         "network.residual" => "Off: ablation 1, the shared layers add nothing of what they get.",
         "network.reconstruction" => "Off: ablation 2, nothing is reconstructed.",
         "network.audio_visual_head" => "Off: ablation 3, the mean of the unimodal predictions.",
         "face.n_frames" => "Face frames of a clip.",
         "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
+        "face.features.stream" => "The dataset's features of faces; empty: its first.",
+        "voice.features.stream" => "The dataset's features of voices; empty: its first.",
+        "face.max_steps" | "voice.max_steps" => "Steps of the features, at most; earlier ones are left out.",
         "face.dropout" => "Share of a face's features that training drops.",
         "voice.n_samples" => "Samples of a clip at 16 kHz. Released code: 192000.",
         "voice.rate_hz" => "Sampling rate of the voice in hertz.",

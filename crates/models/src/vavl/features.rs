@@ -1,4 +1,5 @@
-//! Clips to sequences of features: pretrained extractors that stand still, or descriptions that need no training.
+//! Clips to sequences of features: pretrained extractors that stand still, descriptions that need no training, or features that
+//! the dataset brings.
 //!
 //! Waveforms and the features of faces are normalized by statistics of the training set; padding is zero after that.
 
@@ -7,152 +8,15 @@ use std::path::Path;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, assert_shape};
-use emotion::{FaceInput, Inputs, VoiceInput};
-use serde::{Deserialize, Serialize};
+use emotion::Modality;
 
-use super::normalization::{Moments, Scale};
-use crate::batch::{FaceBatch, PixelScale, VoiceBatch};
-use crate::encoders::efficientnet::{EfficientNet, EfficientNetSize};
-use crate::encoders::tiny::{CEPSTRAL_WIDTH, cepstral_statistics, gradient_width, oriented_gradients};
-use crate::encoders::wav2vec2::{Wav2vec2, Wav2vec2Size};
-use crate::{Init, ModelError, Reader};
-
-/// Sampling rate that wav2vec 2.0 was trained at.
-const WAV2VEC2_RATE_HZ: u32 = 16_000;
-/// ImageNet's pixel statistics.
-const IMAGENET_PIXELS: PixelScale =
-    PixelScale::Channels { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
-
-/// Where the features of a face come from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum FaceFeaturesConfig {
-    /// An EfficientNet trained on faces, frozen.
-    EfficientNet {
-        /// Frames of a clip.
-        n_frames: usize,
-        /// Side of a crop in pixels (released code: 224).
-        side_px: usize,
-        /// Its sizes.
-        size: EfficientNetSize,
-    },
-    /// Histograms of oriented gradients.
-    Gradients {
-        /// Frames of a clip.
-        n_frames: usize,
-        /// Side of a crop in pixels, a multiple of 8.
-        side_px: usize,
-        /// Share of values that training drops, against learning speakers by heart.
-        dropout: f64,
-    },
-}
-
-/// Where the features of a voice come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum VoiceFeaturesConfig {
-    /// wav2vec 2.0, frozen.
-    Wav2vec2 {
-        /// Samples of a clip at 16 kHz (released code: 192 000, 12 s).
-        n_samples: usize,
-        /// Its sizes.
-        size: Wav2vec2Size,
-    },
-    /// Statistics of the cepstrum, over several log-mel frames a step.
-    Cepstrum {
-        /// Sampling rate in hertz.
-        rate_hz: u32,
-        /// Frames of 10 ms, a multiple of `frames_per_step`.
-        n_frames: usize,
-        /// Mel bins.
-        n_bins: usize,
-        /// Frames of a step, 2 at least.
-        frames_per_step: usize,
-        /// Share of values that training drops.
-        dropout: f64,
-    },
-}
-
-impl FaceFeaturesConfig {
-    /// Values of a frame.
-    pub fn width(&self) -> usize {
-        match self {
-            Self::EfficientNet { size, .. } => size.width(),
-            Self::Gradients { side_px, .. } => gradient_width(*side_px),
-        }
-    }
-
-    fn check(&self) -> Result<(), ModelError> {
-        let (Self::EfficientNet { n_frames, side_px, .. } | Self::Gradients { n_frames, side_px, .. }) = *self;
-        if n_frames == 0 || side_px == 0 {
-            return Err(ModelError::Config("face.n_frames and face.side_px must be positive".into()));
-        }
-        match self {
-            Self::Gradients { side_px, .. } if !side_px.is_multiple_of(8) => {
-                Err(ModelError::Config(format!("face.side_px is {side_px}: it must be a multiple of 8")))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl VoiceFeaturesConfig {
-    /// Values of a step.
-    pub fn width(&self) -> usize {
-        match self {
-            Self::Wav2vec2 { size, .. } => size.width,
-            Self::Cepstrum { .. } => CEPSTRAL_WIDTH,
-        }
-    }
-
-    fn check(&self) -> Result<(), ModelError> {
-        match self {
-            Self::Wav2vec2 { n_samples, size } if size.n_frames(*n_samples) == 0 => {
-                Err(ModelError::Config(format!("voice.n_samples is {n_samples}: too few for a single frame")))
-            }
-            Self::Cepstrum { n_frames, frames_per_step, .. }
-                if *frames_per_step < 2 || *n_frames == 0 || !n_frames.is_multiple_of(*frames_per_step) =>
-            {
-                Err(ModelError::Config(format!(
-                    "voice.n_frames is {n_frames}: it must be a multiple of voice.frames_per_step, {frames_per_step}, which is 2 at least"
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How samples become batches for these extractors.
-pub(super) fn reader(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> Reader {
-    let (face, pixels) = match *face {
-        FaceFeaturesConfig::EfficientNet { n_frames, side_px, .. } => {
-            (FaceInput { n_frames, size_px: side_px }, IMAGENET_PIXELS)
-        }
-        FaceFeaturesConfig::Gradients { n_frames, side_px, .. } => {
-            (FaceInput { n_frames, size_px: side_px }, PixelScale::PerFrame)
-        }
-    };
-    let voice = match *voice {
-        VoiceFeaturesConfig::Wav2vec2 { n_samples, .. } => {
-            VoiceInput::Waveform { rate_hz: WAV2VEC2_RATE_HZ, n_samples }
-        }
-        VoiceFeaturesConfig::Cepstrum { rate_hz, n_frames, n_bins, .. } => {
-            VoiceInput::LogMel { rate_hz, n_frames, n_bins }
-        }
-    };
-    Reader {
-        inputs: Inputs { face: Some(face), voice: Some(voice), text: None },
-        pixels,
-        n_buckets: 2,
-        vocabulary: None,
-        face_as_scene: false,
-    }
-}
-
-/// Checks what types cannot say.
-pub(super) fn check(face: &FaceFeaturesConfig, voice: &VoiceFeaturesConfig) -> Result<(), ModelError> {
-    face.check().and_then(|()| voice.check())
-}
+use super::sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
+use crate::batch::{FaceBatch, FeatureBatch, VoiceBatch};
+use crate::encoders::efficientnet::EfficientNet;
+use crate::encoders::tiny::{CEPSTRAL_WIDTH, cepstral_statistics, oriented_gradients};
+use crate::encoders::wav2vec2::Wav2vec2;
+use crate::layers::normalization::{Moments, Scale};
+use crate::{Batch, Init, ModelError};
 
 /// Face frames to features.
 #[derive(Module, Debug)]
@@ -169,6 +33,8 @@ pub enum FaceExtractor {
     EfficientNet(EfficientNet),
     /// Histograms, with what training drops of them.
     Gradients(Dropout),
+    /// None: features come with the dataset.
+    Precomputed(Dropout),
 }
 
 /// Speech to features.
@@ -187,6 +53,8 @@ pub enum VoiceExtractor {
     Wav2vec2(Wav2vec2),
     /// Statistics, with what training drops of them.
     Cepstrum(Dropout),
+    /// None: features come with the dataset.
+    Precomputed(Dropout),
 }
 
 /// A sequence as the network takes it, and as it should be reconstructed.
@@ -207,6 +75,9 @@ impl FaceFeatures {
             FaceFeaturesConfig::Gradients { dropout, .. } => {
                 FaceExtractor::Gradients(DropoutConfig::new(dropout).init())
             }
+            FaceFeaturesConfig::Precomputed { dropout, .. } => {
+                FaceExtractor::Precomputed(DropoutConfig::new(dropout).init())
+            }
         };
         Self { extractor, scale: Scale::new(config.width(), init) }
     }
@@ -215,23 +86,26 @@ impl FaceFeatures {
     pub(super) fn load(&mut self, path: &Path) -> Result<(), ModelError> {
         match &mut self.extractor {
             FaceExtractor::EfficientNet(network) => network.import(named("efficientnet", path)?),
-            FaceExtractor::Gradients(_) => Ok(()),
+            FaceExtractor::Gradients(_) | FaceExtractor::Precomputed(_) => Ok(()),
         }
     }
 
-    /// The frames of those who have a face.
-    pub fn forward(&self, face: &FaceBatch) -> Sequence {
-        let whole = padded(self.scale.forward(self.raw(face)), face.valid.clone());
+    /// The frames of those who have a face, and which samples these are.
+    pub fn forward(&self, batch: &Batch) -> Option<(Vec<usize>, Sequence)> {
+        let Raw { rows, values, valid } = self.raw(batch)?;
+        let whole = padded(self.scale.forward(values), valid);
         let seen = match &self.extractor {
             FaceExtractor::EfficientNet(_) => whole.clone(),
-            FaceExtractor::Gradients(dropout) => dropout.forward(whole.clone()),
+            FaceExtractor::Gradients(dropout) | FaceExtractor::Precomputed(dropout) => dropout.forward(whole.clone()),
         };
-        Sequence { seen, whole }
+        Some((rows, Sequence { seen, whole }))
     }
 
     /// Measures frames that are of a clip.
-    pub(super) fn measure(&self, face: &FaceBatch, moments: &mut Moments) {
-        measure(&self.raw(face), &face.valid, moments);
+    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) {
+        if let Some(raw) = self.raw(batch) {
+            moments.add_valid(&raw.values, &raw.valid);
+        }
     }
 
     /// Normalizes by what was measured.
@@ -244,16 +118,22 @@ impl FaceFeatures {
         Moments::new(self.scale.width())
     }
 
-    /// Features as they are, `[rows, frames, features]`.
-    fn raw(&self, face: &FaceBatch) -> Tensor<3> {
-        let [rows, frames, channels, side, _] = face.frames.dims();
-        let images = face.frames.clone().reshape([rows * frames, channels, side, side]);
-        let features = match &self.extractor {
-            FaceExtractor::EfficientNet(network) => network.forward(images),
-            FaceExtractor::Gradients(_) => oriented_gradients(images),
+    /// Features as they are.
+    fn raw(&self, batch: &Batch) -> Option<Raw> {
+        let encoded = |face: &FaceBatch, encode: &dyn Fn(Tensor<4>) -> Tensor<2>| {
+            let [rows, frames, channels, side, _] = face.frames.dims();
+            let features = encode(face.frames.clone().reshape([rows * frames, channels, side, side]));
+            let [_, width] = features.dims();
+            let values = features.reshape([rows, frames, width]);
+            Raw { rows: face.rows.clone(), values, valid: face.valid.clone() }
         };
-        let [_, width] = features.dims();
-        features.reshape([rows, frames, width])
+        match &self.extractor {
+            FaceExtractor::EfficientNet(network) => {
+                Some(encoded(batch.face.as_ref()?, &|images| network.forward(images)))
+            }
+            FaceExtractor::Gradients(_) => Some(encoded(batch.face.as_ref()?, &oriented_gradients)),
+            FaceExtractor::Precomputed(_) => batch.features(Modality::Face).map(Raw::from),
+        }
     }
 }
 
@@ -271,6 +151,11 @@ impl VoiceFeatures {
                 scale: Scale::new(CEPSTRAL_WIDTH, init),
                 frames_per_step: *frames_per_step,
             },
+            VoiceFeaturesConfig::Precomputed { features, dropout, .. } => Self {
+                extractor: VoiceExtractor::Precomputed(DropoutConfig::new(*dropout).init()),
+                scale: Scale::new(features.n_dims(), init),
+                frames_per_step: 1,
+            },
         }
     }
 
@@ -278,29 +163,33 @@ impl VoiceFeatures {
     pub(super) fn load(&mut self, path: &Path) -> Result<(), ModelError> {
         match &mut self.extractor {
             VoiceExtractor::Wav2vec2(network) => network.import(named("wav2vec2", path)?),
-            VoiceExtractor::Cepstrum(_) => Ok(()),
+            VoiceExtractor::Cepstrum(_) | VoiceExtractor::Precomputed(_) => Ok(()),
         }
     }
 
-    /// The steps of those who speak.
-    pub fn forward(&self, voice: &VoiceBatch) -> Result<Sequence, ModelError> {
-        let (raw, valid) = self.raw(voice);
-        let whole = padded(self.scale.forward(raw), valid.clone());
-        match &self.extractor {
+    /// The steps of those who speak, and which samples these are.
+    pub fn forward(&self, batch: &Batch) -> Result<Option<(Vec<usize>, Sequence)>, ModelError> {
+        let Some(Raw { rows, values, valid }) = self.raw(batch) else { return Ok(None) };
+        let whole = padded(self.scale.forward(values), valid.clone());
+        let sequence = match &self.extractor {
             VoiceExtractor::Wav2vec2(network) => {
-                let [rows, samples, _] = whole.dims();
+                let [n_rows, samples, _] = whole.dims();
                 // What the layers make of padding counts, as in the released code.
-                let whole = network.forward(whole.reshape([rows, samples]), &lengths(valid)?);
-                Ok(Sequence { seen: whole.clone(), whole })
+                let whole = network.forward(whole.reshape([n_rows, samples]), &lengths(valid)?);
+                Sequence { seen: whole.clone(), whole }
             }
-            VoiceExtractor::Cepstrum(dropout) => Ok(Sequence { seen: dropout.forward(whole.clone()), whole }),
-        }
+            VoiceExtractor::Cepstrum(dropout) | VoiceExtractor::Precomputed(dropout) => {
+                Sequence { seen: dropout.forward(whole.clone()), whole }
+            }
+        };
+        Ok(Some((rows, sequence)))
     }
 
     /// Measures samples or steps that are of a clip.
-    pub(super) fn measure(&self, voice: &VoiceBatch, moments: &mut Moments) {
-        let (raw, valid) = self.raw(voice);
-        measure(&raw, &valid, moments);
+    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) {
+        if let Some(raw) = self.raw(batch) {
+            moments.add_valid(&raw.values, &raw.valid);
+        }
     }
 
     /// Normalizes by what was measured.
@@ -313,21 +202,43 @@ impl VoiceFeatures {
         Moments::new(self.scale.width())
     }
 
-    /// What is normalized, `[rows, samples or steps, values]`, and which of it is of the clip.
-    fn raw(&self, voice: &VoiceBatch) -> (Tensor<3>, Tensor<2>) {
-        match self.extractor {
-            VoiceExtractor::Wav2vec2(_) => (voice.values.clone().swap_dims(1, 2), voice.valid.clone()),
+    /// What is normalized: samples or steps.
+    fn raw(&self, batch: &Batch) -> Option<Raw> {
+        if let VoiceExtractor::Precomputed(_) = self.extractor {
+            return batch.features(Modality::Voice).map(Raw::from);
+        }
+        let VoiceBatch { rows, values, valid } = batch.voice.as_ref()?;
+        let (values, valid) = match self.extractor {
             VoiceExtractor::Cepstrum(_) => {
-                let [rows, frames, bins] = voice.values.dims();
+                let [n_rows, frames, bins] = values.dims();
                 let (per_step, steps) = (self.frames_per_step, frames / self.frames_per_step);
-                let valid = voice.valid.clone().reshape([rows * steps, per_step]);
-                let mel = voice.values.clone().reshape([rows * steps, per_step, bins]);
-                let statistics = cepstral_statistics(mel, &valid).reshape([rows, steps, CEPSTRAL_WIDTH]);
+                let valid = valid.clone().reshape([n_rows * steps, per_step]);
+                let mel = values.clone().reshape([n_rows * steps, per_step, bins]);
+                let statistics = cepstral_statistics(mel, &valid).reshape([n_rows, steps, CEPSTRAL_WIDTH]);
                 // A step is there where half of it is.
-                let there = valid.mean_dim(1).greater_equal_elem(0.5).float().reshape([rows, steps]);
+                let there = valid.mean_dim(1).greater_equal_elem(0.5).float().reshape([n_rows, steps]);
                 (statistics, there)
             }
-        }
+            _ => (values.clone().swap_dims(1, 2), valid.clone()),
+        };
+        Some(Raw { rows: rows.clone(), values, valid })
+    }
+}
+
+/// One modality of those samples of a batch that have it, before normalization.
+struct Raw {
+    /// Samples in the batch.
+    rows: Vec<usize>,
+    /// `[rows, steps, values]`
+    values: Tensor<3>,
+    /// `[rows, steps]` of 0 and 1.
+    valid: Tensor<2>,
+}
+
+impl From<&FeatureBatch> for Raw {
+    fn from(features: &FeatureBatch) -> Self {
+        let FeatureBatch { rows, values, valid, .. } = features.clone();
+        Self { rows, values, valid }
     }
 }
 
@@ -352,14 +263,4 @@ fn padded(x: Tensor<3>, valid: Tensor<2>) -> Tensor<3> {
     let [rows, steps, _] = x.dims();
     assert_shape!(valid, [rows, steps]);
     x * valid.unsqueeze_dim::<3>(2)
-}
-
-/// Adds the valid steps of `x` `[rows, steps, values]`.
-fn measure(x: &Tensor<3>, valid: &Tensor<2>, moments: &mut Moments) {
-    let [_, _, width] = x.dims();
-    let values = x.clone().try_into_vec_as::<f32>().unwrap_or_default();
-    let valid = valid.clone().try_into_vec_as::<f32>().unwrap_or_default();
-    for (step, _) in values.chunks(width).zip(valid).filter(|(_, valid)| *valid > 0.5) {
-        moments.add(step);
-    }
 }

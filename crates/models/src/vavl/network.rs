@@ -8,9 +8,8 @@ use burn::tensor::activation::{relu, softmax};
 use emotion::Modality;
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Target, Task};
 use crate::encoders::conformer::{Conformer, ConformerSize, pointwise};
-use crate::{Init, Loss};
+use crate::{AttributeLoss, Init, Loss, Target, Task};
 
 /// Sizes and variants of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,7 +202,7 @@ impl Unimodal {
     /// The loss of one modality: the task and the reconstruction of the mean of `frames` `[batch, frames, features]`
     /// (eq. 1).
     pub fn loss(&self, config: &NetworkConfig, frames: Tensor<3>, target: &Target) -> Loss {
-        let task = target.loss(self.prediction.clone());
+        let task = target.loss(self.prediction.clone(), AttributeLoss::Concordance);
         let mut terms = vec![("task", task)];
         terms.extend(self.reconstruction_loss(frames).map(|loss| ("reconstruction", loss.mul_scalar(config.alpha))));
         Loss::sum(terms)

@@ -1,4 +1,4 @@
-//! Features minus their mean, over their deviation, both of the training set (released code, `train_norm_stat.pkl`).
+//! Features minus their mean, over their deviation, both of the training set (VAVL's released code, `train_norm_stat.pkl`).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -43,6 +43,15 @@ impl Moments {
                 *sum += f64::from(*value);
                 *square += f64::from(*value).powi(2);
             }
+        }
+    }
+
+    /// Adds those frames of `x` `[rows, frames, width]` that are 1 in `valid` `[rows, frames]`.
+    pub(crate) fn add_valid(&mut self, x: &Tensor<3>, valid: &Tensor<2>) {
+        let values = x.clone().try_into_vec_as::<f32>().unwrap_or_default();
+        let valid = valid.clone().try_into_vec_as::<f32>().unwrap_or_default();
+        for (frame, _) in values.chunks(self.sums.len()).zip(valid).filter(|(_, valid)| *valid > 0.5) {
+            self.add(frame);
         }
     }
 
@@ -107,7 +116,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    pub(super) fn new(width: usize, init: &mut Init<'_>) -> Self {
+    pub(crate) fn new(width: usize, init: &mut Init<'_>) -> Self {
         Self { mean: init.constant([width], 0.0).no_grad(), divisor: init.constant([width], 1.0).no_grad() }
     }
 

@@ -1,0 +1,174 @@
+//! One pass through a media file, or through a folder of pictures, that keeps what stands for the clip.
+
+use std::path::Path;
+
+use emotion::VoiceInput;
+
+use crate::hearing::{Hearing, needed_samples};
+use crate::picker::Picker;
+use crate::pictures::{self, Pictures};
+use crate::source::{Decoded, Source, Tracks};
+use crate::upright::Scaler;
+use crate::{ClipInfo, Image, MediaError};
+
+/// Longer clips are sampled at their key frames and heard only around the middle: minutes become seconds.
+const LONG_SECS: f64 = 120.0;
+/// Kept frames are no larger than this on the longer side, until the face is cut out.
+const MAX_SIDE_PX: usize = 1280;
+
+/// What stands for a clip.
+#[derive(Default)]
+pub(crate) struct Film {
+    /// What is in the file.
+    pub(crate) info: ClipInfo,
+    /// Frames in order, at most as many as were asked for.
+    pub(crate) images: Vec<Image>,
+    /// The middle of the sound, at the rate that was asked for.
+    pub(crate) samples: Vec<f32>,
+    /// What is wrong with the file, in words.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Decodes a file to `n_segments` frames and the sound that `voice` needs, or `searched_secs` of it if that is more; neither
+/// is looked at where it is not asked for.
+pub(crate) fn watch(
+    path: &Path,
+    n_segments: usize,
+    voice: Option<&VoiceInput>,
+    searched_secs: f64,
+) -> Result<Film, MediaError> {
+    let mut source = Source::open(path, Tracks { video: n_segments > 0, audio: voice.is_some() })?;
+    let mut info = source.info.clone();
+    let mut notes = std::mem::take(&mut source.notes);
+    let (has_video, voice) = (source.video.is_some(), voice.filter(|_| source.audio.is_some()));
+
+    let n_segments = if has_video { n_segments } else { 0 };
+    let is_long = info.duration_secs > LONG_SECS;
+    let mut picker = if n_segments == 0 {
+        Picker::none()
+    } else if is_long {
+        Picker::over_time(n_segments, info.duration_secs)
+    } else {
+        let stated = info.video.and_then(|video| video.n_frames);
+        Picker::at(n_segments, stated.map_or_else(|| count_frames(path), Ok)? as usize)
+    };
+    if is_long {
+        let needed_secs = voice.map_or(0.0, |input| needed_samples(input) as f64 / f64::from(input.rate_hz()));
+        let half_secs = needed_secs.max(searched_secs) / 2.0 + 1.0;
+        let middle_secs = info.duration_secs / 2.0;
+        source.video.iter_mut().for_each(|video| video.only_key_frames = true);
+        source
+            .audio
+            .iter_mut()
+            .for_each(|audio| audio.window_secs = Some((middle_secs - half_secs, middle_secs + half_secs)));
+    }
+    let mut hearing = voice.map(|input| Hearing::new(input, searched_secs));
+    let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
+    let (n_broken, gave_up) = (source.n_broken(), source.gave_up());
+    if !picker.is_right(seen.n_frames) {
+        // The file stated another number of frames, or has too few key frames.
+        let n_frames = if is_long { count_frames(path)? as usize } else { seen.n_frames };
+        picker = Picker::at(n_segments, n_frames);
+        let tracks = Tracks { video: true, audio: false };
+        seen = run(&mut Source::open(path, tracks)?, &mut picker, None)?;
+    }
+    if let (Some(input), Some(first)) = (voice, &mut hearing) {
+        let listen = |hearing: &mut Hearing| {
+            let tracks = Tracks { video: false, audio: true };
+            run(&mut Source::open(path, tracks)?, &mut Picker::none(), Some(hearing))
+        };
+        if is_long && first.is_short() {
+            // The file stated another length.
+            *first = Hearing::new(input, searched_secs);
+            listen(first)?;
+        }
+        if let Some(mut again) = first.again() {
+            listen(&mut again)?;
+            *first = again;
+        }
+    }
+    let n_stated = info.video.and_then(|video| video.n_frames).unwrap_or(0) as usize;
+    if !is_long && has_video && seen.n_frames * 10 < n_stated * 9 {
+        notes.push(format!("only {} of {n_stated} frames could be read", seen.n_frames));
+    } else if n_broken > 0 {
+        notes.push(format!("{n_broken} damaged pieces were skipped"));
+    }
+    if gave_up {
+        notes.push("its index leads in circles, so reading was given up".to_owned());
+    }
+    if info.duration_secs <= 0.0 {
+        info.duration_secs = seen.last_secs;
+    }
+    let images = picker.into_images();
+    let samples = hearing.map(Hearing::into_samples).unwrap_or_default();
+    if (has_video || voice.is_some()) && images.is_empty() && samples.is_empty() {
+        return Err(MediaError::decode(path, "nothing in it could be read"));
+    }
+    Ok(Film { info, images, samples, notes })
+}
+
+/// Reads `n_segments` pictures of a folder; those that cannot be read are left out and noted.
+pub(crate) fn leaf(folder: &Path, n_segments: usize) -> Result<Film, MediaError> {
+    let pictures = Pictures::list(folder)?;
+    let info = pictures.info()?;
+    let picked = pictures.picked(n_segments);
+    let mut images = Vec::new();
+    let mut first_error = None;
+    for path in &picked {
+        match pictures::read(path, MAX_SIDE_PX) {
+            Ok(image) => images.push(image),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    let mut notes = Vec::new();
+    if let Some(error) = first_error {
+        if images.is_empty() {
+            return Err(error);
+        }
+        let (n_lost, n) = (picked.len() - images.len(), picked.len());
+        notes.push(format!("{n_lost} of {n} pictures cannot be read and are left out, the first: {error}"));
+    }
+    Ok(Film { info, images, samples: Vec::new(), notes })
+}
+
+/// The frames that a file has, where it does not state them: as many as there are packets.
+fn count_frames(path: &Path) -> Result<u64, MediaError> {
+    Ok(Source::open(path, Tracks { video: true, audio: false })?.count_video_packets())
+}
+
+/// What passed by while decoding.
+#[derive(Default)]
+struct Seen {
+    n_frames: usize,
+    last_secs: f64,
+}
+
+fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearing>) -> Result<Seen, MediaError> {
+    let turn = source.video.as_ref().map_or_else(Default::default, |video| video.turn);
+    let mut scaler = Scaler::new(turn, Some(MAX_SIDE_PX));
+    let mut seen = Seen::default();
+    while let Some(decoded) = source.next()? {
+        match decoded {
+            Decoded::Video { pts_secs, frame } => {
+                if let Some(slot) = picker.wants(seen.n_frames, pts_secs) {
+                    // A frame that cannot be converted is as good as not there.
+                    if let Ok(image) = scaler.image(&frame) {
+                        picker.put(slot, image);
+                    }
+                }
+                seen.n_frames += 1;
+                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
+            }
+            Decoded::Audio { pts_secs, frame } => {
+                if let Some(hearing) = &mut hearing {
+                    hearing.push(&frame);
+                }
+                seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
+            }
+        }
+    }
+    if let Some(hearing) = hearing {
+        hearing.finish();
+    }
+    Ok(seen)
+}

@@ -1,0 +1,123 @@
+//! Clips that are folders of pictures, one a frame, as the face crops of DFEW and FERV39k are.
+//!
+//! The order is that of the numbers in the names: `2.jpg` comes before `10.jpg`. Left out: any rate of frames.
+
+use std::path::{Path, PathBuf};
+
+use crate::picker::spread_frames;
+use crate::source::{Decoded, Source, Tracks};
+use crate::upright::Scaler;
+use crate::{ClipInfo, Image, MediaError, VideoInfo};
+
+/// Other files may lie between the pictures.
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+
+/// The pictures of a clip, in order; at least one.
+pub(crate) struct Pictures {
+    files: Vec<PathBuf>,
+}
+
+impl Pictures {
+    pub(crate) fn list(folder: &Path) -> Result<Self, MediaError> {
+        let failed = |error| MediaError::io("listing the folder", folder, error);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !is_hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+                files.push(path);
+            }
+        }
+        files.sort_by_cached_key(|path| order(path));
+        if files.is_empty() { Err(MediaError::NoPictures(folder.to_owned())) } else { Ok(Self { files }) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Those that stand for the clip, none of them twice.
+    pub(crate) fn picked(&self, n_segments: usize) -> Vec<&Path> {
+        let mut wanted: Vec<usize> =
+            spread_frames(self.len(), n_segments).iter().map(|&(picture_idx, _)| picture_idx).collect();
+        wanted.dedup();
+        wanted.into_iter().map(|picture_idx| self.files[picture_idx].as_path()).collect()
+    }
+
+    pub(crate) fn middle(&self) -> &Path {
+        &self.files[self.len() / 2]
+    }
+
+    /// As many frames as there are pictures, of the size of the first that can be opened.
+    pub(crate) fn info(&self) -> Result<ClipInfo, MediaError> {
+        let mut first_error = None;
+        for file in &self.files {
+            match Source::open(file, Tracks { video: true, audio: false }) {
+                Ok(Source { info: ClipInfo { video: Some(video), .. }, .. }) => {
+                    let video = VideoInfo { n_frames: Some(self.len() as u64), rate_hz: 0.0, ..video };
+                    return Ok(ClipInfo { duration_secs: 0.0, video: Some(video), audio: None });
+                }
+                Ok(_) => {}
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| MediaError::NoPicture(self.files[0].clone())))
+    }
+}
+
+/// Reads one picture, at most `max_side_px` on its longer side.
+pub(crate) fn read(path: &Path, max_side_px: usize) -> Result<Image, MediaError> {
+    let mut source = Source::open(path, Tracks { video: true, audio: false })?;
+    let Some(turn) = source.video.as_ref().map(|video| video.turn) else {
+        return Err(MediaError::NoPicture(path.to_owned()));
+    };
+    while let Some(decoded) = source.next()? {
+        if let Decoded::Video { frame, .. } = decoded {
+            return Scaler::new(turn, Some(max_side_px)).image(&frame).map_err(|error| MediaError::decode(path, error));
+        }
+    }
+    Err(MediaError::decode(path, "no frame could be read"))
+}
+
+/// Sorts by the numbers in the name where those differ: pairs of text and number, then the name itself.
+fn order(path: &Path) -> (Vec<(String, usize, String)>, String) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut parts = Vec::new();
+    let mut rest = name.as_str();
+    while !rest.is_empty() {
+        let (text, after) = rest.split_at(rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (digits, after) = after.split_at(after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len()));
+        let digits = digits.trim_start_matches('0');
+        // Numbers have any length, so they are compared as text: the longer one is larger.
+        parts.push((text.to_owned(), digits.len(), digits.to_owned()));
+        rest = after;
+    }
+    (parts, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_follow_the_numbers_in_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["10.jpg", "2.JPG", "1.png", "b1.webp", "002.jpg", "notes.txt", ".1.jpg", "b1_12.bmp", "b1_3.bmp"] {
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        let pictures = Pictures::list(dir.path()).unwrap();
+        let names: Vec<_> = pictures.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["1.png", "2.JPG", "002.jpg", "10.jpg", "b1.webp", "b1_3.bmp", "b1_12.bmp"]);
+        let picked: Vec<_> =
+            pictures.picked(3).iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(picked, ["2.JPG", "10.jpg", "b1_3.bmp"]);
+    }
+
+    #[test]
+    fn a_folder_without_pictures_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("notes.txt"), "1").unwrap();
+        assert!(matches!(Pictures::list(dir.path()), Err(MediaError::NoPictures(_))));
+    }
+}

@@ -1,0 +1,464 @@
+//! An open media file, decoded in stream order, through FFmpeg.
+//!
+//! Files are read through their handle and recognized by content, never by name: a name like `http:x.mp4` or
+//! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
+//! Left out: hardware decoding.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+
+use ffmpeg_next as ffmpeg;
+
+use ffmpeg::codec;
+use ffmpeg::format::context::{Input, StreamIo};
+use ffmpeg::media::Type as MediaType;
+use ffmpeg::util::frame;
+
+use crate::mono::RATES_HZ;
+use crate::upright::{Turn, square_pixels};
+use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
+
+/// A file with more broken packets in a row than this has ended.
+const MAX_BROKEN_PACKETS: usize = 1000;
+/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
+const MAX_PIXELS: &str = "100000000";
+/// A file is read at most this many times over, counted in bytes. Tracks that lie one behind the other in the file have
+/// their packets fetched in turn, each with all that fills a buffer.
+const MAX_READINGS: u64 = 64;
+/// What may be read of any file, however short.
+const MIN_BUDGET_BYTES: u64 = 64 << 20;
+/// What a reading counts at least.
+const MIN_READ_BYTES: u64 = 512;
+
+/// Sets FFmpeg up, once; its own messages are silenced, because errors carry what matters.
+pub(crate) fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        ffmpeg::init().expect("registering FFmpeg's devices cannot fail");
+        ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    });
+}
+
+/// The tracks to decode; the others are skipped in the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tracks {
+    pub(crate) video: bool,
+    pub(crate) audio: bool,
+}
+
+impl Tracks {
+    pub(crate) const ALL: Self = Self { video: true, audio: true };
+}
+
+/// The picture track of an open file.
+pub(crate) struct VideoTrack {
+    stream_idx: usize,
+    decoder: codec::decoder::Video,
+    secs_per_tick: f64,
+    /// How the frames must be turned.
+    pub(crate) turn: Turn,
+    /// Decode only frames that need no others.
+    pub(crate) only_key_frames: bool,
+}
+
+/// The sound track of an open file.
+pub(crate) struct AudioTrack {
+    stream_idx: usize,
+    decoder: codec::decoder::Audio,
+    secs_per_tick: f64,
+    /// Decode only what lies between these times, in seconds.
+    pub(crate) window_secs: Option<(f64, f64)>,
+}
+
+/// A decoded frame with its time after the start of the clip, where the file tells it.
+pub(crate) enum Decoded {
+    Video { pts_secs: Option<f64>, frame: frame::Video },
+    Audio { pts_secs: Option<f64>, frame: frame::Audio },
+}
+
+/// An open media file, decoded in stream order.
+pub(crate) struct Source {
+    input: Input,
+    pub(crate) info: ClipInfo,
+    pub(crate) video: Option<VideoTrack>,
+    pub(crate) audio: Option<AudioTrack>,
+    /// What is wrong with the file without making it useless, for the user.
+    pub(crate) notes: Vec<String>,
+    start_secs: f64,
+    state: State,
+    n_broken: usize,
+    gave_up: Arc<AtomicBool>,
+}
+
+/// Where decoding stands.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Reading,
+    TakingVideo,
+    TakingAudio,
+    DrainingVideo,
+    DrainingAudio,
+    Done,
+}
+
+impl Source {
+    /// Opens a regular file and the decoders of the tracks that are asked for.
+    pub(crate) fn open(path: &Path, tracks: Tracks) -> Result<Self, MediaError> {
+        let gave_up = Arc::new(AtomicBool::new(false));
+        let input = open_input(path, &gave_up)?;
+        let mut notes = Vec::new();
+        let found = |kind: MediaType| {
+            let usable = |index: usize| {
+                input.stream(index).is_some_and(|stream| {
+                    stream.parameters().medium() == kind
+                        && !stream.disposition().contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
+                })
+            };
+            input
+                .streams()
+                .best(kind)
+                .map(|stream| stream.index())
+                .filter(|&index| usable(index))
+                .or_else(|| (0..input.nb_streams() as usize).find(|&index| usable(index)))
+        };
+        let (video_idx, audio_idx) = (found(MediaType::Video), found(MediaType::Audio));
+        if video_idx.is_none() && audio_idx.is_none() {
+            return Err(MediaError::NoStreams(path.to_owned()));
+        }
+
+        let mut info = ClipInfo { duration_secs: duration_secs(&input), video: None, audio: None };
+        let mut reason = String::new();
+        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx) {
+            Ok((track, video_info)) => {
+                info.video = Some(video_info);
+                Some(track)
+            }
+            Err(error) => {
+                reason = format!("the picture cannot be decoded: {error}");
+                notes.push(reason.clone());
+                None
+            }
+        });
+        let audio = audio_idx.and_then(|stream_idx| match open_audio(&input, stream_idx) {
+            Ok((track, audio_info)) => {
+                info.audio = Some(audio_info);
+                Some(track)
+            }
+            Err(error) => {
+                reason = format!("the sound cannot be decoded: {error}");
+                notes.push(reason.clone());
+                None
+            }
+        });
+        if video.is_none() && audio.is_none() {
+            return Err(MediaError::decode(path, reason));
+        }
+        let start_secs = [video_idx, audio_idx]
+            .into_iter()
+            .flatten()
+            .filter_map(|index| input.stream(index))
+            .filter(|stream| stream.start_time() != i64::MIN)
+            .map(|stream| stream.start_time() as f64 * f64::from(stream.time_base()))
+            .fold(f64::INFINITY, f64::min);
+        Ok(Self {
+            input,
+            info,
+            video: video.filter(|_| tracks.video),
+            audio: audio.filter(|_| tracks.audio),
+            notes,
+            start_secs: if start_secs.is_finite() { start_secs } else { 0.0 },
+            state: State::Reading,
+            n_broken: 0,
+            gave_up,
+        })
+    }
+
+    /// Goes to the last key frame before `secs` after the start; stays where it is if the file cannot do that.
+    pub(crate) fn seek(&mut self, secs: f64) {
+        let micros = ((secs + self.start_secs) * 1e6) as i64;
+        if self.input.seek(micros, ..micros).is_ok() {
+            self.video.iter_mut().for_each(|video| video.decoder.flush());
+            self.audio.iter_mut().for_each(|audio| audio.decoder.flush());
+        }
+    }
+
+    /// Counts the packets of the picture track without decoding; the source is at its end afterwards.
+    pub(crate) fn count_video_packets(&mut self) -> u64 {
+        let Some(stream_idx) = self.video.as_ref().map(|video| video.stream_idx) else { return 0 };
+        let mut n_packets = 0;
+        while let Some(packet) = read_packet(&mut self.input) {
+            n_packets += u64::from(packet.stream() == stream_idx);
+        }
+        self.state = State::Done;
+        n_packets
+    }
+
+    /// The next decoded frame of either track; `None` at the end. Broken packets are skipped.
+    pub(crate) fn next(&mut self) -> Result<Option<Decoded>, MediaError> {
+        loop {
+            match self.state {
+                State::Reading => self.feed(),
+                State::TakingVideo | State::DrainingVideo => {
+                    if let Some(decoded) = self.take_video() {
+                        return Ok(Some(decoded));
+                    }
+                    self.state = if self.state == State::TakingVideo { State::Reading } else { self.drain_audio() };
+                }
+                State::TakingAudio | State::DrainingAudio => {
+                    if let Some(decoded) = self.take_audio() {
+                        return Ok(Some(decoded));
+                    }
+                    self.state = if self.state == State::TakingAudio { State::Reading } else { State::Done };
+                }
+                State::Done => return Ok(None),
+            }
+        }
+    }
+
+    fn feed(&mut self) {
+        let Some(packet) = read_packet(&mut self.input) else {
+            self.state = match &mut self.video {
+                Some(video) => {
+                    // Sending the end twice is the only way this fails, and then there is nothing left to take.
+                    let _ = video.decoder.send_eof();
+                    State::DrainingVideo
+                }
+                None => self.drain_audio(),
+            };
+            return;
+        };
+        let sent = match (&mut self.video, &mut self.audio) {
+            (Some(video), _) if video.stream_idx == packet.stream() => {
+                if video.only_key_frames && !packet.is_key() {
+                    return;
+                }
+                self.state = State::TakingVideo;
+                video.decoder.send_packet(&packet)
+            }
+            (_, Some(audio)) if audio.stream_idx == packet.stream() => {
+                if let (Some((from, to)), Some(pts)) = (audio.window_secs, packet.pts()) {
+                    let secs = pts as f64 * audio.secs_per_tick - self.start_secs;
+                    if secs < from || secs > to {
+                        return;
+                    }
+                }
+                self.state = State::TakingAudio;
+                audio.decoder.send_packet(&packet)
+            }
+            _ => return,
+        };
+        if sent.is_err() {
+            self.n_broken += 1;
+        }
+    }
+
+    fn drain_audio(&mut self) -> State {
+        match &mut self.audio {
+            Some(audio) => {
+                let _ = audio.decoder.send_eof();
+                State::DrainingAudio
+            }
+            None => State::Done,
+        }
+    }
+
+    fn take_video(&mut self) -> Option<Decoded> {
+        let video = self.video.as_mut()?;
+        let mut frame = frame::Video::empty();
+        for _ in 0..MAX_BROKEN_PACKETS {
+            match video.decoder.receive_frame(&mut frame) {
+                Ok(()) => {
+                    let pts_secs = frame.timestamp().map(|ticks| ticks as f64 * video.secs_per_tick - self.start_secs);
+                    return Some(Decoded::Video { pts_secs, frame });
+                }
+                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
+                Err(_) => self.n_broken += 1,
+            }
+        }
+        None
+    }
+
+    fn take_audio(&mut self) -> Option<Decoded> {
+        let audio = self.audio.as_mut()?;
+        let mut frame = frame::Audio::empty();
+        for _ in 0..MAX_BROKEN_PACKETS {
+            match audio.decoder.receive_frame(&mut frame) {
+                Ok(()) => {
+                    let pts_secs = frame.timestamp().map(|ticks| ticks as f64 * audio.secs_per_tick - self.start_secs);
+                    return Some(Decoded::Audio { pts_secs, frame });
+                }
+                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
+                Err(_) => self.n_broken += 1,
+            }
+        }
+        None
+    }
+
+    /// Packets that could not be decoded so far.
+    pub(crate) fn n_broken(&self) -> usize {
+        self.n_broken
+    }
+
+    /// Whether reading was given up because it went in circles.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.gave_up.load(Ordering::Relaxed)
+    }
+}
+
+/// The packets of a file as they are, without decoders.
+pub(crate) struct Packets {
+    input: Input,
+}
+
+/// A track by what the file says of it.
+pub(crate) struct Track {
+    pub(crate) stream_idx: usize,
+    pub(crate) codec: codec::Id,
+    /// As in `eng`; empty where it is not said.
+    pub(crate) language: String,
+}
+
+impl Packets {
+    pub(crate) fn open(path: &Path) -> Result<Self, MediaError> {
+        Ok(Self { input: open_input(path, &Arc::default())? })
+    }
+
+    pub(crate) fn tracks(&self) -> Vec<Track> {
+        let track = |stream: ffmpeg::Stream<'_>| Track {
+            stream_idx: stream.index(),
+            codec: stream.parameters().id(),
+            language: stream.metadata().get("language").unwrap_or_default().to_owned(),
+        };
+        self.input.streams().map(track).collect()
+    }
+
+    /// The next packet's track and bytes.
+    pub(crate) fn next(&mut self) -> Option<(usize, Vec<u8>)> {
+        let packet = read_packet(&mut self.input)?;
+        Some((packet.stream(), packet.data().unwrap_or_default().to_vec()))
+    }
+}
+
+/// The next packet; `None` at the end, and where nothing but errors comes any more.
+fn read_packet(input: &mut Input) -> Option<ffmpeg::Packet> {
+    let mut packet = ffmpeg::Packet::empty();
+    let mut n_failed = 0;
+    loop {
+        match packet.read(input) {
+            Ok(()) => return Some(packet),
+            // A demuxer can find its way again after broken data; every other error repeats for ever.
+            Err(ffmpeg::Error::InvalidData) if n_failed < MAX_BROKEN_PACKETS => n_failed += 1,
+            Err(_) => return None,
+        }
+    }
+}
+
+/// A file that is read only so far: a damaged index can send a reader in circles.
+struct Bounded {
+    file: File,
+    n_left: u64,
+    gave_up: Arc<AtomicBool>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.n_left == 0 {
+            self.gave_up.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("read too often"));
+        }
+        let n_read = self.file.read(buffer)?;
+        // At the end of the file nothing comes any more, and it is still a way to go in circles.
+        self.n_left = self.n_left.saturating_sub((n_read as u64).max(MIN_READ_BYTES));
+        Ok(n_read)
+    }
+}
+
+impl Seek for Bounded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+fn open_input(path: &Path, gave_up: &Arc<AtomicBool>) -> Result<Input, MediaError> {
+    init();
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => MediaError::Missing(path.to_owned()),
+        _ => MediaError::io("opening the file", path, error),
+    })?;
+    // Opening a pipe would wait for a writer.
+    if !metadata.is_file() {
+        return Err(MediaError::NotAFile(path.to_owned()));
+    }
+    if metadata.len() == 0 {
+        return Err(MediaError::Empty(path.to_owned()));
+    }
+    let file = File::open(path).map_err(|error| MediaError::io("opening the file", path, error))?;
+    let n_left = metadata.len().saturating_mul(MAX_READINGS).saturating_add(MIN_BUDGET_BYTES);
+    let io = StreamIo::from_read_seek(Bounded { file, n_left, gave_up: gave_up.clone() })
+        .map_err(|error| MediaError::not_media(path, error))?;
+    let mut options = ffmpeg::Dictionary::new();
+    options.set("protocol_whitelist", "none");
+    ffmpeg::format::input_from_stream(io, None, Some(options)).map_err(|error| MediaError::not_media(path, error))
+}
+
+fn duration_secs(input: &Input) -> f64 {
+    let whole = input.duration();
+    if whole > 0 {
+        return whole as f64 / 1e6;
+    }
+    input
+        .streams()
+        .filter(|stream| stream.duration() > 0)
+        .map(|stream| stream.duration() as f64 * f64::from(stream.time_base()))
+        .fold(0.0, f64::max)
+}
+
+fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
+    let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
+    let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    let known = codec::decoder::find(decoder.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    let mut options = ffmpeg::Dictionary::new();
+    options.set("max_pixels", MAX_PIXELS);
+    let decoder = decoder.open_as_with(known, options)?.video()?;
+    if decoder.width() == 0 || decoder.height() == 0 {
+        return Err(ffmpeg::Error::InvalidData);
+    }
+    let turn = stream
+        .side_data()
+        .find(|data| data.kind() == codec::packet::side_data::Type::DisplayMatrix)
+        .map_or(Turn::default(), |data| Turn::from_display_matrix(data.data()));
+    let rate_hz = f64::from(stream.avg_frame_rate());
+    let (width, height) = square_pixels(decoder.width(), decoder.height(), decoder.aspect_ratio());
+    let (width_px, height_px) = if turn.transposed { (height, width) } else { (width, height) };
+    let info = VideoInfo {
+        width_px,
+        height_px,
+        rate_hz: if rate_hz.is_finite() { rate_hz } else { 0.0 },
+        n_frames: u64::try_from(stream.frames()).ok().filter(|&n| n > 0),
+    };
+    let secs_per_tick = f64::from(stream.time_base());
+    Ok((VideoTrack { stream_idx, decoder, secs_per_tick, turn, only_key_frames: false }, info))
+}
+
+fn open_audio(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInfo), String> {
+    let (track, info) = audio_track(input, stream_idx).map_err(|error| error.to_string())?;
+    match info {
+        AudioInfo { rate_hz, .. } if !RATES_HZ.contains(&rate_hz) => Err(format!("{rate_hz} Hz is no sampling rate")),
+        AudioInfo { n_channels: 0, .. } => Err("it has no channels".to_owned()),
+        _ => Ok((track, info)),
+    }
+}
+
+fn audio_track(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInfo), ffmpeg::Error> {
+    let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
+    let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    let decoder = decoder.audio()?;
+    let info = AudioInfo { rate_hz: decoder.rate(), n_channels: decoder.channels() };
+    let secs_per_tick = f64::from(stream.time_base());
+    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None }, info))
+}

@@ -1,0 +1,147 @@
+//! Folders become datasets: looked at first, then imported, and read again when the user wants it otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use emotion::{LabelMap, Manifest, Split};
+
+use super::Desk;
+use crate::command::{Command, Import};
+use crate::project::{Project, folder_name, write_whole};
+use crate::state::{Dataset, Event, Found, Level, Notice, PageName, Speakers};
+use crate::wording::count;
+
+const MANIFEST: &str = "manifest.json";
+/// How the dataset was imported, so that it can be read again.
+const IMPORT: &str = "import.json";
+
+/// Reads the dataset in `dir`.
+pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
+    let manifest = datasets::load(&dir.join(MANIFEST))?;
+    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // Datasets that the command line made have none.
+    let import =
+        std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| serde_json::from_str::<Import>(&text).ok());
+    let import = import.unwrap_or_else(|| Import::new(manifest.root.clone(), &manifest.name));
+    let speakers = speakers(&manifest);
+    let import = Import { name: name.clone(), ..import };
+    Ok(Dataset { name, dir: dir.to_owned(), manifest: Arc::new(manifest), speakers, import })
+}
+
+/// Reads annotations, looks at every clip, saves the manifest; `None` when it was cancelled.
+pub fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow::Result<Option<Dataset>> {
+    let name = folder_name(&import.name);
+    let dir = project.dataset_dir(&name);
+    let mut manifest = datasets::import(&import.root, &import.options)?;
+    manifest.name.clone_from(&import.name);
+    let earlier = datasets::load(&dir.join(MANIFEST)).ok();
+    if let Some(earlier) = &earlier {
+        datasets::keep_known(&mut manifest, earlier);
+    }
+    let keep_going = || desk.keep_going();
+    training::inspect(&mut manifest, &keep_going, &|done, total| desk.progress("looking at clips", done, total));
+    if !desk.keep_going() {
+        return Ok(None);
+    }
+    if manifest.clips.is_empty() {
+        let first = manifest.problems.first();
+        let reason = first.map_or_else(|| "there are no clips".into(), |problem| problem.reason.clone());
+        anyhow::bail!("none of the clips can be used, the first because: {reason}: {}", import.root.display());
+    }
+    std::fs::create_dir_all(&dir).with_context(|| format!("the folder cannot be made: {}", dir.display()))?;
+    let place = earlier.is_some().then(|| set_aside(project, &dir)).transpose()?;
+    datasets::save(&manifest, &dir.join(MANIFEST))?;
+    write_whole(&dir.join(IMPORT), &serde_json::to_vec_pretty(import)?)?;
+    let dataset = load_dataset(&dir)?;
+    let n_problems = manifest.problems.len();
+    let verb = if place.is_some() { "read again" } else { "imported" };
+    let text = format!("“{name}” is {verb}: {}", count(manifest.clips.len(), "clip"));
+    let notice = if n_problems == 0 {
+        Notice::new(Level::Success, text)
+    } else {
+        Notice::new(Level::Warning, format!("{text}, {} skipped or doubtful", count(n_problems, "file")))
+    };
+    desk.tell(Event::Dataset(dataset.clone()));
+    desk.notice(match place {
+        Some(place) => notice.with_action("Undo", Command::Exchange { place, dir }),
+        None => notice.with_action("Show", Command::GoTo(PageName::Library)),
+    });
+    Ok(Some(dataset))
+}
+
+/// Copies what a dataset is now to the project's bin, and says where to.
+fn set_aside(project: &Project, dir: &Path) -> anyhow::Result<PathBuf> {
+    let place = project.place_in_bin(dir)?;
+    std::fs::create_dir_all(&place).with_context(|| format!("the folder cannot be made: {}", place.display()))?;
+    for file in [MANIFEST, IMPORT] {
+        if dir.join(file).exists() {
+            std::fs::copy(dir.join(file), place.join(file))
+                .with_context(|| format!("the earlier reading cannot be kept in {}", place.display()))?;
+        }
+    }
+    Ok(place)
+}
+
+/// Exchanges what a dataset is with what was set aside in `place`; the other way round undoes it.
+pub fn exchange(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
+    for file in [MANIFEST, IMPORT] {
+        let (here, there) = (dir.join(file), place.join(file));
+        let read = |path: &Path| path.exists().then(|| std::fs::read(path)).transpose();
+        let (now, then) = (read(&here)?, read(&there)?);
+        for (path, content) in [(&there, now), (&here, then)] {
+            match content {
+                Some(content) => write_whole(path, &content)?,
+                None if path.exists() => std::fs::remove_file(path)?,
+                None => {}
+            }
+        }
+    }
+    let dataset = load_dataset(dir)?;
+    let text = format!("“{}” is as it was: {}", dataset.name, count(dataset.manifest.clips.len(), "clip"));
+    desk.tell(Event::Dataset(dataset));
+    let undo = Command::Exchange { place: place.to_owned(), dir: dir.to_owned() };
+    desk.notice(Notice::new(Level::Success, text).with_action("Undo", undo));
+    Ok(())
+}
+
+/// What an import would make; files are listed, not decoded.
+pub fn look(import: &Import) -> Found {
+    let datasets::Survey { recognized, header } = datasets::survey(&import.root);
+    // Classes are those before they are mapped, so that the map can still be mended where it does not fit.
+    let unmapped = datasets::Options { labels: None, ..import.options.clone() };
+    let mut classes = Vec::new();
+    let manifest =
+        datasets::import(&import.root, &unmapped).map_err(|error| error.to_string()).and_then(|mut manifest| {
+            classes = (0..manifest.labels.len())
+                .map(|label| {
+                    let n_clips = manifest.clips.iter().filter(|clip| clip.label == label).count();
+                    (manifest.labels.name(label).to_owned(), n_clips)
+                })
+                .collect();
+            if let Some(spec) = &import.options.labels {
+                LabelMap::parse(&manifest.labels, spec)
+                    .and_then(|map| manifest.relabel(&map))
+                    .map_err(|error| error.to_string())?;
+            }
+            Ok(Arc::new(manifest))
+        });
+    let speakers = manifest.as_ref().map_or_else(|_| Speakers::default(), |manifest| speakers(manifest));
+    Found { recognized, header, classes, speakers, manifest }
+}
+
+/// Who speaks in which split.
+pub fn speakers(manifest: &Manifest) -> Speakers {
+    let mut splits: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
+    for clip in &manifest.clips {
+        if let Some(speaker) = &clip.speaker {
+            splits.entry(speaker).or_default().insert(clip.split);
+        }
+    }
+    Speakers {
+        n: splits.len(),
+        per_split: Split::ALL.map(|split| splits.values().filter(|own| own.contains(&split)).count()),
+        shared: splits.iter().filter(|(_, own)| own.len() > 1).map(|(&name, _)| name.to_owned()).collect(),
+    }
+}
