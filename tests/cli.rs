@@ -305,7 +305,7 @@ fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
     assert!(out.contains("a UMBEnet that Limbic trained, 2 classes") && out.contains("everything maps"), "{out}");
     let line = &lines(&world.ok(&["models", "check", "run", "--json"]))[0];
     assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
-    assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 100, "{line}");
+    assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 50, "{line}");
 
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/models/src/weights/samples");
     let sample = |name: &str| samples.join(name).display().to_string();

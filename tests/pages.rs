@@ -287,7 +287,7 @@ fn the_palette_goes_anywhere_by_keyboard() {
     window.harness.run();
     window.harness.key_press(Key::Escape);
     window.harness.run();
-    window.harness.key_press(Key::Num7);
+    window.harness.key_press(Key::Num8);
     window.harness.run();
     assert_eq!(window.harness.state().state.page, PageName::Settings);
 }

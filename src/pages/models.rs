@@ -1,7 +1,7 @@
 //! Models: the published weights that presets start from, which of them are here, and whether they fit.
 
 use ::models::{ModelKind, PUBLISHED, Published};
-use egui::{Align, Layout, Panel, ScrollArea, Ui};
+use egui::{Align, Layout, Panel, ScrollArea, Ui, vec2};
 
 use super::{Page, Shell};
 use crate::command::Command;
@@ -14,6 +14,9 @@ use crate::wording::{capital, count, grouped, problems};
 
 /// Names of tensors that are listed before it says how many more there are.
 const LISTED: usize = 6;
+
+/// Height of a line of small text.
+const LINE: f32 = 18.0;
 
 /// Models.
 pub struct Models;
@@ -65,7 +68,7 @@ fn presets_ui(ui: &mut Ui, state: &State) {
             let needs: Vec<(&Published, bool)> =
                 Published::of_preset(model, preset).map(|(published, _)| (published, fits(state, published))).collect();
             let is_ready = needs.iter().all(|(_, here)| *here);
-            ui.horizontal(|ui| {
+            line(ui, |ui| {
                 ui.label(preset);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let colors = palette(ui);
@@ -85,7 +88,7 @@ fn presets_ui(ui: &mut Ui, state: &State) {
                 said.push(published.key);
                 let (icon, color) =
                     if here { (Icon::Check, palette(ui).good) } else { (Icon::Close, palette(ui).weak) };
-                ui.horizontal(|ui| {
+                line(ui, |ui| {
                     ui.add_space(theme::GAP);
                     icon.show(ui, 12.0, color);
                     ui.label(caption(published.title));
@@ -121,8 +124,8 @@ fn card_ui(ui: &mut Ui, shell: &mut Shell<'_>, published: &'static Published) {
         }
         ui.add_space(theme::GAP_SMALL);
         ui.horizontal(|ui| {
-            let weight = if weights.is_some() { Weight::Plain } else { Weight::Primary };
-            if named(button(ui, Some(Icon::Folder), "Choose file…", weight), "Choose file…", title).clicked() {
+            let choose = button(ui, Some(Icon::Folder), "Choose file…", Weight::Plain);
+            if named(choose, "Choose file…", title).clicked() {
                 shell.ask(Command::Choose(DialogFor::Weights(key)));
             }
             let busy = match weights {
@@ -167,13 +170,21 @@ fn presets(published: &Published) -> String {
 }
 
 fn fact(ui: &mut Ui, what: &str, value: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = theme::GAP;
-        ui.allocate_ui(egui::vec2(64.0, 16.0), |ui| {
+    line(ui, |ui| {
+        ui.allocate_ui(vec2(64.0, LINE), |ui| {
             ui.set_width(64.0);
             ui.label(caption(what));
         });
         ui.add(egui::Label::new(egui::RichText::new(value).size(13.0)).truncate()).on_hover_text(value);
+    });
+}
+
+/// A line of small text, lower than one with controls.
+fn line(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(size.x);
+        content(ui);
     });
 }
 
@@ -221,7 +232,8 @@ fn findings_ui(ui: &mut Ui, published: &Published, weights: &Weights) {
             let tensors = count(fit.n_mapped, "tensor");
             let leftovers: usize = fit.leftovers.iter().map(|leftovers| leftovers.names.len()).sum();
             let leftovers = leftovers + report.set_aside.len();
-            let rest = if leftovers > 0 { format!("; {leftovers} others are not needed") } else { String::new() };
+            let rest =
+                if leftovers > 0 { format!("; {} not needed", count(leftovers, "other")) } else { String::new() };
             let text = format!("{tensors} with {} values map{rest}{packing}", grouped(fit.n_values));
             remark(ui, Icon::Info, colors.weak, &text);
             for (what, names) in problems(fit, LISTED) {
