@@ -24,7 +24,7 @@ use crate::finder::Finder;
 use crate::jobs::{self, Desk, Errand, Job, Lane, Message, Recording};
 use crate::pages::{self, Page, Shell};
 use crate::project::{self, CacheRoom, Places, Project, Settings, unused_name};
-use crate::state::{Computed, DialogFor, Event, ImportDraft, JobId, Level, Notice, PageName, State};
+use crate::state::{Computed, DialogFor, Event, ImportDraft, JobId, Level, Notice, PageName, State, Weights};
 use crate::textures::Textures;
 use crate::theme;
 use crate::worker::{Outbox, Wake, Worker, outbox};
@@ -43,7 +43,7 @@ const QUEUE: usize = 128;
 /// All shortcuts: the keys and what they do.
 pub const SHORTCUTS: &[(&str, &str)] = &[
     ("Ctrl K or ⌘ K", "Search or run anything"),
-    ("1 to 7", "Go to a page"),
+    ("1 to 8", "Go to a page"),
     ("Ctrl Z or ⌘ Z", "Take the last decision about an import back"),
     ("Tab, Shift Tab", "Next, previous control"),
     ("Space or Enter", "Press the control"),
@@ -90,7 +90,7 @@ pub struct App {
     pub state: State,
     settings: Settings,
     places: Places,
-    pages: [Box<dyn Page>; 7],
+    pages: [Box<dyn Page>; 8],
     textures: Textures,
     finder: Finder,
     form: Option<Form>,
@@ -168,6 +168,7 @@ impl App {
             self.start(Job::OpenProject(dir));
         }
         self.obey(Command::ProbeDevices);
+        self.obey(Command::FindWeights);
     }
 
     fn start(&mut self, job: Job) -> JobId {
@@ -234,6 +235,10 @@ impl App {
                 self.form = None;
                 self.obey(Command::StartLive(LiveSource::File { path, text: None }));
             }
+            DialogFor::Weights(key) => {
+                self.form = None;
+                self.obey(Command::UseWeights { key, path });
+            }
         }
     }
 
@@ -294,7 +299,11 @@ impl App {
     }
 
     fn cache(&self) -> CacheRoom {
-        CacheRoom { dir: self.places.sample_cache(), limit_bytes: self.settings.cache_limit_bytes() }
+        CacheRoom {
+            dir: self.places.sample_cache(),
+            limit_bytes: self.settings.cache_limit_bytes(),
+            models: self.places.models.clone(),
+        }
     }
 
     fn device(&self) -> models::DeviceId {
@@ -477,6 +486,29 @@ impl App {
                 self.settings.cache_gib = gib;
                 self.save_settings();
             }
+            Command::FindWeights => {
+                let (dir, chosen) = (self.places.models.clone(), self.settings.weights.clone());
+                self.start(Job::FindWeights { dir, chosen });
+            }
+            Command::UseWeights { key, path } => {
+                self.settings.weights.insert(key.to_owned(), path);
+                self.save_settings();
+                self.obey(Command::VerifyWeights(key));
+            }
+            Command::VerifyWeights(key) => {
+                let chosen = self.settings.weights.get(key);
+                let path = chosen.or_else(|| Some(&self.state.weights.get(key)?.path)).cloned();
+                if let (Some(path), Some(published)) = (path, models::Published::with_key(key)) {
+                    let weights = Weights { path: path.clone(), checked: Computed::Underway };
+                    self.state.apply(Event::Weights { key: key.to_owned(), weights });
+                    self.start(Job::VerifyWeights { published, path });
+                }
+            }
+            Command::ForgetWeights(key) => {
+                self.settings.weights.remove(key);
+                self.save_settings();
+                self.state.apply(Event::WeightsGone(key.to_owned()));
+            }
             Command::MeasureCache => {
                 self.start(Job::MeasureCache(self.places.sample_cache()));
             }
@@ -592,7 +624,8 @@ impl App {
         };
         let (text, smoothing) = (self.state.live.text.clone(), self.state.live.smoothing);
         let device = self.device();
-        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing });
+        let models = self.places.models.clone();
+        self.live_id = self.start(Job::StartLive { dir, device, source, text, smoothing, models });
     }
 
     fn record(&mut self, on: bool) {
@@ -623,7 +656,7 @@ impl App {
             if typing || self.finder.is_open() || self.form.is_some() {
                 return;
             }
-            let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
+            let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
             for (key, page) in numbers.into_iter().zip(PageName::ALL) {
                 if input.consume_key(Modifiers::NONE, key) {
                     commands.push(Command::GoTo(page));

@@ -3,18 +3,20 @@
 //! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 130 interrupted.
 
+mod models;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use ::models::{DeviceId, ModelKind, Predict};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use crossbeam_channel::RecvTimeoutError;
 use emotion::{FaceSource, Manifest, Modalities, Prediction, Scale, Split};
-use media::{Request, SampleCache, sample_clips};
-use models::{DeviceId, ModelKind, Predict};
+use media::{Detectors, FaceChoice, Request, SampleCache, sample_clips};
 use serde::Serialize;
 use training::{Control, Event, Job, Outcome, Report, Run};
 
@@ -72,6 +74,9 @@ enum Command {
     Live(LiveArgs),
     /// Write a trained model for use elsewhere: safetensors, burn's format, description and card.
     Export(ExportArgs),
+    /// What models there are, what they need, and what a file of weights is.
+    #[command(subcommand)]
+    Models(models::Models),
     /// List the devices that can compute, and try each.
     Devices,
 }
@@ -238,6 +243,9 @@ struct PredictArgs {
     /// Where faces come from: auto, detect or cropped.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said in the clips, where no .txt stands beside them.
     #[arg(long)]
     text: Option<String>,
@@ -265,6 +273,9 @@ struct LiveArgs {
     /// What is switched on: v (face), a (voice), t (text).
     #[arg(long, default_value = "vat")]
     modalities: Modalities,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    #[arg(long, value_name = "WHO", default_value = "size")]
+    person: FaceChoice,
     /// What is said.
     #[arg(long, default_value = "")]
     text: String,
@@ -314,11 +325,13 @@ pub fn main() -> ExitCode {
         Some(Command::Predict(args)) => predict(&shell, &args),
         Some(Command::Live(args)) => live(&shell, args),
         Some(Command::Export(args)) => export(&shell, &args),
+        Some(Command::Models(command)) => models::run(&shell, &command),
         Some(Command::Devices) => devices(&shell),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) if error.is::<models::Unfit>() => ExitCode::FAILURE,
         Err(error) => {
             shell.fail(&error);
             ExitCode::FAILURE
@@ -372,7 +385,7 @@ impl Shell {
             Some(dir) => dir.clone(),
             None => places?.sample_cache(),
         };
-        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes() }.open()
+        CacheRoom { dir, limit_bytes: settings.cache_limit_bytes(), models: models_folder() }.open()
     }
 
     /// Progress that a terminal overwrites and a log gets a line of now and then.
@@ -540,6 +553,8 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     let manifest = datasets::load(&args.manifest)?;
     let inputs = args.model.model.preset(&args.model.preset)?.for_dataset(&manifest)?.inputs();
     let cache = shell.cache()?;
+    let found_by = cache.detectors().to_string();
+    shell.note(&found_by);
     let control = interruptible()?;
     let prepared = training::prepare(&manifest, &manifest.clips, &inputs, &cache, &control, &mut |event| {
         show(shell, &event);
@@ -549,7 +564,9 @@ fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
     if prepared.is_empty() {
         bail!("none of the {n_clips} clips can be used: {}", args.manifest.display());
     }
-    shell.event(&serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips }));
+    shell.event(
+        &serde_json::json!({ "event": "prepared", "clips": prepared.len(), "of": n_clips, "detectors": found_by }),
+    );
     shell.note(&format!("{} of {n_clips} clips are prepared", prepared.len()));
     Ok(())
 }
@@ -719,7 +736,7 @@ fn print_report(shell: &Shell, report: &Report) {
 }
 
 fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let manifest_path = match &args.manifest {
         Some(path) => path.clone(),
         None => {
@@ -746,11 +763,17 @@ fn evaluate(shell: &Shell, args: &EvaluateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where networks that the user brings are looked for; a user without a home has none.
+fn models_folder() -> PathBuf {
+    Places::of_user().map(|places| places.models).unwrap_or_default()
+}
+
 fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
+    let detectors = Detectors::in_folder(&models_folder())?;
     let (mut rows, mut n_failed) = (Vec::new(), 0);
     for clip in &args.clips {
-        match predict_clip(&*model, clip, args) {
+        match predict_clip(&*model, clip, &detectors, args) {
             Ok((prediction, notes)) => {
                 for note in notes {
                     shell.note(&format!("warning: {}: {note}", clip.display()));
@@ -784,7 +807,12 @@ fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     }
 }
 
-fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow::Result<(Prediction, Vec<String>)> {
+fn predict_clip(
+    model: &dyn Predict,
+    clip: &Path,
+    detectors: &Detectors,
+    args: &PredictArgs,
+) -> anyhow::Result<(Prediction, Vec<String>)> {
     let own = media::caption(clip);
     let text = own.as_deref().or(args.text.as_deref());
     let inputs = model.inputs();
@@ -796,7 +824,8 @@ fn predict_clip(model: &dyn Predict, clip: &Path, args: &PredictArgs) -> anyhow:
             clip.display()
         );
     }
-    let request = Request { path: clip, audio: None, text, faces: args.faces, face: None, inputs };
+    let (faces, choice) = (args.faces, args.person);
+    let request = Request { path: clip, audio: None, text, faces, face: None, choice, detectors, inputs };
     let prepared = media::prepare(&request)?;
     let mut predictions =
         model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;
@@ -818,7 +847,7 @@ fn write_table(path: &Path, model: &dyn Predict, rows: &[(&PathBuf, Prediction)]
 }
 
 fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
-    let model = models::load(&args.run, &shell.device)?;
+    let model = ::models::load(&args.run, &shell.device)?;
     let labels = model.labels().clone();
     let source = match args.file {
         Some(path) => live::Source::File(path),
@@ -831,6 +860,8 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
     settings.real_time = args.real_time;
     settings.smoothing = args.smoothing;
     settings.text = args.text;
+    settings.choice = args.person;
+    settings.detectors = Detectors::in_folder(&models_folder())?;
     let mut recorder = args.csv.as_deref().map(|path| live::Recorder::create(path, &labels)).transpose()?;
     let control = interruptible()?;
     let start = Instant::now();
@@ -880,15 +911,15 @@ fn live(shell: &Shell, args: LiveArgs) -> anyhow::Result<()> {
 }
 
 fn export(shell: &Shell, args: &ExportArgs) -> anyhow::Result<()> {
-    let files = models::copy_bundle(&args.run, &args.to)?;
+    let files = ::models::copy_bundle(&args.run, &args.to)?;
     shell.event(&serde_json::json!({ "event": "exported", "dir": args.to, "files": files }));
     shell.note(&format!("{} is whole: {}", args.to.display(), files.join(", ")));
     Ok(())
 }
 
 fn devices(shell: &Shell) -> anyhow::Result<()> {
-    for info in models::compute::devices() {
-        let probed = models::compute::probe(&info.id);
+    for info in ::models::compute::devices() {
+        let probed = ::models::compute::probe(&info.id);
         let result = match &probed {
             Ok(report) => format!("works, {:.1} GFLOP/s, first use {:.1} s", report.gflops, report.first_secs),
             Err(error) => format!("fails: {error}"),

@@ -115,6 +115,19 @@ pub enum Command {
     SetZoom(f32),
     /// Keep the cache to so many GiB; 0 is no limit.
     LimitCache(u32),
+    /// Look for published weights: those that were chosen, and those in the app's folder for them.
+    FindWeights,
+    /// Use a file as the published weights with this key from now on.
+    UseWeights {
+        /// The key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Look into a file of published weights again, and compare its checksum.
+    VerifyWeights(&'static str),
+    /// Use the file of published weights with this key no longer; it stays where it is.
+    ForgetWeights(&'static str),
     /// Count the size of the cache.
     MeasureCache,
     /// Empty the cache.

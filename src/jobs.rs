@@ -3,7 +3,9 @@
 //! A job tells how far it is through its [`Desk`], which also says when it should stop. Errors become notices.
 
 mod import;
+mod weights;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +15,7 @@ use anyhow::Context as _;
 use emotion::{Manifest, Modalities, Modality, Split};
 use media::SampleCache;
 use media::sample_clips::{self, SampleSet};
-use models::{DeviceId, compute};
+use models::{DeviceId, Published, compute};
 use training::{Control, Order};
 
 use crate::command::{Command, Import};
@@ -180,6 +182,20 @@ pub enum Job {
     ProbeDevices,
     /// Find cameras and microphones.
     ListCaptureDevices,
+    /// Look into the files of published weights that were chosen, and into those of a folder.
+    FindWeights {
+        /// The folder.
+        dir: PathBuf,
+        /// Chosen files, by the keys of what they are to be.
+        chosen: BTreeMap<String, PathBuf>,
+    },
+    /// Look into a file of published weights and compare its checksum.
+    VerifyWeights {
+        /// What it is to be.
+        published: &'static Published,
+        /// The file.
+        path: PathBuf,
+    },
     /// Let the user choose a path.
     Choose(DialogFor),
     /// Count the cache.
@@ -198,6 +214,8 @@ pub enum Job {
         text: String,
         /// Strength of smoothing.
         smoothing: f32,
+        /// Folder of the networks that find faces.
+        models: PathBuf,
     },
     /// End a live session, which waits for its threads.
     EndLive(Box<live::Session>),
@@ -340,6 +358,8 @@ impl Job {
             | Self::ExportFigure { .. }
             | Self::ExportModel { .. }
             | Self::StartLive { .. }
+            | Self::FindWeights { .. }
+            | Self::VerifyWeights { .. }
             | Self::MeasureCache(_)
             | Self::ClearCache(_) => Lane::Analyse,
             Self::Thumbnail(_) => Lane::Thumbnails,
@@ -359,6 +379,7 @@ impl Job {
             Self::MapPrompts { run } => format!("Mapping the prompts of “{}”", run.name),
             Self::ExportModel { .. } => "Exporting a model".into(),
             Self::ClearCache(_) => "Clearing the cache".into(),
+            Self::VerifyWeights { published, .. } => format!("Verifying {}", published.title),
             _ => return None,
         })
     }
@@ -382,6 +403,8 @@ impl Job {
             Self::Thumbnail(_) => "A picture could not be read".into(),
             Self::ProbeDevices => "The devices could not be listed".into(),
             Self::ListCaptureDevices => "Cameras and microphones could not be listed".into(),
+            Self::FindWeights { .. } => "Files of weights could not be looked for".into(),
+            Self::VerifyWeights { published, .. } => format!("{} could not be verified", published.title),
             Self::Choose(_) => "The dialog could not be opened".into(),
             Self::MeasureCache(_) => "The cache could not be counted".into(),
             Self::ClearCache(_) => "The cache could not be cleared".into(),
@@ -435,6 +458,11 @@ impl Job {
                 list_capture_devices(desk);
                 Ok(())
             }
+            Self::FindWeights { dir, chosen } => {
+                weights::find(&dir, &chosen, desk);
+                Ok(())
+            }
+            Self::VerifyWeights { published, path } => weights::verify(published, &path, desk),
             Self::Choose(what) => {
                 choose(what, desk);
                 Ok(())
@@ -453,8 +481,8 @@ impl Job {
                 desk.notice(Notice::new(Level::Success, text));
                 Ok(())
             }
-            Self::StartLive { dir, device, source, text, smoothing } => {
-                start_live(&dir, &device, source, text, smoothing, desk);
+            Self::StartLive { dir, device, source, text, smoothing, models } => {
+                start_live(&dir, &device, source, text, smoothing, &models, desk);
                 Ok(())
             }
             Self::EndLive(session) => {
@@ -763,6 +791,12 @@ fn choose(what: DialogFor, desk: &Desk) {
                 .add_filter("All files", &["*"])
                 .pick_file(),
         ),
+        DialogFor::Weights(key) => {
+            let title = Published::with_key(key).map_or(key, |published| published.title);
+            let dialog = dialog.set_title(format!("Choose the file of {title}"));
+            let kinds = ["pt", "pth", "bin", "ckpt", "safetensors", "gz"];
+            block_on(dialog.add_filter("Weights", &kinds).add_filter("All files", &["*"]).pick_file())
+        }
     };
     // Nothing chosen: cancelled, or a system without dialogs, where the path field of the form does it.
     if let Some(chosen) = chosen {
@@ -789,10 +823,19 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn start_live(dir: &Path, device: &DeviceId, source: live::Source, text: String, smoothing: f32, desk: &Desk) {
+fn start_live(
+    dir: &Path,
+    device: &DeviceId,
+    source: live::Source,
+    text: String,
+    smoothing: f32,
+    models: &Path,
+    desk: &Desk,
+) {
     let started = (|| {
         let predictor = models::load(dir, device)?;
-        let settings = live::Settings { text, smoothing, ..live::Settings::new(source, predictor.inputs()) };
+        let detectors = media::Detectors::in_folder(models)?;
+        let settings = live::Settings { text, smoothing, detectors, ..live::Settings::new(source, predictor.inputs()) };
         let wake = Arc::clone(&desk.wake);
         anyhow::Ok(live::Session::start(predictor, settings, move || wake())?)
     })();

@@ -4,6 +4,7 @@ mod home;
 mod insight;
 mod library;
 mod live;
+mod models;
 mod runs;
 mod settings;
 pub use settings::shortcut_list_ui;
@@ -52,7 +53,7 @@ pub trait Page {
 }
 
 /// All pages, in the order of [`PageName::ALL`].
-pub fn pages() -> [Box<dyn Page>; 7] {
+pub fn pages() -> [Box<dyn Page>; 8] {
     [
         Box::new(home::Home),
         Box::<library::Library>::default(),
@@ -60,6 +61,7 @@ pub fn pages() -> [Box<dyn Page>; 7] {
         Box::<runs::Runs>::default(),
         Box::<insight::Insight>::default(),
         Box::<live::Live>::default(),
+        Box::new(models::Models),
         Box::new(settings::Preferences),
     ]
 }
@@ -73,6 +75,7 @@ pub fn icon(page: PageName) -> Icon {
         PageName::Runs => Icon::Runs,
         PageName::Insight => Icon::Insight,
         PageName::Live => Icon::Live,
+        PageName::Models => Icon::Models,
         PageName::Settings => Icon::Settings,
     }
 }

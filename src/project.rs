@@ -11,12 +11,13 @@
 //! Settings and caches belong to the user, not to a project. `LIMBIC_HOME` puts all of it into one folder, so that a
 //! test or a trial leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use media::SampleCache;
+use media::{Detectors, SampleCache};
 use serde::{Deserialize, Serialize};
 
 use crate::theme::Appearance;
@@ -30,6 +31,8 @@ pub struct Places {
     pub cache: PathBuf,
     /// Where new projects go unless told otherwise.
     pub projects: PathBuf,
+    /// Published weights and detectors that are found by name, without being chosen.
+    pub models: PathBuf,
 }
 
 impl Places {
@@ -47,12 +50,18 @@ impl Places {
             config: app.config_dir().to_owned(),
             cache: app.cache_dir().to_owned(),
             projects: projects.join("Limbic"),
+            models: app.data_dir().join("models"),
         })
     }
 
     /// Everything under one folder.
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), cache: home.join("cache"), projects: home.join("projects") }
+        Self {
+            config: home.join("config"),
+            cache: home.join("cache"),
+            projects: home.join("projects"),
+            models: home.join("models"),
+        }
     }
 
     /// Prepared clips, shared by all projects and the command line.
@@ -61,19 +70,22 @@ impl Places {
     }
 }
 
-/// The cache of prepared clips, and how large it may become.
+/// The cache of prepared clips, how large it may become, and what clips are prepared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheRoom {
     /// Its folder.
     pub dir: PathBuf,
     /// Its limit in bytes.
     pub limit_bytes: u64,
+    /// Folder of the networks that find faces and speech.
+    pub models: PathBuf,
 }
 
 impl CacheRoom {
     /// Opens the cache for a job.
     pub fn open(&self) -> anyhow::Result<SampleCache> {
-        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes))
+        let detectors = Detectors::in_folder(&self.models)?;
+        Ok(SampleCache::open(&self.dir)?.with_limit(self.limit_bytes).with_detectors(detectors))
     }
 }
 
@@ -91,6 +103,8 @@ pub struct Settings {
     pub cache_gib: u32,
     /// Projects opened lately, the last one first.
     pub recent: Vec<PathBuf>,
+    /// Files of published weights, by the keys of those.
+    pub weights: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Settings {
@@ -101,6 +115,7 @@ impl Default for Settings {
             device: "auto".into(),
             cache_gib: (SampleCache::USUAL_LIMIT_BYTES >> 30) as u32,
             recent: Vec::new(),
+            weights: BTreeMap::new(),
         }
     }
 }

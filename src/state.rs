@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use emotion::{LabelSet, Manifest, Modalities, Modality, Prediction};
-use models::{DeviceInfo, ModelKind};
+use models::identify::Report;
+use models::{DeviceInfo, ModelKind, Published};
 
 use crate::command::{Command, Import, LiveSource};
 use crate::project::Project;
@@ -42,14 +43,16 @@ pub enum PageName {
     Insight,
     /// A model at work.
     Live,
+    /// Published weights that presets start from.
+    Models,
     /// Devices, folders, appearance.
     Settings,
 }
 
 impl PageName {
     /// In the order of the rail and of the number keys.
-    pub const ALL: [Self; 7] =
-        [Self::Home, Self::Library, Self::Train, Self::Runs, Self::Insight, Self::Live, Self::Settings];
+    pub const ALL: [Self; 8] =
+        [Self::Home, Self::Library, Self::Train, Self::Runs, Self::Insight, Self::Live, Self::Models, Self::Settings];
 
     /// The word in the rail.
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl PageName {
             Self::Runs => "Runs",
             Self::Insight => "Insight",
             Self::Live => "Live",
+            Self::Models => "Models",
             Self::Settings => "Settings",
         }
     }
@@ -74,6 +78,33 @@ pub enum DialogFor {
     ProjectFolder,
     /// A clip to play in the live view.
     LiveClip,
+    /// Published weights, by their key.
+    Weights(&'static str),
+}
+
+/// A file of published weights on this computer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// The file.
+    pub path: PathBuf,
+    /// What was found in it.
+    pub checked: Computed<Checked>,
+}
+
+/// What was found in a file of weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// What it is and what maps.
+    pub report: Report,
+    /// Whether its checksum is the published one; `None` where that was not asked or is not known.
+    pub checksum: Option<bool>,
+}
+
+impl Weights {
+    /// Whether it is what `key` names, and all of it fits.
+    pub fn fits(&self, key: &str) -> bool {
+        matches!(&self.checked, Computed::Ready(checked) if checked.report.published == Some(key) && checked.checksum != Some(false))
+    }
 }
 
 /// A dataset of the project.
@@ -369,6 +400,8 @@ pub struct State {
     pub analyses: BTreeMap<String, Analysis>,
     /// The live view.
     pub live: Live,
+    /// Published weights on this computer, by their keys.
+    pub weights: BTreeMap<String, Weights>,
     /// Size of the cache in bytes, once it was counted.
     pub cache_bytes: Option<u64>,
     /// The number that the next notice gets.
@@ -518,6 +551,15 @@ pub enum Event {
     LiveClosed,
     /// Live predictions are being written to a file, or no longer.
     Recording(Option<PathBuf>),
+    /// A file of published weights is there, or has been looked into.
+    Weights {
+        /// Which it is to be.
+        key: String,
+        /// The file, and what was found.
+        weights: Weights,
+    },
+    /// A file of published weights is to be used no longer.
+    WeightsGone(String),
     /// Size of the cache.
     CacheSize(u64),
     /// A path was chosen in a dialog.
@@ -532,6 +574,15 @@ pub enum Event {
 }
 
 impl State {
+    /// The files that a preset starts from, by the settings that name them, of those that are here and fit.
+    pub fn weights_of(&self, model: ModelKind, preset: &str) -> BTreeMap<String, String> {
+        let here = |(published, setting): (&Published, &str)| {
+            let weights = self.weights.get(published.key).filter(|weights| weights.fits(published.key))?;
+            Some((setting.to_owned(), weights.path.display().to_string()))
+        };
+        Published::of_preset(model, preset).filter_map(here).collect()
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: Event) {
         match event {
@@ -626,6 +677,8 @@ impl State {
             Event::CaptureDevices { cameras, microphones } => {
                 (self.cameras, self.microphones) = (Some(cameras), Some(microphones));
             }
+            Event::Weights { key, weights } => drop(self.weights.insert(key, weights)),
+            Event::WeightsGone(key) => drop(self.weights.remove(&key)),
             Event::Features { run, maps } => self.analyses.entry(run).or_default().features = Some(maps),
             Event::Prompts { run, maps } => self.analyses.entry(run).or_default().prompts = Some(maps),
             Event::LiveStarting { source, run } => {

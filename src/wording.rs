@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and findings as people read them.
+
+use models::{Fit, Use};
 
 /// A length of time, rounded to what matters: `45 s`, `3 min`, `1 h 20 min`.
 pub fn duration(secs: f64) -> String {
@@ -64,6 +66,38 @@ pub fn grouped(n: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// What takes a file of weights: `UMBEnet takes it as clip in paper, official-compat`.
+pub fn uses(uses: &[Use]) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for Use { model, preset, setting } in uses {
+        let line = format!("{} takes it as {setting} in", model.title());
+        match lines.iter_mut().find(|(own, _)| *own == line) {
+            Some((_, presets)) => presets.push(preset),
+            None => lines.push((line, vec![preset])),
+        }
+    }
+    lines.into_iter().map(|(line, presets)| format!("{line} {}", presets.join(", "))).collect()
+}
+
+/// What of a file does not fit, kind by kind: how many, and the first `n_listed` names.
+pub fn problems(fit: &Fit, n_listed: usize) -> Vec<(String, String)> {
+    let shapes = fit.misshapen.iter().map(|own| format!("{} {:?} instead of {:?}", own.name, own.found, own.expected));
+    let kinds = [
+        ("missing", fit.missing.clone()),
+        ("unexpected", fit.unexpected.clone()),
+        ("misshapen", shapes.collect::<Vec<_>>()),
+    ];
+    let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+    kinds
+        .map(|(what, names)| {
+            let n = names.len();
+            let first = names.into_iter().take(n_listed).collect::<Vec<_>>().join(", ");
+            let more = if n > n_listed { format!(" … and {} more", n - n_listed) } else { String::new() };
+            (format!("{} {what}", grouped(n)), format!("{first}{more}"))
+        })
+        .collect()
 }
 
 /// A word at the beginning of a sentence.

@@ -64,6 +64,36 @@ fn checksum(path: &Path) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+fn detectors_in_the_models_folder_are_used_and_named() {
+    let world = &*WORLD;
+    let home = tempfile::tempdir().unwrap();
+    let models = home.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let prepare = || {
+        let mut command = world.command(&["prepare", "--manifest", "demo/manifest.json", "--json"]);
+        command.env("LIMBIC_HOME", home.path()).output().unwrap()
+    };
+    let found_by = || {
+        let output = String::from_utf8(prepare().stdout).unwrap();
+        lines(&output).pop().unwrap()["detectors"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(found_by(), "faces by SeetaFace, built in; the whole sound is the voice");
+    let path = models.join("face_detection_yunet.onnx");
+    std::fs::write(&path, b"cut off").unwrap();
+    let output = prepare();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&path.display().to_string()));
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/models/yunet/yunet_n_dynamic.onnx");
+    match std::fs::copy(&published, &path) {
+        Ok(_) => {
+            assert_eq!(found_by(), format!("faces by YuNet, {}; the whole sound is the voice", path.display()));
+        }
+        Err(_) => eprintln!("skipped: there is no {}", published.display()),
+    }
+}
+
+#[test]
 fn evaluate_reports_every_subset() {
     let world = &*WORLD;
     let report =
@@ -266,4 +296,35 @@ fn devices_always_lists_the_processor() {
     let first = lines(&WORLD.ok(&["devices", "--json"])).remove(0);
     assert_eq!(first["device"]["id"], "cpu");
     assert!(first["probe"]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
+    let world = &*WORLD;
+    let out = world.ok(&["models", "check", "run"]);
+    assert!(out.contains("a UMBEnet that Limbic trained, 2 classes") && out.contains("everything maps"), "{out}");
+    let line = &lines(&world.ok(&["models", "check", "run", "--json"]))[0];
+    assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
+    assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 100, "{line}");
+
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/models/src/weights/samples");
+    let sample = |name: &str| samples.join(name).display().to_string();
+    world.fails(&["models", "check", &sample("hostile.pt")], "posix.system");
+    world.fails(&["models", "check", &sample("lying_shape.pt")], "larger than its storage");
+    let output = world.run(&["models", "check", &sample("plain.pt"), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!((lines.len(), &lines[0]["report"]["kind"]), (1, &"unknown".into()));
+}
+
+#[test]
+fn models_list_and_measure_know_every_preset() {
+    let world = &*WORLD;
+    let out = world.ok(&["models", "list"]);
+    for words in ["needs mae-face, audiomae", "tiny             needs nothing else", "ViT-L-14.pt", "SHA-256 b8cca3fd"]
+    {
+        assert!(out.contains(words), "{words:?} in\n{out}");
+    }
+    let cost = &lines(&world.ok(&["models", "measure", "--model", "mult", "--preset", "tiny", "--json"]))[0];
+    assert!(cost["n_parameters"].as_u64().unwrap() > 0 && cost["forward_secs"].as_f64().unwrap() > 0.0, "{cost}");
 }

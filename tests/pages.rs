@@ -13,9 +13,10 @@ use egui_kittest::kittest::Queryable as _;
 use emotion::{Attribute, Clip, LabelSet, Manifest, Modalities, Prediction, Problem, Scale, Scores, Split};
 use limbic::app::App;
 use limbic::command::{Command, Import, LiveSource};
-use limbic::project::{Places, Project};
+use limbic::project::{Places, Project, Settings};
 use limbic::run::{ClipResult, Run};
 use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName, Speakers};
+use models::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use models::{DeviceId, DeviceInfo, ModelKind};
 use training::{AttributeScores, EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
 
@@ -202,6 +203,7 @@ fn every_page_opens_empty_and_offers_a_next_step() {
         (PageName::Runs, "Train a model"),
         (PageName::Insight, "Train a model"),
         (PageName::Live, "Train a model"),
+        (PageName::Models, "Choose file… CLIP ViT-L/14"),
         (PageName::Settings, "Look again"),
     ] {
         window.show(page);
@@ -514,4 +516,74 @@ fn columns_that_nobody_knows_are_said_and_can_be_chosen() {
     window.harness.state_mut().obey(Command::ChangeImport(import));
     window.wait_until(looked_at);
     assert_eq!(classes(window.harness.state()).len(), 4);
+}
+
+/// Writes a safetensors file with the tensors of an EfficientNet-B2, 16-bit floats of zero.
+fn write_efficientnet(path: &Path) {
+    let device = burn::tensor::Device::flex();
+    let network = EfficientNet::new(EfficientNetSize::B2, &mut models::Init::empty(&device));
+    models::export(&network, path, &[]).unwrap();
+}
+
+#[test]
+fn a_file_of_weights_is_chosen_verified_remembered_and_used() {
+    let mut window = full();
+    window.show(PageName::Models);
+    for words in ["not here", "ViT-L-14.pt", "licence MIT", "needs no file", "incomplete"] {
+        window.sees(words);
+    }
+    let path = window.home.path().join("enet.safetensors");
+    write_efficientnet(&path);
+    window.harness.state_mut().obey(Command::UseWeights { key: "efficientnet-b2", path: path.clone() });
+    window.wait_until(|app| app.state.weights.get("efficientnet-b2").is_some_and(|own| own.fits("efficientnet-b2")));
+    window.sees("fits");
+    let expected = BTreeMap::from([("efficientnet".to_owned(), path.display().to_string())]);
+    assert_eq!(window.harness.state().state.weights_of(ModelKind::Vavl, "paper"), expected);
+    let places = Places::under(window.home.path());
+    window
+        .wait_until(|_| Settings::load(&places).is_ok_and(|settings| settings.weights.contains_key("efficientnet-b2")));
+
+    // The same file is no CLIP, and the page says what it is instead.
+    window.harness.state_mut().obey(Command::UseWeights { key: "clip-vit-l-14", path });
+    let is_checked = |app: &App| matches!(&app.state.weights.get("clip-vit-l-14"), Some(own) if matches!(own.checked, Computed::Ready(_)));
+    window.wait_until(is_checked);
+    window.sees("This is EfficientNet-B2 of timm");
+    window.sees("cannot be used");
+    assert!(window.harness.state().state.weights_of(ModelKind::Umbenet, "paper").is_empty());
+
+    // A file that is gone, or no checkpoint at all.
+    window.harness.state_mut().obey(Command::UseWeights { key: "mae-face", path: "/nowhere/mae.pth".into() });
+    window.wait_until(
+        |app| matches!(&app.state.weights.get("mae-face"), Some(own) if matches!(own.checked, Computed::Failed(_))),
+    );
+    window.sees("/nowhere/mae.pth");
+}
+
+#[test]
+fn weights_in_the_folder_for_them_are_found() {
+    let mut window = full();
+    let dir = window.home.path().join("models");
+    std::fs::create_dir_all(&dir).unwrap();
+    write_efficientnet(&dir.join("any name.safetensors"));
+    std::fs::write(dir.join("notes.txt"), "not weights").unwrap();
+    window.show(PageName::Models);
+    window.harness.get_by_label("Look again").click();
+    window.wait_until(|app| app.state.weights.contains_key("efficientnet-b2"));
+    assert_eq!(window.harness.state().state.weights.len(), 1);
+    // Nothing was chosen, so that there is nothing to forget.
+    assert!(window.harness.query_by_label("Forget EfficientNet-B2 for faces").is_none());
+}
+
+#[test]
+fn a_preset_without_its_files_says_which_and_where_to_choose_them() {
+    let mut window = full();
+    window.show(PageName::Train);
+    window.harness.get_by_label("Model and preset").click();
+    window.harness.run();
+    window.harness.get_by_label("MMA-DFER · paper").click();
+    window.harness.run();
+    window.sees("This preset starts from MAE-Face");
+    window.harness.get_by_label("Open Models").click();
+    window.harness.run();
+    assert_eq!(window.harness.state().state.page, PageName::Models);
 }

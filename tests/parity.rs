@@ -20,9 +20,6 @@ pub type Kind = (&'static str, fn(&mut Case));
 
 const KINDS: [&[Kind]; 5] = [umbenet::CASES, mma_dfer::CASES, vavl::CASES, mcr::CASES, shared::CASES];
 
-/// Cases of what Limbic does not have yet: said at the end, not compared.
-const NOT_YET: [&str; 1] = ["yunet"];
-
 /// The most specific kind that a folder is of.
 fn kind_of(folder: &str) -> Option<fn(&mut Case)> {
     let fits = |kind: &str| kind.strip_suffix('*').map_or(kind == folder, |beginning| folder.starts_with(beginning));
@@ -77,7 +74,7 @@ fn models_are_the_reference() {
     }
     let part = std::env::var("LIMBIC_CASE").unwrap_or_default();
     let heavy = std::env::var("LIMBIC_HEAVY").is_ok_and(|value| value == "1");
-    let (mut cases, mut failures, mut left_out, mut not_yet) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut cases, mut failures, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     for folder in folders(&root) {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         if !name.contains(&part) {
@@ -85,7 +82,6 @@ fn models_are_the_reference() {
         }
         let case = Case::open(&folder);
         match kind_of(&name) {
-            None if NOT_YET.contains(&name.as_str()) => not_yet.push(name),
             None => failures.push(format!("{name}: no such kind of case is known")),
             Some(_) if case.is_heavy() && !heavy => left_out.push(name),
             Some(run) => cases.push(std::sync::Mutex::new(Some((case, run)))),
@@ -120,9 +116,6 @@ fn models_are_the_reference() {
             left_out.len(),
             left_out.join(", ")
         ));
-    }
-    if !not_yet.is_empty() {
-        say(&format!("parity: not compared, since Limbic does not have it yet: {}", not_yet.join(", ")));
     }
     let n_outputs: usize = outcomes.iter().map(|outcome| outcome.n_compared).sum();
     let worst = outcomes.iter().max_by(|a, b| a.worst.0.total_cmp(&b.worst.0));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use egui::Ui;
+use models::Published;
 
 use crate::command::{Command, LiveSource};
 use crate::pages::Shell;
@@ -37,12 +38,14 @@ impl Form {
                 DialogFor::ImportFolder => ("Import clips", "Look at it"),
                 DialogFor::ProjectFolder => ("Open a project", "Open"),
                 DialogFor::LiveClip => ("Play a clip", "Play"),
+                DialogFor::Weights(key) => (Published::with_key(key).map_or(key, |published| published.title), "Use"),
             };
             ui.label(theme::title(title));
             ui.label(caption(match self.what {
                 DialogFor::ImportFolder => "The folder of a corpus, a folder with one subfolder per emotion, or a list of clips with their labels. Files stay where they are.",
                 DialogFor::ProjectFolder => "A project folder, or an empty folder to make one in.",
                 DialogFor::LiveClip => "Any video or sound that FFmpeg reads.",
+                DialogFor::Weights(_) => "The file as it was published, or the same weights as .safetensors. It stays where it is; nothing in it is run.",
             }));
             ui.add_space(theme::GAP);
             let entered = self.path_ui(ui, shell);
@@ -61,6 +64,7 @@ impl Form {
                         DialogFor::ImportFolder => Command::ShowImport(path),
                         DialogFor::ProjectFolder => Command::OpenProject(path),
                         DialogFor::LiveClip => Command::StartLive(LiveSource::File { path, text: None }),
+                        DialogFor::Weights(key) => Command::UseWeights { key, path },
                     });
                     return true;
                 }

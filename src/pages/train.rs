@@ -5,14 +5,14 @@ use std::path::Path;
 
 use egui::{Align, Align2, Layout, Panel, Rect, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use emotion::{Modalities, Modality, Split};
-use models::{ModelKind, StageInput, StagePlan};
+use models::{ModelKind, Published, StageInput, StagePlan};
 use training::StopReason;
 
 use super::{Page, Shell};
 use crate::command::{Command, Training};
 use crate::project::folder_name;
 use crate::run::{Record, Run, StageProgress, Status};
-use crate::state::{Dataset, DialogFor, PageName};
+use crate::state::{Dataset, DialogFor, PageName, State};
 use crate::theme::{self, caption, palette};
 use crate::widgets::bars::progress;
 use crate::widgets::button::{Weight, button, button_if, focus_ring, painted_text};
@@ -178,12 +178,14 @@ impl Form {
     fn ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
         let state = shell.state;
         let plan = self.plan();
+        let needed = self.needed(state);
         let blocked = if state.training.is_some() {
             Some("A model is being trained already".to_owned())
         } else if dataset.manifest.split(Split::Train).next().is_none() {
             Some("The dataset has no training clips".to_owned())
         } else {
             plan.err()
+                .or_else(|| needed.map(|title| format!("This preset starts from {title}: choose its file in Models")))
         };
         // The button stays in sight however long the form is.
         Panel::bottom("start")
@@ -195,6 +197,9 @@ impl Form {
                 }
                 if let Some(reason) = &blocked {
                     ui.add(egui::Label::new(caption(reason)).wrap());
+                }
+                if needed.is_some() && button(ui, Some(Icon::Models), "Open Models", Weight::Plain).clicked() {
+                    shell.ask(Command::GoTo(PageName::Models));
                 }
             });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -252,11 +257,21 @@ impl Form {
             ui.add_space(theme::GAP);
             let n_changed = self.changed.len();
             let title = if n_changed == 0 { "Settings".to_owned() } else { format!("Settings ({n_changed} changed)") };
-            egui::CollapsingHeader::new(title).id_salt("settings").show(ui, |ui| self.settings_ui(ui));
+            let files = state.weights_of(self.model, &self.preset);
+            egui::CollapsingHeader::new(title).id_salt("settings").show(ui, |ui| self.settings_ui(ui, &files));
         });
     }
 
-    fn settings_ui(&mut self, ui: &mut Ui) {
+    /// The first file that the preset starts from and that neither a setting nor Models names.
+    fn needed(&self, state: &State) -> Option<&'static str> {
+        let known = state.weights_of(self.model, &self.preset);
+        let mut needs = Published::of_preset(self.model, &self.preset);
+        let missing = needs.find(|(_, setting)| !known.contains_key(*setting) && !self.changed.contains_key(*setting));
+        missing.map(|(published, _)| published.title)
+    }
+
+    /// `files` are those that Models knows, by the settings that name them.
+    fn settings_ui(&mut self, ui: &mut Ui, files: &BTreeMap<String, String>) {
         let current =
             self.settings.as_ref().is_some_and(|(model, preset, _)| *model == self.model && *preset == self.preset);
         if !current {
@@ -265,8 +280,9 @@ impl Form {
         }
         let Some((_, _, settings)) = &self.settings else { return };
         for setting in settings {
-            let mut value = self.changed.get(&setting.key).cloned().unwrap_or_else(|| setting.value.clone());
-            let tooltip = format!("{}\n\nDefault here: {}", setting.help, setting.value);
+            let default = files.get(&setting.key).unwrap_or(&setting.value);
+            let mut value = self.changed.get(&setting.key).unwrap_or(default).clone();
+            let tooltip = format!("{}\n\nDefault here: {default}", setting.help);
             ui.horizontal(|ui| {
                 let is_changed = self.changed.contains_key(&setting.key);
                 let name = egui::RichText::new(&setting.key).size(13.0);
@@ -276,7 +292,7 @@ impl Form {
                     ui.set_width(width - 96.0);
                     ui.add(egui::Label::new(name).truncate()).on_hover_text(&tooltip);
                 });
-                if setting.value == "true" || setting.value == "false" {
+                if default == "true" || default == "false" {
                     let mut on = value == "true";
                     if ui.checkbox(&mut on, "").on_hover_text(&tooltip).accessible_name(&setting.key).changed() {
                         value = on.to_string();
@@ -287,7 +303,7 @@ impl Form {
                         .accessible_name(&setting.key);
                 }
             });
-            if value == setting.value {
+            if value == *default {
                 self.changed.remove(&setting.key);
             } else {
                 self.changed.insert(setting.key.clone(), value);
@@ -311,7 +327,11 @@ impl Form {
             preset: self.preset.clone(),
             seed: self.seed,
             device: shell.settings.device.parse().unwrap_or_default(),
-            settings: self.changed.clone(),
+            settings: {
+                let mut settings = shell.state.weights_of(self.model, &self.preset);
+                settings.extend(self.changed.clone());
+                settings
+            },
         }
     }
 }

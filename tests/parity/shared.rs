@@ -1,5 +1,6 @@
 //! What all models share: sound, frames, schedules, scores, maps.
 
+mod faces;
 mod map;
 mod schedule;
 mod scores;
@@ -19,6 +20,7 @@ pub const CASES: &[Kind] = &[
     ("lr_schedule", schedule::schedules),
     ("metrics", scores::metrics),
     ("tsne", map::layout),
+    ("yunet", faces::yunet),
 ];
 
 pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {

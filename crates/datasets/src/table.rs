@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(decode(b"\xEF\xBB\xBFa,\xC3\xBC\n"), ("a,ü\n".into(), 0));
         assert_eq!(decode(b"\xFFa\n\xC3\xBC\n\xFC"), ("ÿa\nü\nü".into(), 2));
         assert_eq!(decode(b"it\x92s\x80"), ("it’s€".into(), 1));
-        assert_eq!(decode(b"a\nx\t\xC5\xAE\tit\x92s\n"), ("a\nx\t女\tit’s\n".into(), 1));
+        assert_eq!(decode(b"a\nx\t\xC5\xAE\xC8\xCB\tit\x92s\n"), ("a\nx\t女人\tit’s\n".into(), 1));
         assert_eq!(decode(b"\xFF\xFEa\x00,\x00"), ("a,".into(), 0));
     }
 }

@@ -82,9 +82,9 @@ mod tests {
             (utf16("\u{feff}女", u16::to_be_bytes), "女"),
             (utf16(wide, u16::to_le_bytes), wide),
             (utf16(wide, u16::to_be_bytes), wide),
-            // GBK: a woman cries; one character; with punctuation and digits.
+            // GBK: a woman cries; with punctuation and digits. Two bytes alone may be UTF-8, too.
             (b"\xC5\xAE\xC8\xCB\xBF\xDE".to_vec(), "女人哭"),
-            (b"\xC5\xAE".to_vec(), "女"),
+            (b"\xC5\xAE".to_vec(), "Ů"),
             (b"3\xB8\xF6\xC5\xAE\xC8\xCB\xA3\xAC ok\xA1\xA3".to_vec(), "3个女人， ok。"),
             // Windows-1252.
             (b"it\x92s \x80".to_vec(), "it’s €"),

@@ -3,7 +3,9 @@
 //! Searching is slow and heads are not: a few times a second is enough, and in between the place is kept.
 
 use emotion::{FaceBox, FaceInput, FaceSource};
-use media::{FaceFinder, Image, crop_face};
+use media::{FaceChoice, FaceFinder, FaceModel, Image, MediaError, crop_face, overlap};
+
+use crate::Settings;
 
 /// Seconds between two searches.
 const SEARCH_EVERY_SECS: f64 = 0.25;
@@ -27,6 +29,8 @@ pub(crate) enum Sight {
 pub(crate) struct Eye {
     input: FaceInput,
     faces: FaceSource,
+    choice: FaceChoice,
+    model: FaceModel,
     // Made when first needed: crops need none.
     finder: Option<FaceFinder>,
     held: Option<FaceBox>,
@@ -35,46 +39,38 @@ pub(crate) struct Eye {
 }
 
 impl Eye {
-    pub fn new(input: FaceInput, faces: FaceSource) -> Self {
-        Self { input, faces, finder: None, held: None, searched_secs: None, found_secs: None }
+    pub fn new(input: FaceInput, settings: &Settings) -> Self {
+        let (faces, choice, model) = (settings.faces, settings.choice, settings.detectors.faces.clone());
+        Self { input, faces, choice, model, finder: None, held: None, searched_secs: None, found_secs: None }
     }
 
     /// Looks at the picture of time `at_secs`; times rise.
-    pub fn look(&mut self, image: &Image, at_secs: f64) -> Sight {
+    pub fn look(&mut self, image: &Image, at_secs: f64) -> Result<Sight, MediaError> {
         let is_crop = image.width_px == image.height_px && image.width_px <= MAX_CROP_SIDE_PX;
         if self.faces == FaceSource::Cropped || self.faces == FaceSource::Auto && is_crop {
-            return Sight::Face { crop: crop_face(image, None, self.input.size_px), area: None };
+            return Ok(Sight::Face { crop: crop_face(image, None, self.input.size_px), area: None });
         }
         if self.searched_secs.is_none_or(|secs| at_secs - secs >= SEARCH_EVERY_SECS) {
             self.searched_secs = Some(at_secs);
-            let found = self.finder.get_or_insert_with(FaceFinder::new).find(image);
-            // The face that was followed so far, or else the largest.
+            let found = self.finder.get_or_insert_with(|| FaceFinder::new(&self.model)).find(image)?;
+            // The face that was followed so far, or else the chosen one.
             let same = self.held.and_then(|held| {
                 let near = found.iter().filter(|face| overlap(&face.area, &held) > 0.0);
                 near.max_by(|a, b| overlap(&a.area, &held).total_cmp(&overlap(&b.area, &held)))
             });
-            if let Some(face) = same.or(found.first()) {
+            if let Some(face) = same.or_else(|| self.choice.pick(&found, [image.width_px, image.height_px])) {
                 self.held = Some(face.area);
                 self.found_secs = Some(at_secs);
             }
         }
         let lost_secs = at_secs - *self.found_secs.get_or_insert(at_secs);
-        match self.held {
+        Ok(match self.held {
             _ if lost_secs > HOLD_SECS => {
                 self.held = None;
                 Sight::NoFace
             }
             Some(area) => Sight::Face { crop: crop_face(image, Some(&area), self.input.size_px), area: Some(area) },
             None => Sight::Nothing,
-        }
+        })
     }
-}
-
-/// Shared area over joint area, 0..=1.
-fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
-    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
-    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
-    let shared = width.max(0.0) * height.max(0.0);
-    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
-    if joint > 0.0 { shared / joint } else { 0.0 }
 }

@@ -333,13 +333,19 @@ struct Senses<'a> {
 
 impl<'a> Senses<'a> {
     fn new(shared: &'a Shared) -> Self {
-        let eye = shared.inputs.face.map(|input| Eye::new(input, shared.settings.faces));
+        let eye = shared.inputs.face.map(|input| Eye::new(input, &shared.settings));
         Self { shared, eye, level: Level::default() }
     }
 
     /// `false` when the session is to end.
     fn see(&mut self, at_secs: f64, image: Image) -> bool {
-        let sight = self.eye.as_mut().map_or(Sight::Nothing, |eye| eye.look(&image, at_secs));
+        let sight = self.eye.as_mut().map_or(Ok(Sight::Nothing), |eye| eye.look(&image, at_secs));
+        let sight = sight.unwrap_or_else(|error| {
+            // A detector that fails will fail on the next picture too.
+            self.eye = None;
+            self.shared.tell(Event::Notice { at_secs, what: Notice::CameraGone(error.to_string()) });
+            Sight::NoFace
+        });
         let face = if let Sight::Face { area, .. } = &sight { *area } else { None };
         let goes_on = self.shared.put(at_secs, |window| window.see(at_secs, sight));
         self.shared.frame.put(LiveFrame { at_secs, image, face });

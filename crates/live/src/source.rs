@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use emotion::{FaceSource, Inputs, VoiceInput};
+use media::{Detectors, FaceChoice};
 
 use crate::LiveError;
 
@@ -35,6 +36,10 @@ pub struct Settings {
     pub smoothing: f32,
     /// How faces are found; boxes, which no live source brings, are searched.
     pub faces: FaceSource,
+    /// Whose face, of several; who was found is followed.
+    pub choice: FaceChoice,
+    /// What finds faces.
+    pub detectors: Detectors,
     /// What is said, as long as nobody changes it.
     pub text: String,
 }
@@ -54,6 +59,8 @@ impl Settings {
             real_time: true,
             smoothing: 0.0,
             faces: FaceSource::Auto,
+            choice: FaceChoice::default(),
+            detectors: Detectors::default(),
             text: String::new(),
         }
     }

@@ -3,7 +3,7 @@
 use criterion::Criterion;
 use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
 use limbic_media::sample_clips::{SampleSet, create};
-use limbic_media::{Request, prepare};
+use limbic_media::{BUILT_IN, FaceChoice, Request, prepare};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -19,7 +19,16 @@ fn main() {
         features: Vec::new(),
     };
     for (name, faces) in [("cropped", FaceSource::Cropped), ("detect", FaceSource::Detect)] {
-        let request = Request { path: &path, audio: None, text: Some("a caption"), faces, face: None, inputs: &inputs };
+        let request = Request {
+            path: &path,
+            audio: None,
+            text: Some("a caption"),
+            faces,
+            face: None,
+            choice: FaceChoice::Size,
+            detectors: &BUILT_IN,
+            inputs: &inputs,
+        };
         criterion.bench_function(&format!("prepare a sample clip, {name}"), |bencher| {
             bencher.iter(|| prepare(&request).expect("the clip is whole"));
         });

@@ -10,7 +10,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use crate::encode::{Recording, write_mp4};
-use crate::{Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail};
+use crate::{
+    BUILT_IN, FaceChoice, Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail,
+};
 
 static INPUTS: Inputs = Inputs {
     face: Some(FaceInput { n_frames: 4, size_px: 8 }),
@@ -26,7 +28,16 @@ fn use_up(path: &Path) -> Result<Prepared, MediaError> {
     // Their errors are those of `prepare`.
     let _ = (probe(path), thumbnail(path, 64), subtitles(path));
     let faces = FaceSource::Cropped;
-    prepare(&Request { path, audio: None, text: None, faces, face: None, inputs: &INPUTS })
+    prepare(&Request {
+        path,
+        audio: None,
+        text: None,
+        faces,
+        face: None,
+        choice: FaceChoice::Size,
+        detectors: &BUILT_IN,
+        inputs: &INPUTS,
+    })
 }
 
 /// The sample of a broken file and its notes, or why there is none.
@@ -34,7 +45,7 @@ fn use_up(path: &Path) -> Result<Prepared, MediaError> {
 fn check(path: &Path, what: &str) -> Result<Prepared, String> {
     let (tell, told) = mpsc::channel();
     let own = path.to_owned();
-    std::thread::spawn(move || tell.send(use_up(&own)));
+    std::thread::spawn(move || tell.send(use_up(&own)).is_ok());
     match told.recv_timeout(PATIENCE) {
         Ok(Ok(prepared)) => {
             let Prepared { sample, notes, .. } = &prepared;

@@ -15,15 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use emotion::Sample;
+use emotion::{FaceSource, Sample};
 
-use crate::MediaError;
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, Request, prepare, spoken};
 use crate::stored::{bytes_from_prepared, prepared_from_bytes};
+use crate::{Detectors, MediaError};
 
 /// Changes whenever the same file and settings give another sample than before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const EXTENSION: &str = "safetensors";
 /// Of files that are being written; left behind only by a crash.
 const UNFINISHED: &str = ".unfinished-";
@@ -41,6 +41,7 @@ const LOOKS_PER_LIMIT: u64 = 20;
 pub struct SampleCache {
     dir: PathBuf,
     limit_bytes: u64,
+    detectors: Detectors,
     lease: Arc<Lease>,
     n_written_bytes: Arc<AtomicU64>,
 }
@@ -96,6 +97,7 @@ impl SampleCache {
         Ok(Self {
             dir: dir.to_owned(),
             limit_bytes: Self::USUAL_LIMIT_BYTES,
+            detectors: Detectors::default(),
             lease: Arc::new(Lease::take(dir).map_err(failed)?),
             n_written_bytes: Arc::default(),
         })
@@ -106,11 +108,25 @@ impl SampleCache {
         Self { limit_bytes, ..self }
     }
 
+    /// The same cache, with other detectors to prepare samples with than those that are built in.
+    pub fn with_detectors(self, detectors: Detectors) -> Self {
+        Self { detectors, ..self }
+    }
+
+    /// What samples are to be prepared with.
+    pub fn detectors(&self) -> &Detectors {
+        &self.detectors
+    }
+
     /// Names the sample that `request` leads to: a hash of the file's content and of all settings but the text.
     pub fn key(&self, request: &Request<'_>) -> Result<String, MediaError> {
         let Request { path, audio, inputs, .. } = *request;
         let mut hasher = blake3::Hasher::new();
-        let settings = (VERSION, request.faces, request.face, inputs.face, inputs.voice);
+        // Only what has a say: who brings a detector keeps the samples that need none.
+        let is_searched = inputs.face.is_some() && matches!(request.faces, FaceSource::Auto | FaceSource::Detect);
+        let searched = is_searched.then(|| (request.detectors.faces.id(), request.choice));
+        let speech = request.detectors.speech.as_ref().filter(|_| inputs.voice.is_some()).map(|model| model.id());
+        let settings = (VERSION, request.faces, request.face, inputs.face, inputs.voice, searched, speech);
         hasher.update(&serde_json::to_vec(&settings).expect("settings are plain numbers and names"));
         if path.is_dir() {
             let pictures = Pictures::list(path)?;
@@ -266,10 +282,11 @@ fn content(path: &Path) -> Result<[u8; blake3::OUT_LEN], MediaError> {
 
 #[cfg(test)]
 mod tests {
-    use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
+    use emotion::{FaceInput, Inputs, TextInput, VoiceInput};
 
     use super::*;
-    use crate::test_media;
+    use crate::test_media::{self, shared};
+    use crate::{BUILT_IN, FaceChoice};
 
     static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
@@ -279,7 +296,8 @@ mod tests {
     };
 
     fn request<'a>(path: &'a Path, text: Option<&'a str>) -> Request<'a> {
-        Request { path, audio: None, text, faces: FaceSource::Cropped, face: None, inputs: &INPUTS }
+        let (choice, detectors) = (FaceChoice::Size, &BUILT_IN);
+        Request { path, audio: None, text, faces: FaceSource::Cropped, face: None, choice, detectors, inputs: &INPUTS }
     }
 
     #[test]
@@ -312,6 +330,9 @@ mod tests {
         assert_ne!(key, cache.key(&request(&other, None)).unwrap());
         let searched = Request { faces: FaceSource::Detect, ..request(&first, None) };
         assert_ne!(key, cache.key(&searched).unwrap());
+        let centred = cache.key(&Request { choice: FaceChoice::Centre, ..searched }).unwrap();
+        assert_ne!(centred, cache.key(&searched).unwrap());
+        assert_eq!(key, cache.key(&Request { choice: FaceChoice::Centre, ..request(&first, None) }).unwrap());
         let smaller = Inputs { face: Some(FaceInput { n_frames: 4, size_px: 7 }), ..INPUTS.clone() };
         assert_ne!(key, cache.key(&Request { inputs: &smaller, ..request(&first, None) }).unwrap());
         let heard = |audio| cache.key(&Request { audio: Some(audio), ..request(&first, None) }).unwrap();
@@ -319,6 +340,31 @@ mod tests {
         assert_ne!(heard(&copy), heard(&other));
         assert_ne!(heard(&copy), key);
         assert!(matches!(cache.key(&request(&dir.path().join("d"), None)), Err(MediaError::Missing(_))));
+    }
+
+    #[test]
+    fn keys_follow_the_detectors_where_they_are_used() {
+        let (Some(yunet), Some(silero)) = (shared("data/models/yunet"), shared("data/models/silero_vad")) else {
+            return;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 2, 1000);
+        let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+        let [yunet, silero] = [yunet, silero].map(|folder| Detectors::in_folder(&folder).unwrap());
+        let face_only = Inputs { voice: None, ..INPUTS.clone() };
+        let key = |detectors, faces, inputs| {
+            cache.key(&Request { faces, detectors, inputs, ..request(&path, None) }).unwrap()
+        };
+        for (faces, inputs, yunet_matters, silero_matters) in [
+            (FaceSource::Auto, &INPUTS, true, true),
+            (FaceSource::Detect, &face_only, true, false),
+            (FaceSource::Cropped, &INPUTS, false, true),
+            (FaceSource::Boxes, &face_only, false, false),
+        ] {
+            let built_in = key(&BUILT_IN, faces, inputs);
+            assert_eq!(built_in != key(&yunet, faces, inputs), yunet_matters, "{faces:?}");
+            assert_eq!(built_in != key(&silero, faces, inputs), silero_matters, "{faces:?}");
+        }
     }
 
     #[test]
@@ -366,6 +412,7 @@ mod tests {
             let file = File::options().write(true).open(cache.path(key)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(3600 * (100 - nth as u64))).unwrap();
         }
+        drop(cache);
     }
 
     fn stored(cache: &SampleCache, keys: &[String]) -> Vec<bool> {

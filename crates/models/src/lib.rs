@@ -8,13 +8,16 @@ mod bundle;
 pub mod compute;
 pub mod encoders;
 mod error;
+pub mod identify;
 mod init;
 mod kind;
 pub mod layers;
 pub mod mcr;
+pub mod measure;
 pub mod mma_dfer;
 pub mod mult;
 mod predict;
+mod published;
 pub mod sequence_model;
 mod settings;
 mod stage;
@@ -30,7 +33,11 @@ pub use error::ModelError;
 pub use init::Init;
 pub use kind::{About, ModelKind, Preset};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
+pub use published::{PUBLISHED, Published, Use};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
-pub use weights::{Rename, export, import, import_files, import_tensors, read_checkpoint};
+pub use weights::{
+    Container, Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
+    import_tensors, open_checkpoint, read_checkpoint,
+};

@@ -22,7 +22,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use emotion::{LabelSet, Modality};
 
-pub use checkpoint::{RENAMES, import_trained};
+pub use checkpoint::{RENAMES, import_trained, trained_place};
 pub use config::{FaceEncoderConfig, Fusion, MmaDferConfig, Prompts, Temporal, VoiceEncoderConfig};
 pub use fusion::{Attention, Bottleneck, CrossAttention, Exchange, FusionLayer, JointAttention, MeanToken, Tokens};
 pub use temporal::{TemporalLayer, TemporalTransformer};

@@ -44,7 +44,7 @@ pub const RENAMES: &[Rename] = &[
 ];
 
 /// Ends of names of the published checkpoints that hold nothing learned.
-const BUFFERS: [&str; 2] = [".embed_positions._float_tensor", ".version"];
+pub(crate) const BUFFERS: [&str; 2] = [".embed_positions._float_tensor", ".version"];
 
 /// What is said of MulT.
 pub const ABOUT: About = About {

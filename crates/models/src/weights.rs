@@ -1,18 +1,32 @@
 //! Weights from and to files: strict, under the names of the published checkpoints.
 //!
-//! Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
+//! A checkpoint is listed without reading its numbers; [`fit`] says what of it belongs where in a module, for whoever only asks
+//! and before anything is filled. Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
+mod archive;
+pub(crate) mod fit;
+mod names;
+mod pickle;
+#[cfg(test)]
+mod tests;
+mod torch;
+
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{
-    BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, SafetensorsStore,
 };
-use burn::tensor::{DType, TensorData};
+use burn::tensor::{DType, Shape, TensorData};
+use serde::Serialize;
+
+pub use fit::{Fit, Leftovers, Misshapen, Place, fit};
 
 use crate::ModelError;
+use pickle::Fault;
 
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
@@ -67,22 +81,85 @@ fn numbers<'a>(pattern: &str, name: &'a str) -> Option<(Vec<&'a str>, &'a str)> 
     Some((numbers, rest))
 }
 
-/// Reads all tensors of a `.safetensors`, `.pt` or `.pth` file, without building any module.
-pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
-    // Opened here first, so that a missing file is told from a damaged one.
-    std::fs::File::open(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
-    let damaged = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    let tensors = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("pt" | "pth" | "ckpt") => {
-            let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
-            store.get_all_tensors().map_err(|error| damaged(error.to_string()))?.values().cloned().collect()
+/// What a checkpoint is packed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Container {
+    /// `.safetensors`
+    Safetensors,
+    /// `torch.save` since 1.6.
+    Torch,
+    /// `torch.save` before.
+    TorchLegacy,
+    /// `torch.jit.save`, as OpenAI publishes CLIP; its code is not read.
+    TorchScript,
+}
+
+impl Container {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::Torch => "PyTorch archive",
+            Self::TorchLegacy => "PyTorch file of before 1.6",
+            Self::TorchScript => "TorchScript archive",
         }
-        _ => {
+    }
+}
+
+/// All that is known of a checkpoint without reading its numbers.
+#[derive(Debug)]
+pub struct Contents {
+    /// What it is packed in.
+    pub container: Container,
+    /// The weights; numbers are read when they are asked for.
+    pub tensors: Vec<PackTensor>,
+    /// Names of the tensors beside the weights, an optimizer's say.
+    pub set_aside: Vec<String>,
+}
+
+/// Bytes by which a format is recognized.
+const HEAD_BYTES: u64 = 64;
+/// What a module wrapped in another for several devices has before every name.
+const PARALLEL: &str = "module.";
+
+/// Opens a checkpoint of any kind that is read here: `.safetensors`, or what PyTorch saves, by what is in it.
+///
+/// Nothing in a file is ever run; one that asks for it is refused.
+pub fn open_checkpoint(path: &Path) -> Result<Contents, ModelError> {
+    let read = |source| ModelError::Read { path: path.to_owned(), source };
+    let mut head = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head)).map_err(read)?;
+    let mut contents = match torch::is_torch(&head) {
+        true => torch::contents(path, &head).map_err(|fault| match fault {
+            Fault::Io(source) => read(source),
+            Fault::Damaged(reason) => ModelError::Damaged { reason, path: path.to_owned() },
+            Fault::Refused(what) => ModelError::Refused { what, path: path.to_owned() },
+        })?,
+        // The header's length, then JSON.
+        false if head.get(8) == Some(&b'{') => {
+            let damaged = |reason| ModelError::Damaged { reason, path: path.to_owned() };
             let mut store = SafetensorsStore::from_file(path).map_indices_contiguous(false);
-            store.get_all_tensors().map_err(|error| damaged(error.to_string()))?.values().cloned().collect()
+            let tensors = store.get_all_tensors().map_err(|error| damaged(error.to_string()))?;
+            let tensors = tensors.values().cloned().collect();
+            Contents { container: Container::Safetensors, tensors, set_aside: Vec::new() }
+        }
+        false => {
+            let reason = "it is neither .safetensors nor what torch.save writes".into();
+            return Err(ModelError::Damaged { reason, path: path.to_owned() });
         }
     };
-    Ok(tensors)
+    if !contents.tensors.is_empty() && contents.tensors.iter().all(|tensor| tensor.name.starts_with(PARALLEL)) {
+        for tensor in &mut contents.tensors {
+            tensor.name.drain(..PARALLEL.len());
+        }
+    }
+    Ok(contents)
+}
+
+/// The weights of a checkpoint, see [`open_checkpoint`].
+pub fn read_checkpoint(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
+    Ok(open_checkpoint(path)?.tensors)
 }
 
 /// Fills `module` from a checkpoint with PyTorch's names and layouts.
@@ -93,18 +170,28 @@ pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Res
 /// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
 pub fn import_tensors<M: Module>(
     module: &mut M,
-    mut tensors: Vec<PackTensor>,
+    tensors: Vec<PackTensor>,
     renames: &[Rename],
     path: &Path,
 ) -> Result<(), ModelError> {
-    for tensor in &mut tensors {
-        tensor.name = Rename::to_module(renames, &tensor.name);
-    }
-    fill(module, tensors, path)
+    import_placed(module, tensors, |name| Place::At(Rename::to_module(renames, name)), path)
 }
 
-/// The same for formats that are a set of files, whose names differ in more than their beginning, or that hold more than
-/// anybody reads.
+/// The same for formats whose names differ in more than their beginning, or that hold more than anybody reads.
+pub fn import_placed<M: Module>(
+    module: &mut M,
+    tensors: Vec<PackTensor>,
+    place: impl Fn(&str) -> Place,
+    path: &Path,
+) -> Result<(), ModelError> {
+    let (fit, tensors) = fit(module, tensors, place);
+    match fit.complaint() {
+        Some(reason) => Err(ModelError::Weights { reason, path: path.to_owned() }),
+        None => fill(module, tensors, path),
+    }
+}
+
+/// The same for formats that are a set of files.
 ///
 /// `module_path` says where in the module a tensor of a file belongs; `None` leaves it out.
 pub fn import_files<M: Module>(
@@ -126,37 +213,37 @@ pub fn import_files<M: Module>(
         [path] => path.as_path(),
         paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
     };
-    fill(module, tensors, blamed)
+    import_placed(module, tensors, |name| Place::At(name.to_owned()), blamed)
 }
 
-/// Gives every parameter of the module its tensor.
-fn fill<M: Module>(module: &mut M, mut tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
-    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    for tensor in &mut tensors {
-        if tensor.dtype.is_float() && tensor.dtype != DType::F32 {
-            *tensor = single_precision(tensor).map_err(bad)?;
-        }
-        if tensor.shape.num_dims() == 0 {
-            // A scalar parameter is a vector of one here.
-            let bytes = tensor.to_bytes().map_err(|error| bad(error.to_string()))?;
-            *tensor = PackTensor::new(tensor.name.clone(), tensor.dtype, [1], None, bytes);
-        }
-    }
+/// Gives every parameter of the module its tensor, of which there is one each.
+fn fill<M: Module>(module: &mut M, tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
+    let tensors = tensors.into_iter().map(single_precision).collect();
     let result = module.apply(tensors, None, Some(Box::new(PyTorchToBurnAdapter)), true);
-    let missing: Vec<String> = result.missing.into_iter().map(|(name, _)| name).collect();
-    let errors: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
-    let complaints: Vec<String> = [("missing", missing), ("unexpected", result.unused), ("unfit", errors)]
-        .into_iter()
-        .filter_map(|(what, names)| listed(what, &names))
-        .collect();
-    if complaints.is_empty() { Ok(()) } else { Err(bad(complaints.join("; "))) }
+    let missing = result.missing.into_iter().map(|(name, _)| format!("{name} is missing"));
+    let failed: Vec<String> = missing.chain(result.errors.iter().map(ToString::to_string)).collect();
+    match listed("unreadable", &failed) {
+        Some(reason) => Err(ModelError::Damaged { reason, path: path.to_owned() }),
+        None => Ok(()),
+    }
 }
 
-/// The same tensor of 32-bit floats, from halves or doubles.
-fn single_precision(tensor: &PackTensor) -> Result<PackTensor, String> {
-    let bytes = tensor.to_bytes().map_err(|error| error.to_string())?;
-    let data = TensorData::from_bytes(bytes, tensor.shape.clone(), tensor.dtype).convert::<f32>();
-    Ok(PackTensor::new(tensor.name.clone(), DType::F32, tensor.shape.clone(), tensor.param_id, data.into_bytes()))
+/// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of one
+/// here. Numbers are read and converted when they are asked for.
+fn single_precision(tensor: PackTensor) -> PackTensor {
+    let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
+    let is_wide = !tensor.dtype.is_float() || tensor.dtype == DType::F32;
+    let (dtype, n_bytes) = match is_wide {
+        true => (tensor.dtype, tensor.byte_len()),
+        false => (DType::F32, shape.num_elements() * DType::F32.size()),
+    };
+    PackTensor::deferred(tensor.name.clone(), dtype, shape.clone(), tensor.param_id, n_bytes, move || {
+        let bytes = tensor.to_bytes()?;
+        match is_wide {
+            true => Ok(bytes),
+            false => Ok(TensorData::from_bytes(bytes, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()),
+        }
+    })
 }
 
 /// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.
@@ -187,59 +274,5 @@ fn listed(what: &str, names: &[String]) -> Option<String> {
         0 => None,
         n if n <= LISTED => Some(format!("{n} {what}: {first}")),
         n => Some(format!("{n} {what}: {first}, and {} more", n - LISTED)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_in_a_rename_is_a_number() {
-        let renames = [
-            Rename { checkpoint: "net.*.up.*.", module: "layers.*.bends.*." },
-            Rename { checkpoint: "net.", module: "rest." },
-        ];
-        for (checkpoint, module) in [
-            ("net.3.up.12.weight", "layers.3.bends.12.weight"),
-            ("net.3.down.weight", "rest.3.down.weight"),
-            ("net.x.up.1.weight", "rest.x.up.1.weight"),
-            ("head.weight", "head.weight"),
-        ] {
-            assert_eq!(Rename::to_module(&renames, checkpoint), module);
-            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
-        }
-    }
-
-    #[test]
-    fn a_rename_with_a_dot_first_is_of_any_part() {
-        let renames = [
-            Rename { checkpoint: "token_embedding.weight", module: "table" },
-            Rename { checkpoint: ".self.", module: ".own." },
-        ];
-        for (checkpoint, module) in [
-            ("token_embedding.weight", "table"),
-            ("layers.0.self.weight", "layers.0.own.weight"),
-            ("clip.token_embedding.weight", "clip.token_embedding.weight"),
-            ("self.weight", "self.weight"),
-        ] {
-            assert_eq!(Rename::to_module(&renames, checkpoint), module);
-            assert_eq!(Rename::to_checkpoint(&renames, module), checkpoint);
-        }
-    }
-
-    #[test]
-    fn halves_become_single_precision() {
-        let device = burn::tensor::Device::flex();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("half.safetensors");
-        // 1.5 and -2 as 16-bit floats.
-        let bytes: Vec<u8> = [0x3e00_u16, 0xc000].into_iter().flat_map(u16::to_le_bytes).collect();
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F16, vec![2], &bytes).unwrap();
-        std::fs::write(&path, safetensors::serialize([("gamma", view)], None).unwrap()).unwrap();
-        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
-        import(&mut norm, &path, &[]).unwrap();
-        assert_eq!(norm.gamma.val().dtype(), DType::F32);
-        assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
     }
 }

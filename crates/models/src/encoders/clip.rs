@@ -8,7 +8,7 @@ mod tokenizer;
 
 use std::path::Path;
 
-pub use names::{RENAMES, read};
+pub use names::{RENAMES, is_hugging_face, place, read, under_openais_names};
 pub use tokenizer::{Overlong, Tokenizer, end_of};
 
 use burn::module::{Module, Param};
@@ -16,7 +16,7 @@ use burn::nn::LayerNorm;
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
 use crate::layers::transformer::{Transformer, causal_mask, unit_rows};
-use crate::{Init, ModelError, PixelScale, import_tensors};
+use crate::{Init, ModelError, PixelScale, Place, import_placed};
 
 /// The statistics of CLIP's training images, by which all its towers want their input scaled.
 pub const PIXELS: PixelScale = PixelScale::Channels {
@@ -53,9 +53,11 @@ impl ClipText {
     pub fn open(path: &Path, size: TextTowerSize, vocabulary: usize, init: &mut Init<'_>) -> Result<Self, ModelError> {
         let token_embedding = init.normal([vocabulary, size.width], 0.02);
         let mut text = Self { token_embedding, text: TextTower::new(size, init) };
-        let mut tensors = read(path)?;
-        tensors.retain(|tensor| !tensor.name.starts_with("visual.") && tensor.name != "logit_scale");
-        import_tensors(&mut text, tensors, RENAMES, path)?;
+        let place = |name: &str| match name.starts_with("visual.") || name == "logit_scale" {
+            true => Place::Leftover("the image tower"),
+            false => place(name),
+        };
+        import_placed(&mut text, read(path)?, place, path)?;
         Ok(text)
     }
 }
@@ -106,7 +108,7 @@ impl Clip {
 
     /// Fills both towers from a file with OpenAI's or Hugging Face's names.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
-        import_tensors(self, read(path)?, RENAMES, path)
+        import_placed(self, read(path)?, place, path)
     }
 
     /// Encodes token ids, `[batch, context]`, to `[batch, output width]`, not of unit length; `end` as in [`TextTower::forward`].

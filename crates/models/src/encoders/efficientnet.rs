@@ -13,7 +13,7 @@ use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::batch_norm::BatchNorm;
-use crate::{Init, ModelError, import_files};
+use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
 
 /// Added to variances (TensorFlow's).
 const EPSILON: f64 = 1e-3;
@@ -158,11 +158,22 @@ impl EfficientNet {
 
     /// Fills the network from a checkpoint of timm's; a classifier is passed over by a network that has none.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
+        let place = self.place();
+        import_placed(self, read_checkpoint(path)?, place, path)
+    }
+
+    /// Where a tensor of such a checkpoint belongs in this network.
+    pub fn place(&self) -> impl Fn(&str) -> Place + use<> {
         let has_classifier = self.classifier.is_some();
-        import_files(self, &[path.to_owned()], |_, name| {
-            let unread = name.ends_with("num_batches_tracked") || (name.starts_with("classifier.") && !has_classifier);
-            (!unread).then(|| name.replace("classifier.0.", "classifier."))
-        })
+        move |name| {
+            if name.ends_with("num_batches_tracked") {
+                return Place::Leftover("counts of batches");
+            }
+            if name.starts_with("classifier.") && !has_classifier {
+                return Place::Leftover("the classifier that it was trained with");
+            }
+            Place::At(name.replace("classifier.0.", "classifier."))
+        }
     }
 
     /// Feature of each image: `images` `[batch, 3, height, width]`, ImageNet's normalization, to `[batch, features]`.

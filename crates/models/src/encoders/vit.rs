@@ -11,14 +11,23 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Distribution, Tensor, TensorData, assert_shape};
 
 use crate::encoders::tiny::{FaceNet, VoiceNet};
-use crate::weights::{import_tensors, read_checkpoint};
+use crate::weights::{Place, import_placed, read_checkpoint};
 use crate::{Init, ModelError};
 
 /// Added to the variance in every norm, as in both encoders; PyTorch's default is ten times as much.
 const NORM_EPSILON: f64 = 1e-6;
 
 /// Beginnings of names that the encoders' files may hold besides the encoder.
-const LEFTOVERS: [&str; 3] = ["decoder_", "mask_token", "head."];
+const LEFTOVERS: [(&str, &str); 3] = [
+    ("decoder_", "the decoder that it was pretrained with"),
+    ("mask_token", "the decoder that it was pretrained with"),
+    ("head.", "a head of another task"),
+];
+
+/// Where a tensor of a published encoder belongs in a [`Vit`]; some files hold all of it under the key `model`.
+pub fn place(name: &str) -> Place {
+    Place::unless_leftover(name.strip_prefix("model.").unwrap_or(name), &LEFTOVERS)
+}
 
 /// Sizes of a transformer over patches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -156,18 +165,7 @@ impl Vit {
     /// An encoder from the file in which it was published: strict, but for the decoder that comes with it.
     pub fn from_file(size: VitSize, path: &Path, init: &mut Init<'_>) -> Result<Self, ModelError> {
         let mut vit = Self::new(size, init);
-        let tensors = read_checkpoint(path)?
-            .into_iter()
-            .map(|mut tensor| {
-                // Both files hold their tensors under the key `model`.
-                if let Some(name) = tensor.name.strip_prefix("model.") {
-                    tensor.name = name.to_owned();
-                }
-                tensor
-            })
-            .filter(|tensor| !LEFTOVERS.iter().any(|leftover| tensor.name.starts_with(leftover)))
-            .collect();
-        import_tensors(&mut vit, tensors, &[], path)?;
+        import_placed(&mut vit, read_checkpoint(path)?, place, path)?;
         Ok(vit)
     }
 

@@ -14,7 +14,7 @@ use burn::tensor::{Tensor, TensorData, assert_shape};
 use serde::{Deserialize, Serialize};
 
 use crate::layers::transformer::key_mask;
-use crate::{Init, ModelError, import_files};
+use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
 
 /// Sizes of a wav2vec 2.0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -217,20 +217,37 @@ impl Wav2vec2 {
     /// Fills the model from a checkpoint of Hugging Face's, with or without the prefix `wav2vec2.`, in either spelling of the
     /// positional convolution. Layers beyond those that are run are passed over.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
+        let place = self.place();
+        import_placed(self, read_checkpoint(path)?, place, path)
+    }
+
+    /// Where a tensor of such a checkpoint belongs in this model.
+    pub fn place(&self) -> impl Fn(&str) -> Place + use<> {
+        /// Beginnings of names that no forward pass reads.
+        const LEFTOVERS: [(&str, &str); 5] = [
+            ("masked_spec_embed", "what stands for masked frames in pretraining"),
+            ("quantizer.", "the codebooks of pretraining"),
+            ("project_hid.", "the codebooks of pretraining"),
+            ("project_q.", "the codebooks of pretraining"),
+            ("lm_head.", "a head for letters"),
+        ];
         let n_layers = self.encoder.layers.len();
         let has_head = self.classifier.is_some();
-        import_files(self, &[path.to_owned()], |_, name| {
+        move |name| {
             let name = name.strip_prefix("wav2vec2.").unwrap_or(name);
             let layer = name.strip_prefix("encoder.layers.").and_then(|rest| rest.split('.').next()?.parse().ok());
-            let unread = name == "masked_spec_embed"
-                || layer.is_some_and(|layer: usize| layer >= n_layers)
-                || (name.starts_with("classifier.") && !has_head);
-            (!unread).then(|| {
-                name.replace("pos_conv_embed.conv.", "pos_conv_embed.")
-                    .replace("parametrizations.weight.original0", "weight_g")
-                    .replace("parametrizations.weight.original1", "weight_v")
-            })
-        })
+            if layer.is_some_and(|layer: usize| layer >= n_layers) {
+                return Place::Leftover("layers above those that are run");
+            }
+            if name.starts_with("classifier.") && !has_head {
+                return Place::Leftover("a head for attributes");
+            }
+            let name = name
+                .replace("pos_conv_embed.conv.", "pos_conv_embed.")
+                .replace("parametrizations.weight.original0", "weight_g")
+                .replace("parametrizations.weight.original1", "weight_v");
+            Place::unless_leftover(&name, &LEFTOVERS)
+        }
     }
 
     /// Encodes waveforms.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::MmaDfer;
 use crate::encoders::vit::{Vit, VitSize};
-use crate::weights::{import_tensors, read_checkpoint};
+use crate::weights::{Place, import_placed, read_checkpoint};
 use crate::{Init, ModelError, Rename};
 
 /// Names of the published checkpoints that differ from the module's.
@@ -65,23 +65,26 @@ pub const RENAMES: &[Rename] = &[
 
 /// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks and the state of
 /// the training that saved them.
-const LEFTOVERS: [&str; 5] = ["image_encoder.head.", "audio_model.head.", "optimizer.", "best_acc", "recorder."];
+const LEFTOVERS: [(&str, &str); 5] = [
+    ("image_encoder.head.", "heads of the encoders' other tasks"),
+    ("audio_model.head.", "heads of the encoders' other tasks"),
+    ("optimizer.", "the training that saved it"),
+    ("best_acc", "the training that saved it"),
+    ("recorder.", "the training that saved it"),
+];
 
 /// Beginnings that the released training code puts before every name.
 const PREFIXES: [&str; 2] = ["state_dict.", "module."];
 
 /// Fills a model from a checkpoint of the released code or of Limbic: strict, but for what has no effect.
 pub fn import_trained(model: &mut MmaDfer, path: &Path) -> Result<(), ModelError> {
-    let mut tensors = read_checkpoint(path)?;
-    for tensor in &mut tensors {
-        for prefix in PREFIXES {
-            if let Some(name) = tensor.name.strip_prefix(prefix) {
-                tensor.name = name.to_owned();
-            }
-        }
-    }
-    tensors.retain(|tensor| !LEFTOVERS.iter().any(|leftover| tensor.name.starts_with(leftover)));
-    import_tensors(model, tensors, RENAMES, path)
+    import_placed(model, read_checkpoint(path)?, trained_place, path)
+}
+
+/// Where a tensor of such a checkpoint belongs in a [`MmaDfer`].
+pub fn trained_place(name: &str) -> Place {
+    let name = PREFIXES.iter().fold(name, |name, prefix| name.strip_prefix(prefix).unwrap_or(name));
+    Place::unless_leftover(name, &LEFTOVERS).renamed(RENAMES)
 }
 
 /// Replaces a fresh encoder by a published one, adapted to the fresh one's patches and prompts.

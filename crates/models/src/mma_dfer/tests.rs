@@ -245,7 +245,7 @@ fn training_starts_from_the_published_encoders() {
     assert!(error.contains("mae_face"), "{error}");
     let swapped = MmaDferConfig { mae_face: config.audiomae.clone(), ..config };
     let error = start(&swapped).unwrap_err().to_string();
-    assert!(error.contains("unfit") && error.contains("pos_embed"), "{error}");
+    assert!(error.contains("misshapen") && error.contains("pos_embed"), "{error}");
 }
 
 #[test]

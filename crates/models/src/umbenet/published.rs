@@ -8,16 +8,23 @@ use emotion::LabelSet;
 
 use super::{CaptionEncoder, FaceEncoder, FaceEncoderConfig, RENAMES, TextEncoderConfig, Umbenet, UmbenetConfig};
 use crate::encoders::clip::{self, Clip, ClipSize, ClipText, Tokenizer, end_of};
-use crate::{Init, ModelError, import_tensors, read_checkpoint};
+use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
 
 /// What checkpoints of the released code hold without using it, and the image tower's second name.
-const LEFTOVERS: [&str; 3] = ["prompt_pool.transformerClip.", "prompt_pool.pencoding.", "image_encoder_s."];
+const LEFTOVERS: [(&str, &str); 3] = [
+    ("prompt_pool.transformerClip.", "a transformer in the pool that no forward pass runs"),
+    ("prompt_pool.pencoding.", "positions in the pool that no forward pass reads"),
+    ("image_encoder_s.", "the image tower once more, for scenes"),
+];
 
 /// Fills a model of the released code's configuration from one of its Lightning checkpoints.
 pub fn import_released(model: &mut Umbenet, path: &Path) -> Result<(), ModelError> {
-    let mut tensors = read_checkpoint(path)?;
-    tensors.retain(|tensor| !LEFTOVERS.iter().any(|leftover| tensor.name.starts_with(leftover)));
-    import_tensors(model, tensors, RENAMES, path)
+    import_placed(model, read_checkpoint(path)?, released_place, path)
+}
+
+/// Where a tensor of such a checkpoint belongs in a [`Umbenet`].
+pub fn released_place(name: &str) -> Place {
+    Place::unless_leftover(name, &LEFTOVERS).renamed(RENAMES)
 }
 
 /// The embedded beginnings and ends of the class prompts, `[classes, 1, width]` and `[classes, suffix tokens, width]`.

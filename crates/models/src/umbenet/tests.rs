@@ -93,7 +93,7 @@ fn weights_of_another_model_are_refused_by_name() {
     assert_eq!(values(&same.prompt_pool.ctx.val()), values(&model.prompt_pool.ctx.val()));
     let mut wider = Umbenet::new(&UmbenetConfig::tiny(), 4, 18, &mut Init::new(6, &device));
     let error = import(&mut wider, &path, RENAMES).unwrap_err().to_string();
-    assert!(error.contains("token_suffix") && error.contains("unfit"), "{error}");
+    assert!(error.contains("token_suffix") && error.contains("misshapen"), "{error}");
 }
 
 #[test]

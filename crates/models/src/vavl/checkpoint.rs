@@ -7,7 +7,7 @@ use crate::encoders::conformer;
 use crate::{ModelError, import_files};
 
 /// Stems of the files, with the path in [`Network`] that they fill.
-const FILES: [(&str, &str); 8] = [
+pub(crate) const FILES: [(&str, &str); 8] = [
     ("final_acoustic_head", "acoustic"),
     ("final_visual_head", "visual"),
     ("final_shared_head", "shared"),

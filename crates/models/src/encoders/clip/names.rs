@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::tensor::Bytes;
 
-use crate::{ModelError, Rename, read_checkpoint};
+use crate::{ModelError, Place, Rename, read_checkpoint};
 
 /// OpenAI's names that differ from those of [`super::Clip`].
 pub const RENAMES: &[Rename] = &[
@@ -19,23 +19,33 @@ pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: "text_projection", module: "text.text_projection" },
 ];
 
-/// What files hold besides parameters: sizes that follow from the shapes, and the numbers 0, 1, 2, ….
-const LEFTOVERS: [&str; 5] = [
-    "input_resolution",
-    "context_length",
-    "vocab_size",
-    "text_model.embeddings.position_ids",
-    "vision_model.embeddings.position_ids",
+/// What files hold besides parameters.
+const LEFTOVERS: [(&str, &str); 5] = [
+    ("input_resolution", "sizes that follow from the shapes"),
+    ("context_length", "sizes that follow from the shapes"),
+    ("vocab_size", "sizes that follow from the shapes"),
+    ("text_model.embeddings.position_ids", "the numbers 0, 1, 2, …"),
+    ("vision_model.embeddings.position_ids", "the numbers 0, 1, 2, …"),
 ];
+
+/// Where a tensor of a checkpoint under OpenAI's names belongs in a [`super::Clip`].
+pub fn place(name: &str) -> Place {
+    Place::unless_leftover(name, &LEFTOVERS).renamed(RENAMES)
+}
 
 /// Reads a checkpoint of CLIP, in either naming, under OpenAI's names.
 pub fn read(path: &Path) -> Result<Vec<PackTensor>, ModelError> {
-    let bad = |reason: String| ModelError::Weights { reason, path: path.to_owned() };
-    let mut tensors = read_checkpoint(path)?;
-    tensors.retain(|tensor| !LEFTOVERS.contains(&tensor.name.as_str()));
-    let is_hugging_face =
-        |tensor: &PackTensor| tensor.name.starts_with("text_model.") || tensor.name.starts_with("vision_model.");
-    if tensors.iter().any(is_hugging_face) { from_hugging_face(tensors).map_err(bad) } else { Ok(tensors) }
+    Ok(under_openais_names(read_checkpoint(path)?))
+}
+
+/// The tensors of a checkpoint in either naming under OpenAI's names; those that no CLIP has stay what they are.
+pub fn under_openais_names(tensors: Vec<PackTensor>) -> Vec<PackTensor> {
+    if tensors.iter().any(|tensor| is_hugging_face(&tensor.name)) { from_hugging_face(tensors) } else { tensors }
+}
+
+/// Whether a name is Hugging Face's.
+pub fn is_hugging_face(name: &str) -> bool {
+    name.starts_with("text_model.") || name.starts_with("vision_model.")
 }
 
 /// Hugging Face's names that only differ, by what they begin with.
@@ -67,19 +77,20 @@ const PARTS: [(&str, &str); 5] = [
 const TRANSPOSED: [(&str, &str); 2] =
     [("text_projection.weight", "text_projection"), ("visual_projection.weight", "visual.proj")];
 
-fn from_hugging_face(tensors: Vec<PackTensor>) -> Result<Vec<PackTensor>, String> {
+fn from_hugging_face(tensors: Vec<PackTensor>) -> Vec<PackTensor> {
     let mut converted = Vec::with_capacity(tensors.len());
     let mut stacks: BTreeMap<String, [Option<PackTensor>; 3]> = BTreeMap::new();
     for mut tensor in tensors {
         if let Some((_, name)) = TRANSPOSED.iter().find(|(theirs, _)| tensor.name == *theirs) {
-            converted.push(transposed(&tensor, name)?);
+            converted.push(transposed(tensor, name));
             continue;
         }
         let beginning = BEGINNINGS.iter().find(|(theirs, _)| tensor.name.starts_with(theirs));
-        let (theirs, ours) = beginning.ok_or_else(|| format!("no CLIP has {}", tensor.name))?;
-        tensor.name = format!("{ours}{}", &tensor.name[theirs.len()..]);
-        for (theirs, ours) in PARTS {
-            tensor.name = tensor.name.replace(&format!(".{theirs}"), &format!(".{ours}"));
+        if let Some((theirs, ours)) = beginning {
+            tensor.name = format!("{ours}{}", &tensor.name[theirs.len()..]);
+            for (theirs, ours) in PARTS {
+                tensor.name = tensor.name.replace(&format!(".{theirs}"), &format!(".{ours}"));
+            }
         }
         match stack_of(&tensor.name) {
             Some((name, part)) => stacks.entry(name).or_default()[part] = Some(tensor),
@@ -87,9 +98,15 @@ fn from_hugging_face(tensors: Vec<PackTensor>) -> Result<Vec<PackTensor>, String
         }
     }
     for (name, parts) in stacks {
-        converted.push(stacked(name, parts)?);
+        match parts {
+            [Some(query), Some(key), Some(value)] if are_alike(&query, [&key, &value]) => {
+                converted.push(stacked(name, [query, key, value]));
+            }
+            // Left as they are, for the importer to complain about.
+            parts => converted.extend(parts.into_iter().flatten()),
+        }
     }
-    Ok(converted)
+    converted
 }
 
 /// The stack that a tensor of queries, keys or values belongs to, and its place there.
@@ -100,35 +117,33 @@ fn stack_of(name: &str) -> Option<(String, usize)> {
     Some((format!("{block}.attn.in_proj_{kind}"), part))
 }
 
-/// Rows become columns.
-fn transposed(tensor: &PackTensor, name: &str) -> Result<PackTensor, String> {
-    let &[n_rows, n_columns] = tensor.shape.as_slice() else {
-        return Err(format!("{} is no matrix", tensor.name));
-    };
-    let bytes = tensor.to_bytes().map_err(|error| error.to_string())?;
-    let size = bytes.len() / (n_rows * n_columns).max(1);
-    let at = |row: usize, column: usize| &bytes[(row * n_columns + column) * size..][..size];
-    let turned: Vec<u8> =
-        (0..n_columns).flat_map(|column| (0..n_rows).flat_map(move |row| at(row, column)).copied()).collect();
-    let bytes = Bytes::from_bytes_vec(turned);
-    Ok(PackTensor::new(name.to_owned(), tensor.dtype, [n_columns, n_rows], None, bytes))
+/// Rows become columns; what is no matrix stays.
+fn transposed(tensor: PackTensor, name: &str) -> PackTensor {
+    let &[n_rows, n_columns] = tensor.shape.as_slice() else { return tensor };
+    PackTensor::deferred(name.to_owned(), tensor.dtype, [n_columns, n_rows], None, tensor.byte_len(), move || {
+        let bytes = tensor.to_bytes()?;
+        let size = tensor.dtype.size();
+        let at = |row: usize, column: usize| &bytes[(row * n_columns + column) * size..][..size];
+        let turned: Vec<u8> =
+            (0..n_columns).flat_map(|column| (0..n_rows).flat_map(move |row| at(row, column)).copied()).collect();
+        Ok(Bytes::from_bytes_vec(turned))
+    })
+}
+
+fn are_alike(first: &PackTensor, others: [&PackTensor; 2]) -> bool {
+    first.shape.num_dims() > 0 && others.iter().all(|other| other.shape == first.shape && other.dtype == first.dtype)
 }
 
 /// Queries, keys and values on top of one another.
-fn stacked(name: String, parts: [Option<PackTensor>; 3]) -> Result<PackTensor, String> {
-    let [Some(query), Some(key), Some(value)] = parts else {
-        return Err(format!("a part of {name} is missing"));
-    };
-    if key.shape != query.shape || value.shape != query.shape || key.dtype != query.dtype || value.dtype != query.dtype
-    {
-        return Err(format!("the parts of {name} differ in shape or precision"));
-    }
-    let mut shape: Vec<usize> = query.shape.iter().copied().collect();
+fn stacked(name: String, parts: [PackTensor; 3]) -> PackTensor {
+    let mut shape: Vec<usize> = parts[0].shape.iter().copied().collect();
     shape[0] *= 3;
-    let mut bytes = Vec::with_capacity(3 * query.byte_len());
-    let dtype = query.dtype;
-    for part in [query, key, value] {
-        bytes.extend_from_slice(&part.into_bytes().map_err(|error| error.to_string())?);
-    }
-    Ok(PackTensor::new(name, dtype, shape, None, Bytes::from_bytes_vec(bytes)))
+    let n_bytes = 3 * parts[0].byte_len();
+    PackTensor::deferred(name, parts[0].dtype, shape, None, n_bytes, move || {
+        let mut bytes = Vec::with_capacity(n_bytes);
+        for part in &parts {
+            bytes.extend_from_slice(&part.to_bytes()?);
+        }
+        Ok(Bytes::from_bytes_vec(bytes))
+    })
 }

@@ -12,6 +12,8 @@ use regex::Regex;
 use super::text_repair::{repaired, unescaped};
 use crate::ModelError;
 
+/// Several times what the vocabulary takes unpacked; a file may claim more.
+const MAX_BYTES: u64 = 16 << 20;
 /// Symbols before the merges: every byte, inside of a word and at its end.
 const N_BYTES: u32 = 256;
 const N_SYMBOLS: u32 = 2 * N_BYTES;
@@ -43,10 +45,13 @@ impl Tokenizer {
     /// Reads the vocabulary.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let read = |source| ModelError::Read { path: path.to_owned(), source };
-        let mut bytes = std::fs::read(path).map_err(read)?;
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(read)?;
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(read)?;
         if bytes.starts_with(&[0x1f, 0x8b]) {
             let mut unpacked = Vec::new();
-            flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(read)?;
+            let decoder = flate2::read::GzDecoder::new(bytes.as_slice());
+            decoder.take(MAX_BYTES).read_to_end(&mut unpacked).map_err(read)?;
             bytes = unpacked;
         }
         let damaged = |reason: String| ModelError::Weights { reason, path: path.to_owned() };

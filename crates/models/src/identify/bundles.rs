@@ -1,0 +1,96 @@
+//! What takes more than one file: models of Limbic, and VAVL's set.
+
+use std::path::{Path, PathBuf};
+
+use burn::store::burn_pack::Tensor as PackTensor;
+
+use super::{Kind, Names, Report, empty};
+use crate::vavl::checkpoint::{FILES, module_path};
+use crate::vavl::{Network, VavlConfig};
+use crate::{
+    DeviceId, EmotionModel, ModelError, Place, Rename, compute, fit, load_bundle, open_checkpoint, with_model,
+};
+
+/// Endings that the files of a set may have.
+const ENDINGS: [&str; 4] = ["pt", "pth", "bin", "safetensors"];
+/// Widths of the features that VAVL's released code reads.
+const VOICE_WIDTH: usize = 1024;
+const FACE_WIDTH: usize = 1408;
+
+/// What `path` is, if it is or belongs to something of several files.
+pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
+    let folder = match path.is_dir() {
+        true => path,
+        false => path.parent().unwrap_or(Path::new("")),
+    };
+    let is_bundle = |dir: &Path| dir.join("model.toml").is_file();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if path.is_dir() {
+        let candidates = [folder.join("best"), folder.to_owned()];
+        if let Some(dir) = candidates.iter().find(|dir| is_bundle(dir)) {
+            return bundle(path, dir).map(Some);
+        }
+    } else if matches!(name, "model.safetensors" | "model.toml") && is_bundle(folder) {
+        return bundle(path, folder).map(Some);
+    }
+    let files = set_of(folder);
+    let is_part = path.is_dir() || files.iter().any(|file| file.file_name() == path.file_name());
+    if is_part && !files.is_empty() {
+        return vavl(folder, &files).map(Some);
+    }
+    match path.is_dir() {
+        true => Err(ModelError::NoModel { path: path.to_owned() }),
+        false => Ok(None),
+    }
+}
+
+fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
+    let bundle = load_bundle(dir)?;
+    let contents = open_checkpoint(&dir.join("model.safetensors"))?;
+    let device = compute::open(&DeviceId::Cpu)?;
+    let (fit, _) = with_model!(&bundle.config, M, config => {
+        let model = M::build(config, bundle.labels.len(), &mut empty(&device));
+        fit(&model, contents.tensors, |name| Place::At(Rename::to_module(M::RENAMES, name)))
+    });
+    let title = format!("a {} that Limbic trained, {} classes", bundle.model.title(), bundle.labels.len());
+    let packing = contents.container.name().to_owned();
+    Ok(Report { fit: Some(fit), packing, ..Report::new(path, Kind::Bundle, title) })
+}
+
+/// The files of a folder that are named as VAVL's are.
+fn set_of(folder: &Path) -> Vec<PathBuf> {
+    let stems = FILES.iter().map(|(stem, _)| *stem).chain(["MLP_av_head"]);
+    stems
+        .filter_map(|stem| {
+            ENDINGS.iter().map(|ending| folder.join(format!("{stem}.{ending}"))).find(|path| path.is_file())
+        })
+        .collect()
+}
+
+fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
+    let mut tensors: Vec<PackTensor> = Vec::new();
+    let mut container = None;
+    for file in files {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let contents = open_checkpoint(file)?;
+        container = Some(contents.container);
+        tensors.extend(contents.tensors.into_iter().map(|mut tensor| {
+            tensor.name = format!("{stem}/{}", tensor.name);
+            tensor
+        }));
+    }
+    let names = Names(&tensors);
+    let mut network = VavlConfig::paper().network;
+    let layers = names.count("final_acoustic_head/x_acoustic.encoder.layers.");
+    network.layers = if (1..64).contains(&layers) { layers } else { network.layers };
+    let outputs = names.side("MLP_a_head/out_layer.weight", 0).filter(|&outputs| outputs < 4096).unwrap_or(6);
+    let device = compute::open(&DeviceId::Cpu)?;
+    let model = Network::new(&network, VOICE_WIDTH, FACE_WIDTH, outputs, &mut empty(&device));
+    let (fit, _) = fit(&model, tensors, |name| {
+        let (stem, key) = name.split_once('/').unwrap_or_default();
+        module_path(stem, key).map_or(Place::Leftover("what no forward pass reads"), Place::At)
+    });
+    let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", network.layers);
+    let packing = container.map_or(String::new(), |container| container.name().to_owned());
+    Ok(Report { fit: Some(fit), packing, ..Report::new(folder, Kind::Vavl, title) })
+}

@@ -1,0 +1,216 @@
+//! Files of the published sizes, which take no room: their numbers are never read.
+
+use std::io::Write as _;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde_json::json;
+
+use super::*;
+use crate::mma_dfer::{MmaDfer, MmaDferConfig};
+use crate::umbenet::{Umbenet, UmbenetConfig};
+use crate::weights::fit::parameters;
+use crate::{ModelKind, Rename};
+
+type Shapes = Vec<(String, Vec<usize>)>;
+
+/// Names and shapes of a module, as its checkpoint has them.
+fn shapes<M: Module>(module: &M, renames: &[Rename]) -> Shapes {
+    parameters(module).into_iter().map(|(name, shape)| (Rename::to_checkpoint(renames, &name), shape)).collect()
+}
+
+/// Writes a safetensors file with a hole in place of the numbers.
+fn write(path: &Path, shapes: &Shapes) {
+    let mut end = 0;
+    let mut header = serde_json::Map::new();
+    for (name, shape) in shapes {
+        let start = end;
+        end += shape.iter().product::<usize>() * 2;
+        header.insert(name.clone(), json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, end] }));
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(&header).unwrap();
+    file.set_len((8 + header.len() + end) as u64).unwrap();
+}
+
+fn identified(shapes: &Shapes) -> Report {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    write(&path, shapes);
+    identify(&path).unwrap()
+}
+
+fn leftovers(report: &Report) -> Vec<(&str, usize)> {
+    let leftovers = &report.fit.as_ref().unwrap().leftovers;
+    leftovers.iter().map(|leftovers| (leftovers.what.as_str(), leftovers.names.len())).collect()
+}
+
+#[track_caller]
+fn check_whole(report: &Report, kind: Kind, published: Option<&str>) {
+    let fit = report.fit.as_ref().unwrap();
+    assert!(report.is_whole(), "{}: {:?}", report.title, fit.complaint());
+    assert_eq!((report.kind, report.published), (kind, published));
+    assert!(report.packing.contains("16-bit floats"), "{}", report.packing);
+}
+
+fn clip(size: ClipSize) -> Shapes {
+    let mut shapes = shapes(&Clip::new(size, &mut Init::empty(&Device::flex())), clip::RENAMES);
+    shapes.push(("input_resolution".into(), vec![]));
+    shapes
+}
+
+#[test]
+fn every_published_size_of_clip_is_told_and_serves_its_presets() {
+    for (size, key, preset) in [
+        (ClipSize::VIT_L_14, "clip-vit-l-14", "paper"),
+        (ClipSize::VIT_B_16, "clip-vit-b-16", "paper-b16"),
+        (ClipSize::VIT_B_32, "clip-vit-b-32", "paper-b32"),
+    ] {
+        let report = identified(&clip(size));
+        check_whole(&report, Kind::Clip, Some(key));
+        assert!(report.uses.contains(&Use { model: ModelKind::Umbenet, preset, setting: "clip" }));
+        assert_eq!(leftovers(&report), [("sizes that follow from the shapes", 1)]);
+    }
+    let report = identified(&clip(ClipSize::VIT_L_14));
+    assert_eq!(report.fit.unwrap().n_values, 427_616_513);
+}
+
+#[test]
+fn a_clip_of_another_size_says_which_tensors_differ() {
+    // ViT-L/14 at 336 pixels has more patches.
+    let mut size = ClipSize::VIT_L_14;
+    size.image.side_px = 336;
+    let report = identified(&clip(size));
+    let fit = report.fit.as_ref().unwrap();
+    assert!(!report.is_whole() && report.uses.is_empty() && report.published.is_none());
+    assert_eq!(fit.misshapen.len(), 1);
+    let misshapen = &fit.misshapen[0];
+    assert_eq!(misshapen.name, "visual.positional_embedding");
+    assert_eq!((&misshapen.found[..], &misshapen.expected[..]), (&[577, 1024][..], &[257, 1024][..]));
+}
+
+#[test]
+fn a_clip_of_hugging_face_is_read_under_its_own_names() {
+    let mut shapes: Shapes = vec![
+        ("vision_model.embeddings.class_embedding".into(), vec![768]),
+        ("vision_model.embeddings.position_ids".into(), vec![1, 50]),
+        ("text_projection.weight".into(), vec![512, 512]),
+    ];
+    for part in ["q", "k", "v"] {
+        shapes.push((format!("vision_model.encoder.layers.0.self_attn.{part}_proj.bias"), vec![768]));
+    }
+    shapes.push(("vision_model.encoder.layers.1.self_attn.q_proj.bias".into(), vec![768]));
+    let report = identified(&shapes);
+    let fit = report.fit.as_ref().unwrap();
+    // Class embedding, projection and one stack of three; half a stack is none.
+    assert_eq!((report.kind, fit.n_mapped), (Kind::Clip, 3));
+    assert_eq!(fit.unexpected, ["visual.transformer.resblocks.1.self_attn.q_proj.bias"]);
+    assert_eq!(leftovers(&report), [("the numbers 0, 1, 2, …", 1)]);
+}
+
+fn vit(size: VitSize, prefix: &str) -> Shapes {
+    let shapes = shapes(&Vit::new(size, &mut Init::empty(&Device::flex())), &[]);
+    shapes.into_iter().map(|(name, shape)| (format!("{prefix}{name}"), shape)).collect()
+}
+
+#[test]
+fn masked_autoencoders_are_told_by_their_channels_and_may_bring_their_decoders() {
+    let mut face = vit(VitSize::MAE_FACE, "");
+    face.extend([("mask_token".into(), vec![1, 1, 512]), ("decoder_embed.weight".into(), vec![512, 768])]);
+    let report = identified(&face);
+    check_whole(&report, Kind::MaeFace, Some("mae-face"));
+    assert_eq!(leftovers(&report), [("the decoder that it was pretrained with", 2)]);
+    assert_eq!(report.uses, [Use { model: ModelKind::MmaDfer, preset: "paper", setting: "mae_face" }]);
+    check_whole(&identified(&vit(VitSize::AUDIO_MAE, "model.")), Kind::AudioMae, Some("audiomae"));
+
+    face.retain(|(name, _)| !name.starts_with("blocks.11."));
+    let report = identified(&face);
+    assert_eq!(report.fit.as_ref().unwrap().missing.len(), 12);
+    assert!(!report.is_whole() && report.uses.is_empty());
+}
+
+#[test]
+fn extractors_of_vavl_are_told_whatever_their_heads() {
+    let device = Device::flex();
+    let wav2vec2 = Wav2vec2::new(
+        &Wav2vec2Size { layers: 13, attributes: 3, ..Wav2vec2Size::large_robust() },
+        &mut Init::empty(&device),
+    );
+    let name = |name: String| format!("wav2vec2.{}", name.replace("pos_conv_embed.", "pos_conv_embed.conv."));
+    let mut names: Shapes = shapes(&wav2vec2, &[]).into_iter().map(|(own, shape)| (name(own), shape)).collect();
+    names.extend([
+        ("quantizer.codevectors".into(), vec![1, 640, 384]),
+        ("wav2vec2.masked_spec_embed".into(), vec![1024]),
+    ]);
+    let report = identified(&names);
+    check_whole(&report, Kind::Wav2vec2, Some("wav2vec2-large-robust"));
+    assert_eq!(
+        leftovers(&report),
+        [
+            ("a head for attributes", 4),
+            ("layers above those that are run", 16),
+            ("the codebooks of pretraining", 1),
+            ("what stands for masked frames in pretraining", 1),
+        ]
+    );
+
+    let network = EfficientNet::new(EfficientNetSize { classes: 8, ..EfficientNetSize::B2 }, &mut Init::empty(&device));
+    let mut names = shapes(&network, &[]);
+    names.push(("bn1.num_batches_tracked".into(), vec![]));
+    let report = identified(&names);
+    check_whole(&report, Kind::EfficientNet, Some("efficientnet-b2"));
+    assert_eq!(leftovers(&report), [("counts of batches", 1), ("the classifier that it was trained with", 2)]);
+}
+
+#[test]
+fn trained_models_of_the_released_codes_are_told_with_their_sizes() {
+    let device = Device::flex();
+    let mut config = MmaDferConfig::paper();
+    config.latent = 64;
+    config.face = crate::mma_dfer::FaceEncoderConfig::Patches { side_px: 160, patch_px: 16 };
+    let model = MmaDfer::new(&config, 11, &mut Init::empty(&device));
+    let mut names = shapes(&model, crate::mma_dfer::RENAMES);
+    names.push(("image_encoder.head.weight".into(), vec![12, 768]));
+    for (name, _) in &mut names {
+        *name = format!("module.{name}");
+    }
+    let report = identified(&names);
+    check_whole(&report, Kind::MmaDfer, None);
+    assert!(report.title.contains("160 pixels, 11 classes"), "{}", report.title);
+
+    let config =
+        UmbenetConfig { pool_size: 8, selected_tokens: 16, inherent_tokens: 16, ..UmbenetConfig::official_compat() };
+    let model = Umbenet::new(&config, 11, 8, &mut Init::empty(&device));
+    let mut names = shapes(&model, crate::umbenet::RENAMES);
+    names.push(("prompt_pool.transformerClip.resblocks.0.ln_1.bias".into(), vec![768]));
+    let report = identified(&names);
+    check_whole(&report, Kind::Umbenet, None);
+    assert!(report.title.contains("8 prompts, 11 classes"), "{}", report.title);
+}
+
+#[test]
+fn the_files_of_a_vavl_belong_together() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("MLP_a_head.safetensors"), &vec![("out_layer.weight".into(), vec![3, 256])]);
+    write(&dir.path().join("MLP_av_head.safetensors"), &vec![("out_layer.weight".into(), vec![3, 256])]);
+    for path in [dir.path().to_owned(), dir.path().join("MLP_a_head.safetensors")] {
+        let report = identify(&path).unwrap();
+        let fit = report.fit.as_ref().unwrap();
+        assert_eq!((report.kind, report.path.as_path(), fit.n_mapped), (Kind::Vavl, dir.path(), 1));
+        assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
+        assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
+    }
+}
+
+#[test]
+fn what_nobody_knows_is_said_to_be_unknown() {
+    let report = identified(&vec![("conv.weight".into(), vec![4, 3])]);
+    assert!(!report.is_whole() && report.kind == Kind::Unknown);
+    assert_eq!(report.notes, ["1 tensors, the first are conv.weight [4, 3]"]);
+    let report = identified(&vec![("visual.layer1.0.conv1.weight".into(), vec![64, 3, 1, 1])]);
+    assert!(report.title.contains("ResNet") && !report.is_whole());
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(identify(empty.path()), Err(ModelError::NoModel { .. })));
+}

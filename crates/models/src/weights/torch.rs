@@ -1,0 +1,244 @@
+//! Checkpoints of PyTorch: where in the file each tensor lies. Numbers stay in the file until they are needed.
+//!
+//! Read are the archive that `torch.save` writes since 1.6, TorchScript's archive, which is one too, and the stream of pickles
+//! of before. Left out: the TAR of before 0.1.10, big-endian files, sparse and quantized tensors.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::store::burn_pack::Error as PackError;
+use burn::store::burn_pack::Tensor as PackTensor;
+use burn::tensor::{Bytes, Shape};
+
+use super::archive;
+use super::pickle::{self, Fault, Id, Layout, Value, Values};
+use super::{Container, Contents};
+
+/// More than any checkpoint's pickle, which has names and sizes only.
+const MAX_PICKLE_BYTES: u64 = 100 << 20;
+/// Dictionaries in dictionaries that are looked into.
+const MAX_DEPTH: usize = 32;
+/// Values that are looked at in search of tensors.
+const MAX_LOOKS: usize = 1 << 22;
+/// What a stream of pickles begins with: 0x1950a86a20f9469cfc6c.
+const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+const LEGACY_PROTOCOL: i64 = 1001;
+/// Keys under which training scripts keep the weights beside what else they save.
+const WRAPPERS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+/// What a module keeps its tensors and its parts in.
+const MODULE_TABLES: [&str; 3] = ["_parameters", "_buffers", "_modules"];
+
+/// Whether a file begins as one of PyTorch's does.
+pub(super) fn is_torch(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || is_legacy(head)
+}
+
+fn is_legacy(head: &[u8]) -> bool {
+    head.first() == Some(&0x80) && head.windows(LEGACY_MAGIC.len()).any(|bytes| bytes == LEGACY_MAGIC)
+}
+
+/// Where the bytes of a storage are: the first one and how many.
+type Places = HashMap<String, (u64, u64)>;
+
+/// Lists the tensors of a file that [`is_torch`].
+pub(super) fn contents(path: &Path, head: &[u8]) -> Result<Contents, Fault> {
+    let mut file = File::open(path)?;
+    let n_bytes = file.metadata()?.len();
+    let (container, values, root, places) = match is_legacy(head) {
+        true => legacy(&mut file, n_bytes)?,
+        false => archive(&mut file, n_bytes)?,
+    };
+    let mut finder = Finder { values: &values, n_looks: 0, found: BTreeMap::new() };
+    let (weights, wrapper) = unwrapped(&values, root);
+    finder.find(weights, String::new(), 0)?;
+    let found = std::mem::take(&mut finder.found);
+    let mut set_aside = Vec::new();
+    if wrapper.is_some() {
+        finder.find(root, String::new(), 0)?;
+        let own = wrapper.map(|wrapper| format!("{wrapper}."));
+        let others = finder.found.into_keys().filter(|name| own.as_ref().is_none_or(|own| !name.starts_with(own)));
+        set_aside.extend(others);
+    }
+    let path: Arc<Path> = path.into();
+    let tensors = found
+        .into_iter()
+        .map(|(name, layout)| {
+            let place = places.get(&layout.storage).copied();
+            let place = place.ok_or_else(|| Fault::Damaged(format!("the numbers of {name} are not in it")))?;
+            located(&path, name, layout, place)
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Contents { container, tensors, set_aside })
+}
+
+/// The dictionary of weights, and the key that it was under where it was not alone.
+fn unwrapped(values: &Values, root: Id) -> (Id, Option<&'static str>) {
+    let is_dict = |id: &Id| matches!(values.get(*id), Value::Dict(_) | Value::Object(_));
+    let wrapped = |key: &'static str| Some((values.entry(root, key).filter(is_dict)?, Some(key)));
+    WRAPPERS.into_iter().find_map(wrapped).unwrap_or((root, None))
+}
+
+/// Opens an archive.
+fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Places), Fault> {
+    let parts = archive::parts(file, n_bytes)?;
+    // The folder that everything lies in is named after the file.
+    let folder = parts.keys().filter_map(|name| name.strip_suffix("data.pkl")).min_by_key(|folder| folder.len());
+    let folder = folder
+        .ok_or_else(|| Fault::Damaged("it is an archive, but none of PyTorch's: there is no data.pkl in it".into()))?;
+    let part = |name: &str| parts.get(&format!("{folder}{name}")).copied();
+    let mut read = |name: &str| match part(name) {
+        Some((_, n_bytes)) if n_bytes > MAX_PICKLE_BYTES => {
+            Err(Fault::Damaged(format!("its {name} is larger than {MAX_PICKLE_BYTES} bytes")))
+        }
+        Some(place) => archive::read(file, place).map(Some),
+        None => Ok(None),
+    };
+    if read("byteorder")?.is_some_and(|order| order.trim_ascii() != b"little") {
+        return Err(big_endian());
+    }
+    let program = read("data.pkl")?.unwrap_or_default();
+    let (values, root) = pickle::run(&mut Cursor::new(&program), program.len() as u64)?;
+    let data = format!("{folder}data/");
+    let places = parts.iter().filter_map(|(name, place)| Some((name.strip_prefix(&data)?.to_owned(), *place)));
+    let is_script = part("constants.pkl").is_some();
+    let container = if is_script { Container::TorchScript } else { Container::Torch };
+    Ok((container, values, root, places.collect()))
+}
+
+/// Opens a stream of pickles: magic number, protocol, system, weights, order of the storages, storages.
+fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Places), Fault> {
+    let mut reader = BufReader::new(file);
+    let mut next = || pickle::run(&mut reader, n_bytes);
+    next()?;
+    let (values, protocol) = next()?;
+    if !matches!(values.get(protocol), Value::Int(LEGACY_PROTOCOL)) {
+        return Err(Fault::Damaged(format!("its protocol is not {LEGACY_PROTOCOL}")));
+    }
+    let (values, system) = next()?;
+    let is_little = values.entry(system, "little_endian").is_some_and(|id| matches!(values.get(id), Value::Bool(true)));
+    if !is_little {
+        return Err(big_endian());
+    }
+    let (values, root) = next()?;
+    let (key_values, keys) = next()?;
+    let keys = key_values.items(keys).ok_or_else(|| Fault::Damaged("its storages have no order".into()))?;
+    let sizes: HashMap<&str, usize> =
+        values.storages().filter_map(|storage| Some((storage.key.as_str(), storage.dtype?.size()))).collect();
+    let mut places = Places::new();
+    for &key in keys {
+        let key = key_values.key(key).unwrap_or_default();
+        let size =
+            *sizes.get(key.as_str()).ok_or_else(|| Fault::Damaged(format!("no tensor is in storage {key:?}")))?;
+        let mut n_elements = [0; 8];
+        reader.read_exact(&mut n_elements)?;
+        let start = reader.stream_position()?;
+        let len = u64::from_le_bytes(n_elements).checked_mul(size as u64);
+        let end = len.and_then(|len| start.checked_add(len)).filter(|&end| end <= n_bytes);
+        let end = end.ok_or_else(|| Fault::Damaged(format!("storage {key:?} ends after the file")))?;
+        reader.seek(SeekFrom::Start(end))?;
+        places.insert(key, (start, end - start));
+    }
+    Ok((Container::TorchLegacy, values, root, places))
+}
+
+fn big_endian() -> Fault {
+    Fault::Damaged("it was written on a big-endian machine; save it again on another".into())
+}
+
+/// Collects tensors by their paths.
+struct Finder<'a> {
+    values: &'a Values,
+    n_looks: usize,
+    found: BTreeMap<String, Layout>,
+}
+
+impl Finder<'_> {
+    fn find(&mut self, id: Id, name: String, depth: usize) -> Result<(), Fault> {
+        self.n_looks += 1 + name.len() / 256;
+        if self.n_looks > MAX_LOOKS {
+            return Err(Fault::Damaged("it has the same values again and again".into()));
+        }
+        if depth > MAX_DEPTH {
+            return Ok(());
+        }
+        let under = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+        let values = self.values;
+        match values.get(id) {
+            Value::Tensor(layout) => drop(self.found.insert(name, layout.clone())),
+            Value::Dict(pairs) => {
+                for &(key, value) in pairs {
+                    if let Some(key) = values.key(key) {
+                        self.find(value, under(&key), depth + 1)?;
+                    }
+                }
+            }
+            Value::List(items) | Value::Tuple(items) => {
+                for (index, &item) in items.iter().enumerate() {
+                    self.find(item, under(&index.to_string()), depth + 1)?;
+                }
+            }
+            Value::Object(Some(attributes)) => {
+                let tables = MODULE_TABLES.map(|table| values.entry(*attributes, table));
+                // A whole module is read as its state dictionary; one of TorchScript has its tensors as attributes.
+                match tables {
+                    [Some(parameters), Some(buffers), Some(parts)] => {
+                        for table in [parameters, buffers, parts] {
+                            self.find(table, name.clone(), depth + 1)?;
+                        }
+                    }
+                    _ => self.find(*attributes, name, depth + 1)?,
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A tensor whose numbers are read when somebody asks.
+fn located(path: &Arc<Path>, name: String, layout: Layout, place: (u64, u64)) -> Result<PackTensor, Fault> {
+    let Layout { dtype, offset, shape, stride, .. } = layout;
+    let size = dtype.size();
+    let n_elements: usize = shape.iter().product();
+    let last: usize = shape.iter().zip(&stride).map(|(&side, &step)| side.saturating_sub(1) * step).sum();
+    let n_spanned = if n_elements == 0 { 0 } else { last + 1 };
+    // A pickle may claim more than there is.
+    let end = (offset + n_spanned).checked_mul(size);
+    if end.is_none_or(|end| end as u64 > place.1) {
+        return Err(Fault::Damaged(format!("the numbers of {name} end after their storage")));
+    }
+    let start = place.0 + (offset * size) as u64;
+    let path = Arc::clone(path);
+    let sides = Shape::from(shape.clone());
+    Ok(PackTensor::deferred(name, dtype, sides, None, n_elements * size, move || {
+        let failed = |error: std::io::Error| PackError::IoError(error.to_string());
+        let mut file = File::open(&path).map_err(failed)?;
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut bytes = vec![0; n_spanned * size];
+        file.read_exact(&mut bytes).map_err(failed)?;
+        Ok(Bytes::from_bytes_vec(row_major(bytes, &shape, &stride, size)))
+    }))
+}
+
+/// The elements of a tensor one after the other, of those that its strides step over.
+fn row_major(bytes: Vec<u8>, shape: &[usize], stride: &[usize], size: usize) -> Vec<u8> {
+    let steps = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product::<usize>());
+    if shape.iter().zip(stride).zip(steps).all(|((&side, &stride), step)| side == 1 || stride == step) {
+        return bytes;
+    }
+    let n: usize = shape.iter().product();
+    let mut ordered = Vec::with_capacity(n * size);
+    for index in 0..n {
+        let mut rest = index;
+        let mut at = 0;
+        for (&side, &stride) in shape.iter().zip(stride).rev() {
+            at += rest % side * stride;
+            rest /= side;
+        }
+        ordered.extend_from_slice(&bytes[at * size..(at + 1) * size]);
+    }
+    ordered
+}

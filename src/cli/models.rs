@@ -1,0 +1,180 @@
+//! `limbic models`: what there is, what it needs, what a file of weights is, what a preset costs.
+
+use std::path::PathBuf;
+
+use ::models::identify::{Report, identify};
+use ::models::measure::{Cost, claim, measure};
+use ::models::{Fit, ModelKind, PUBLISHED, Published};
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::Shell;
+use crate::wording::grouped;
+
+/// Names listed before it says how many more there are.
+const LISTED: usize = 10;
+
+/// A file that was checked does not fit; what is wrong has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("not everything fits")]
+pub(super) struct Unfit;
+
+#[derive(Subcommand)]
+pub(super) enum Models {
+    /// List models, presets and the files that these start from.
+    List,
+    /// Say what files of weights are, which model they serve, and what of them does not fit.
+    Check(CheckArgs),
+    /// Print what each preset costs on the processor as a table; one preset alone runs in this process.
+    Measure(MeasureArgs),
+}
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    /// Checkpoints, a model of Limbic, or the folder of a set of files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct MeasureArgs {
+    /// The model.
+    #[arg(long, requires = "preset")]
+    model: Option<ModelKind>,
+    /// Its preset.
+    #[arg(long, requires = "model")]
+    preset: Option<String>,
+}
+
+pub(super) fn run(shell: &Shell, command: &Models) -> anyhow::Result<()> {
+    match command {
+        Models::List => list(shell),
+        Models::Check(args) => return check(shell, args),
+        Models::Measure(MeasureArgs { model: Some(model), preset: Some(preset) }) => {
+            let cost = measure(&model.preset(preset)?)?;
+            shell.event(&cost);
+            if !shell.json {
+                shell.out(&row(*model, preset, &cost));
+            }
+        }
+        Models::Measure(_) => return table(shell),
+    }
+    Ok(())
+}
+
+fn list(shell: &Shell) {
+    for model in ModelKind::ALL {
+        for preset in model.presets() {
+            let needs: Vec<_> = Published::of_preset(model, preset).collect();
+            let keys: Vec<&str> = needs.iter().map(|(published, _)| published.key).collect();
+            shell.event(&serde_json::json!({
+                "event": "preset", "model": model.name(), "title": model.title(), "preset": preset, "needs": keys,
+            }));
+            if !shell.json {
+                let needs = if keys.is_empty() { "nothing else".to_owned() } else { keys.join(", ") };
+                shell.out(&format!("{:<10}{preset:<17}needs {needs}", model.name()));
+            }
+        }
+    }
+    for published in PUBLISHED {
+        shell.event(&serde_json::json!({ "event": "published", "weights": published }));
+        if shell.json {
+            continue;
+        }
+        let Published { key, title, what, file, source, size, licence, sha256, .. } = published;
+        shell.out(&format!("\n{key}: {title}, {what}\n  {file}, {size}, {licence}\n  {source}"));
+        if let Some(sha256) = sha256 {
+            shell.out(&format!("  SHA-256 {sha256}"));
+        }
+    }
+}
+
+fn check(shell: &Shell, args: &CheckArgs) -> anyhow::Result<()> {
+    let mut n_bad = 0;
+    for path in &args.files {
+        match identify(path) {
+            Ok(report) => {
+                shell.event(&serde_json::json!({ "event": "weights", "whole": report.is_whole(), "report": report }));
+                if !shell.json {
+                    print(shell, &report);
+                }
+                n_bad += usize::from(!report.is_whole());
+            }
+            Err(error) => {
+                n_bad += 1;
+                shell.event(&serde_json::json!({ "event": "weights", "whole": false, "path": path, "error": error.to_string() }));
+                shell.note(&format!("error: {error}"));
+            }
+        }
+    }
+    if n_bad > 0 { Err(Unfit.into()) } else { Ok(()) }
+}
+
+fn print(shell: &Shell, report: &Report) {
+    shell.out(&report.path.display().to_string());
+    let packing = if report.packing.is_empty() { String::new() } else { format!(" ({})", report.packing) };
+    shell.out(&format!("  {}{packing}", report.title));
+    for line in crate::wording::uses(&report.uses) {
+        shell.out(&format!("  {line}"));
+    }
+    if let Some(fit) = &report.fit {
+        shell.out(&format!("  {} tensors map, {} values", fit.n_mapped, grouped(fit.n_values)));
+        for (what, names) in crate::wording::problems(fit, LISTED) {
+            shell.out(&format!("  {what}: {names}"));
+        }
+        for leftovers in &fit.leftovers {
+            shell.out(&format!("  not needed: {} of {}", leftovers.names.len(), leftovers.what));
+        }
+    }
+    if !report.set_aside.is_empty() {
+        let n = report.set_aside.len();
+        shell.out(&format!("  not needed: {n} beside the weights, {} the first", report.set_aside[0]));
+    }
+    for note in &report.notes {
+        shell.out(&format!("  note: {note}"));
+    }
+    shell.out(match report.fit.as_ref().map(Fit::is_whole) {
+        Some(true) => "  everything maps",
+        Some(false) => "  it does not fit",
+        None => "  nothing maps",
+    });
+}
+
+fn table(shell: &Shell) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("this program cannot find itself")?;
+    shell.out(
+        "| model | preset | parameters | trained | paper's claim | forward, 1 clip | peak memory | of the weights |",
+    );
+    shell.out("|---|---|--:|--:|---|--:|--:|--:|");
+    for model in ModelKind::ALL {
+        for preset in model.presets() {
+            // Each in a process of its own, whose memory is the model's.
+            let mut command = std::process::Command::new(&program);
+            command.args(["models", "measure", "--model", model.name(), "--preset", preset, "--json"]);
+            let output = command.output().context("a process for a preset cannot be started")?;
+            let cost: Cost = serde_json::from_slice(&output.stdout).with_context(|| {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                format!("{} {preset} cannot be measured: {}", model.title(), errors.trim())
+            })?;
+            shell.event(&serde_json::json!({ "event": "cost", "model": model.name(), "preset": preset, "cost": cost }));
+            if !shell.json {
+                shell.out(&row(model, preset, &cost));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A row of the table.
+fn row(model: ModelKind, preset: &str, cost: &Cost) -> String {
+    let memory = cost.peak_bytes.map_or_else(|| "–".to_owned(), crate::wording::bytes);
+    let ratio = cost.peak_over_weights().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+    format!(
+        "| {} | {preset} | {} | {} | {} | {:.2} s | {memory} | {ratio} |",
+        model.title(),
+        grouped(cost.n_parameters),
+        grouped(cost.n_trained),
+        claim(model, preset),
+        cost.forward_secs,
+    )
+}
