@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use emotion::{Clip, LabelSet, Manifest, Modalities, Prediction, Problem, Scores, Split};
+use emotion::{Attribute, Clip, LabelSet, Manifest, Modalities, Prediction, Problem, Scale, Scores, Split};
 use limbic::app::App;
 use limbic::command::{Command, Import, LiveSource};
 use limbic::project::{Places, Project, Settings};
@@ -18,7 +18,7 @@ use limbic::run::{ClipResult, Run};
 use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName, Speakers};
 use models::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use models::{DeviceId, DeviceInfo, ModelKind};
-use training::{EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
+use training::{AttributeScores, EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
 
 /// A window in a folder of its own.
 struct Window {
@@ -320,6 +320,49 @@ fn a_cell_of_the_confusion_matrix_lists_its_clips() {
     window.harness.get_by_label(&cell).click();
     window.harness.run();
     window.sees("Play clip38");
+}
+
+#[test]
+fn a_run_of_ratings_shows_its_errors_and_the_halves_of_the_scale() {
+    let mut window = full();
+    let project = Project::create(&window.home.path().join("ratings")).unwrap();
+    let mut run = finished_run(&project, "ratings", Path::new("manifest.json"));
+    let truths = [-2.0, -1.0, 1.0, 2.5];
+    run.record.apply(Told::Evaluated {
+        report: Report {
+            labels: Attribute::Valence.halves(),
+            confusion: vec![vec![2, 0], vec![1, 1]],
+            attributes: vec![AttributeScores::of(
+                Attribute::Valence,
+                &[-2.0, -1.0, -1.0, 2.5],
+                &truths,
+                Scale::SENTIMENT,
+            )],
+            ..report()
+        },
+    });
+    run.predictions = (0..4)
+        .map(|idx| ClipResult {
+            clip: format!("clip{idx}"),
+            predicted: usize::from(idx == 3),
+            truth: idx / 2,
+            split: Split::Test,
+            probabilities: Vec::new(),
+        })
+        .collect();
+    window.tell(Event::Opened { project, datasets: Vec::new(), runs: vec![run] });
+    window.show(PageName::Runs);
+    window.harness.state_mut().obey(Command::SelectRuns(vec!["ratings".into()]));
+    window.harness.run();
+    window.sees("Valence");
+    window.sees("MAE 0.500");
+    window.harness.state_mut().obey(Command::SelectRun("ratings".into()));
+    window.show(PageName::Insight);
+    window.harness.get_by_label("Confusion").click();
+    window.harness.run();
+    window.harness.get_by_label("true positive, predicted negative: 1 clip").click();
+    window.harness.run();
+    window.sees("Play clip2");
 }
 
 #[test]
