@@ -230,21 +230,23 @@ fn balance(power: &[f64], flux: f64) -> [f64; TRACKS.len()] {
     let bin = |hz: f64| (hz / f64::from(STATISTICS_RATE_HZ) * (2 * N_FFT) as f64) as usize;
     let energy = |from: f64, to: f64| power[bin(from)..bin(to)].iter().sum::<f64>();
     let peak = |from: f64, to: f64| power[bin(from)..bin(to)].iter().copied().fold(0.0, f64::max);
+    // Levels are relative, so that an empty bin is as low in a soft voice as in a loud one.
+    let total = power.iter().sum::<f64>().max(f64::MIN_POSITIVE);
     let slope = |from: f64, to: f64| {
         let range = bin(from)..bin(to);
         let middle = (range.start + range.end) as f64 / 2.0;
         let (mut over, mut under) = (0.0, 0.0);
         for at in range {
             let x = at as f64 - middle;
-            over += x * decibel(power[at]);
+            over += x * decibel(power[at] / total);
             under += x * x;
         }
         let khz_per_bin = f64::from(STATISTICS_RATE_HZ) / (2 * N_FFT) as f64 / 1000.0;
         over / under / khz_per_bin
     };
     [
-        decibel(energy(1000.0, 5000.0) / energy(50.0, 1000.0).max(FLOOR)),
-        decibel(peak(0.0, 2000.0) / peak(2000.0, 5000.0).max(FLOOR)),
+        decibel(energy(1000.0, 5000.0) / energy(50.0, 1000.0).max(FLOOR * total)),
+        decibel(peak(0.0, 2000.0) / peak(2000.0, 5000.0).max(FLOOR * total)),
         slope(0.0, 500.0),
         slope(500.0, 1500.0),
         flux,
