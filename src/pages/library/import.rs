@@ -160,14 +160,14 @@ impl Editor {
         let mut changed = false;
         ui.horizontal(|ui| {
             let width = ui.available_width();
-            ui.allocate_ui_with_layout(vec2(width * 0.4, 24.0), Layout::left_to_right(Align::Center), |ui| {
-                ui.set_width(width * 0.4);
+            ui.allocate_ui_with_layout(vec2(width * 0.36, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_width(width * 0.36);
                 ui.add(egui::Label::new(egui::RichText::new(class).size(13.0)).truncate())
                     .on_hover_text(format!("{class}: {}", count(n_clips, "clip")));
             });
             ui.add_enabled_ui(is_used, |ui| {
                 let mut text = if is_used { becomes.clone() } else { String::new() };
-                let field = TextEdit::singleline(&mut text).desired_width(width * 0.4).hint_text(class);
+                let field = TextEdit::singleline(&mut text).desired_width(width * 0.32).hint_text(class);
                 let field = ui.add(field).accessible_name(format!("New name of {class}"));
                 if field.changed() {
                     becomes.clone_from(&text);
