@@ -46,7 +46,7 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
     let (cache, control) = (shell.cache()?, interruptible()?);
     let dir = args.out.join(args.kind.to_string());
     let extracted = training::extract(&manifest, &extraction, &dir, &shell.device, &cache, &control, &mut |event| {
-        show(shell, &event)
+        show(shell, &event);
     });
     let manifest = stopped_or(extracted)?;
     let stream = args.kind.to_string();

@@ -1,7 +1,7 @@
 //! What a file of weights is, which of our models it serves, and what of it maps.
 //!
 //! Told by names and shapes alone: no number is read, so that gigabytes are checked in no time. What maps is decided by
-//! [`fit`], which every import goes through too.
+//! [`fit()`], which every import goes through too.
 
 mod bundles;
 mod networks;

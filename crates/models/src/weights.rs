@@ -1,6 +1,6 @@
 //! Weights from and to files: strict, under the names of the published checkpoints.
 //!
-//! A checkpoint is listed without reading its numbers; [`fit`] says what of it belongs where in a module, for whoever only asks
+//! A checkpoint is listed without reading its numbers; [`fit()`] says what of it belongs where in a module, for whoever only asks
 //! and before anything is filled. Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
