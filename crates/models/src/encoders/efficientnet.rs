@@ -127,6 +127,9 @@ pub struct SqueezeExcitation {
     conv_expand: Convolution,
 }
 
+/// Images that are computed at once: the first stages of a clip's 16 would need as much memory as all weights do.
+const IMAGES_AT_ONCE: usize = 2;
+
 impl EfficientNet {
     /// Random values.
     pub fn new(size: EfficientNetSize, init: &mut Init<'_>) -> Self {
@@ -178,8 +181,11 @@ impl EfficientNet {
 
     /// Feature of each image: `images` `[batch, 3, height, width]`, ImageNet's normalization, to `[batch, features]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self.blocks.iter().fold(self.stem(images), |x, stage| forward_stage(stage, x));
-        self.pool(x)
+        let features = images.split(IMAGES_AT_ONCE, 0).into_iter().map(|images| {
+            let x = self.blocks.iter().fold(self.stem(images), |x, stage| forward_stage(stage, x));
+            self.pool(x)
+        });
+        Tensor::cat(features.collect(), 0)
     }
 
     /// What the first stage sees.

@@ -276,10 +276,27 @@ impl Wav2vec2 {
     }
 }
 
+/// Frames that are computed at once: the first convolution makes 64 vectors for each of them, which is the most memory that the
+/// whole model needs.
+const FRAMES_AT_ONCE: usize = 100;
+
 impl FeatureExtractor {
     /// `[batch, samples]` to `[batch, frames, channels]`.
+    ///
+    /// A frame depends on the few samples under it alone, norms included, so that frames are computed a stretch at a time.
     pub fn forward(&self, waves: Tensor<2>) -> Tensor<3> {
-        self.conv_layers.iter().fold(waves.unsqueeze_dim(2), |x, layer| layer.forward(x))
+        let [_, n_samples] = waves.dims();
+        let n_frames = self.n_frames(n_samples);
+        let (hop, field) = self.conv_layers.iter().rev().fold((1, 1), |(hop, field), layer| {
+            let [_, _, kernel] = layer.conv.weight.dims();
+            (hop * layer.stride, (field - 1) * layer.stride + kernel)
+        });
+        let parts = (0..n_frames).step_by(FRAMES_AT_ONCE).map(|first| {
+            let n = FRAMES_AT_ONCE.min(n_frames - first);
+            let part = waves.clone().narrow(1, first * hop, (n - 1) * hop + field);
+            self.conv_layers.iter().fold(part.unsqueeze_dim(2), |x, layer| layer.forward(x))
+        });
+        Tensor::cat(parts.collect(), 1)
     }
 
     fn n_frames(&self, n_samples: usize) -> usize {
