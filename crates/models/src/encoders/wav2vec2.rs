@@ -285,7 +285,8 @@ impl FeatureExtractor {
     ///
     /// A frame depends on the few samples under it alone, norms included, so that frames are computed a stretch at a time.
     pub fn forward(&self, waves: Tensor<2>) -> Tensor<3> {
-        let [_, n_samples] = waves.dims();
+        let waves: Tensor<3> = waves.unsqueeze_dim(2);
+        let [_, n_samples, _] = waves.dims();
         let n_frames = self.n_frames(n_samples);
         let (hop, field) = self.conv_layers.iter().rev().fold((1, 1), |(hop, field), layer| {
             let [_, _, kernel] = layer.conv.weight.dims();
@@ -294,7 +295,7 @@ impl FeatureExtractor {
         let parts = (0..n_frames).step_by(FRAMES_AT_ONCE).map(|first| {
             let n = FRAMES_AT_ONCE.min(n_frames - first);
             let part = waves.clone().narrow(1, first * hop, (n - 1) * hop + field);
-            self.conv_layers.iter().fold(part.unsqueeze_dim(2), |x, layer| layer.forward(x))
+            self.conv_layers.iter().fold(part, |x, layer| layer.forward(x))
         });
         Tensor::cat(parts.collect(), 1)
     }
