@@ -11,8 +11,9 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::sequences::{self, ClipSequence, SequenceReader};
 use crate::{Control, Event, TrainError};
 
-/// Clips prepared between two looks at the control and reports of progress.
-const CHUNK: usize = 16;
+/// Clips for each core between two looks at the control and reports of progress. A core that waits for a face to be found begins
+/// the next clip meanwhile, so that as many clips are in memory at once.
+const CLIPS_A_CORE: usize = 2;
 
 /// A clip that can be used.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub fn prepare<'a>(
     let reader = SequenceReader::new(manifest);
     let sequences = sequences::find(manifest, &clips, &inputs.features, &reader, on_event)?;
     let mut sequences = sequences.into_iter();
-    for chunk in clips.chunks(CHUNK) {
+    for chunk in clips.chunks(CLIPS_A_CORE * rayon::current_num_threads()) {
         control.wait_while_paused();
         if control.is_stopping() {
             return Err(TrainError::Stopped);
