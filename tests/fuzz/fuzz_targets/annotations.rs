@@ -27,7 +27,7 @@ const LISTS: [(&str, &str); 14] = [
 
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/datasets/tests/assets");
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/datasets/tests/assets");
     copy(&assets, folder.path());
     folder
 });
