@@ -40,6 +40,6 @@ pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
 pub use weights::{
-    Container, Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
+    Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
     import_tensors, open_checkpoint, read_checkpoint,
 };
