@@ -93,6 +93,9 @@ pub(crate) fn watch(
     } else if n_broken > 0 {
         notes.push(format!("{n_broken} damaged pieces were skipped"));
     }
+    if n_segments > 1 && seen.n_frames == 1 && !source.is_picture() {
+        notes.push("only one frame, in which nothing moves".to_owned());
+    }
     if gave_up {
         notes.push("its index leads in circles, so reading was given up".to_owned());
     }

@@ -297,6 +297,12 @@ impl Source {
         None
     }
 
+    /// Whether the file is a picture by its format, and not a film of one frame.
+    pub(crate) fn is_picture(&self) -> bool {
+        let format = self.input.format();
+        format.name() == "image2" || format.name().ends_with("_pipe")
+    }
+
     /// Packets that could not be decoded so far.
     pub(crate) fn n_broken(&self) -> usize {
         self.n_broken
