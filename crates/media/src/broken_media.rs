@@ -77,8 +77,11 @@ fn film(folder: &Path, (width_px, height_px): (usize, usize), n_frames: usize, n
     let frames: Vec<Image> =
         (0..n_frames).map(|frame_idx| Image { width_px, height_px, rgb: rgb(frame_idx) }).collect();
     let samples = test_media::tone(n_samples, 16000);
-    write_mp4(&path, &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000 })
-        .unwrap();
+    write_mp4(
+        &path,
+        &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000, n_b_frames: 0 },
+    )
+    .unwrap();
     path
 }
 
