@@ -8,11 +8,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with a sample dataset, its manifest and a run of two epochs a stage, made once for all tests.
-struct World {
+pub struct World {
     dir: TempDir,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(|| {
+pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let world = World { dir: tempfile::tempdir().unwrap() };
     world.ok(&["sample", "demo", "--clips", "42", "--classes", "2", "--seed", "3"]);
     world.ok(&["import", "demo", "--out", "demo/manifest.json"]);
@@ -21,7 +21,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 });
 
 impl World {
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -32,13 +32,13 @@ impl World {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// Runs a command that must succeed; its stdout.
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "limbic {}:\n{errors}", args.join(" "));
@@ -47,7 +47,7 @@ impl World {
 
     /// Runs a command that must fail with exit code 1; its stderr.
     #[track_caller]
-    fn fails(&self, args: &[&str], says: &str) {
+    pub fn fails(&self, args: &[&str], says: &str) {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "limbic {}:\n{errors}", args.join(" "));
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -336,7 +336,7 @@ fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
     assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
     assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 50, "{line}");
 
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/models/src/weights/samples");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/checkpoints/src/samples");
     let sample = |name: &str| samples.join(name).display().to_string();
     world.fails(&["models", "check", &sample("hostile.pt")], "posix.system");
     world.fails(&["models", "check", &sample("lying_shape.pt")], "larger than its storage");
