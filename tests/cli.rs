@@ -159,6 +159,35 @@ fn predict_writes_a_table() {
 }
 
 #[test]
+fn a_clip_that_lacks_something_is_predicted_and_told_apart() {
+    let world = &*WORLD;
+    // One second of a square wave: 16 kHz, mono, 16 bits.
+    let header: [u32; 11] = [
+        u32::from_le_bytes(*b"RIFF"),
+        36 + 32000,
+        u32::from_le_bytes(*b"WAVE"),
+        u32::from_le_bytes(*b"fmt "),
+        16,
+        1 | 1 << 16,
+        16000,
+        32000,
+        2 | 16 << 16,
+        u32::from_le_bytes(*b"data"),
+        32000,
+    ];
+    let wave = (0..16000).flat_map(|sample_idx| [4000_i16, -4000][sample_idx / 40 % 2].to_le_bytes());
+    let sound: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).chain(wave).collect();
+    std::fs::write(world.path("only.wav"), sound).unwrap();
+
+    let output = world.run(&["predict", "run", "only.wav", "--csv", "only.csv"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("only.wav: no video track"), "{errors}");
+    assert_eq!(std::fs::read_to_string(world.path("only.csv")).unwrap().lines().count(), 2, "the prediction is kept");
+    world.ok(&["predict", "run", "only.wav", "--modalities", "a"]);
+}
+
+#[test]
 fn live_watches_a_file() {
     let world = &*WORLD;
     let clip = std::fs::read_dir(world.path("demo/clips")).unwrap().flatten().next().unwrap().path();
