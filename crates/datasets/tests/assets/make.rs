@@ -24,10 +24,14 @@ pub fn layouts() -> Vec<File> {
     layout("mosi-utterances", mosi_utterances());
     layout("sequences", sequences());
     layout("fer-plus", fer_plus());
+    layout("fer2013", fer2013());
     layout("meld", meld());
     layout("tweet-eval", tweet_eval());
     layout("go-emotions", go_emotions());
     layout("kaldi", kaldi());
+    // The sequences themselves are made by `make_csd.py`.
+    layout("csd", vec![file("train.txt", "-3g5yACwYnA\n"), file("test.txt", "_dI--eQ6qVU\n")]);
+    layout("csv", csv());
     layout("emo-db", media("wav/", &["03a01Fa.wav", "03a01Wa.wav", "08a02Nc.wav", "09b10Lb.wav", "readme.wav"]));
     layout("savee", media("AudioData/", &["DC/a01.wav", "DC/sa15.wav", "JE/a01.wav", "JE/su02.wav", "KL/n30.wav"]));
     layout(
@@ -91,14 +95,18 @@ fn jpeg(comment: &str) -> Vec<u8> {
     .concat()
 }
 
+/// The cyclic redundancy check of PNG and zip.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ if sum & 1 == 1 { 0xEDB8_8320 } else { 0 })
+    })
+}
+
 /// A grey picture of 8 × 8 pixels with a title.
 fn png(title: &str) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], content: &[u8]| {
         let named = [kind, content].concat();
-        let checksum = named.iter().fold(u32::MAX, |sum, &byte| {
-            (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ if sum & 1 == 1 { 0xEDB8_8320 } else { 0 })
-        });
-        [&(content.len() as u32).to_be_bytes()[..], &named, &(!checksum).to_be_bytes()].concat()
+        [&(content.len() as u32).to_be_bytes()[..], &named, &checksum(&named).to_be_bytes()].concat()
     };
     let rows = [0, 128, 128, 128, 128, 128, 128, 128, 128].repeat(8);
     let (a, b) = rows.iter().fold((1_u32, 0_u32), |(a, b), &byte| ((a + byte) % 65521, (a + byte + b) % 65521));
@@ -162,6 +170,39 @@ fn mafw() -> Vec<File> {
     files.push(file(
         format!("{set}/test.txt"),
         "00004.mp4\tdisappointment\t\u{5973}\tShe sighs.\n00009.mp4\tanger\t\t\n",
+    ));
+    files.push(file(
+        "Labels/descriptive_text.xlsx",
+        xlsx(&[("Sheet1", &[&[Cell::Text("00003.mp4"), Cell::Text("\u{5973}"), Cell::Text("She waits.")]])]),
+    ));
+    let emotions = [
+        "anger",
+        "disgust",
+        "fear",
+        "happiness",
+        "neutral",
+        "sadness",
+        "surprise",
+        "contempt",
+        "anxiety",
+        "helplessness",
+        "disappointment",
+    ];
+    let header: Vec<Cell<'_>> = ["clip", "invalid"].into_iter().chain(emotions).map(Cell::Text).collect();
+    let mut votes = vec![Cell::Number(0.0); 13];
+    (votes[0], votes[2], votes[3]) = (Cell::Text("00001.mp4"), Cell::Number(3.0), Cell::Number(1.0));
+    files.push(file("Labels/annotation.xlsx", xlsx(&[("Sheet1", &[&header, &votes])])));
+    files.push(file(
+        "Labels/single-set.xlsx",
+        xlsx(&[(
+            "Sheet1",
+            &[
+                &[Cell::Text("clip"), Cell::Text("single_label")],
+                &[Cell::Text("00001.mp4"), Cell::Number(1.0)],
+                &[Cell::Number(2.0), Cell::Number(4.0)],
+                &[Cell::Text("00003.mp4"), Cell::Number(12.0)],
+            ],
+        )]),
     ));
     let set = "Train & Test Set/compound/no_caption/set_1";
     files.push(file(format!("{set}/train.txt"), "00001.mp4 anger_disgust\n00002.mp4 happiness_surprise\n"));
@@ -296,6 +337,18 @@ fn fer_plus() -> Vec<File> {
     files
 }
 
+/// The first list has blanks before the names, as the second publication of FER2013 does; pictures of 2 × 2 pixels.
+fn fer2013() -> Vec<File> {
+    let list = "emotion, Usage, pixels\n0,Training,0 1 2 3\n3,Training,255 1 2 3\n9,Training,4 4 4 4\n\
+                6,PublicTest,1 2 3\n6,PublicTest,5 5 5 5\n1,PrivateTest,0 1 2 3\n2,Private,7 7 7 7\n";
+    let votes = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n\
+                 Training,fer0000000.png,0,0,0,1,9,0,0,0,0,0\nTraining,fer0000001.png,0,5,5,0,0,0,0,0,0,0\n\
+                 Training,fer0000002.png,0,0,0,0,0,0,0,8,2,0\nPublicTest,,0,0,0,0,0,0,0,0,0,10\n\
+                 PublicTest,fer0000004.png,9,0,0,0,0,1,0,0,0,0\nPrivateTest,fer0000005.png,0,0,0,0,0,2,0,8,0,0\n\
+                 PrivateTest,fer0000006.png,0,0,0,0,0,0,10,0,0,0\n";
+    vec![file("icml_face_data.csv", list), file("fer2013new.csv", votes)]
+}
+
 fn meld() -> Vec<File> {
     let header =
         "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n";
@@ -332,6 +385,118 @@ fn kaldi() -> Vec<File> {
         file("test/utt2emo", "spk3-c anger"),
     ]);
     files
+}
+
+/// A cell of a spreadsheet.
+#[derive(Clone, Copy)]
+enum Cell<'a> {
+    Text(&'a str),
+    Number(f64),
+    /// Days since the end of 1899.
+    Date(f64),
+    Empty,
+}
+
+type Rows<'a> = &'a [&'a [Cell<'a>]];
+
+/// Two sheets, of which the first is empty.
+fn csv() -> Vec<File> {
+    use Cell::{Date, Empty, Number, Text};
+    let mut files = media("clips/", &["a.wav", "b.wav", "7.wav"]);
+    let rows: Rows<'_> = &[
+        &[Text("Clip Name"), Text("Emotion"), Text("Day"), Text("Subject"), Text("Split"), Text("Text")],
+        &[Text("a.wav"), Text("anger"), Date(45352.0), Number(12.0), Text("train"), Text("two\nlines, of text")],
+        &[Text("clips/b"), Text("joy"), Date(45353.5), Number(13.0), Text("val"), Empty],
+        &[],
+        &[Number(7.0), Text("anger"), Empty, Number(14.5), Text("test"), Empty],
+        &[Text("gone.wav"), Text("joy"), Empty, Empty, Text("test"), Empty],
+    ];
+    let notes: Rows<'_> = &[&[Text("made by hand")]];
+    files.push(file("labels.xlsx", xlsx(&[("Summary", &[]), ("Clips", rows), ("Notes", notes)])));
+    files
+}
+
+/// A spreadsheet as Excel saves it, as small as can be.
+fn xlsx(sheets: &[(&str, Rows<'_>)]) -> Vec<u8> {
+    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    const LINKS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
+    const TYPES: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml";
+    let link = |id: usize, kind: &str, to: &str| {
+        format!("<Relationship Id=\"rId{id}\" Type=\"{LINKS}/{kind}\" Target=\"{to}\"/>")
+    };
+    let links = |inner: String| format!("<Relationships xmlns=\"{PACKAGE}/relationships\">{inner}</Relationships>");
+    let (mut listed, mut linked, mut typed) = (String::new(), link(99, "styles", "styles.xml"), String::new());
+    let mut members = Vec::new();
+    for (id, (name, rows)) in (1..).zip(sheets) {
+        let cell = |(column, cell): (u8, &Cell<'_>), row: usize| {
+            let at = format!("r=\"{}{row}\"", char::from(b'A' + column));
+            match cell {
+                Cell::Text(text) => format!("<c {at} t=\"inlineStr\"><is><t>{text}</t></is></c>"),
+                Cell::Number(number) => format!("<c {at}><v>{number}</v></c>"),
+                Cell::Date(days) => format!("<c {at} s=\"1\"><v>{days}</v></c>"),
+                Cell::Empty => String::new(),
+            }
+        };
+        let row = |(row, cells): (usize, &&[Cell<'_>])| {
+            let cells: String = (0..).zip(*cells).map(|pair| cell(pair, row)).collect();
+            format!("<row r=\"{row}\">{cells}</row>")
+        };
+        let data: String = (1..).zip(*rows).map(row).collect();
+        members.push((
+            format!("xl/worksheets/sheet{id}.xml"),
+            format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{data}</sheetData></worksheet>"),
+        ));
+        listed += &format!("<sheet name=\"{name}\" sheetId=\"{id}\" r:id=\"rId{id}\"/>");
+        linked += &link(id, "worksheet", &format!("worksheets/sheet{id}.xml"));
+        typed +=
+            &format!("<Override PartName=\"/xl/worksheets/sheet{id}.xml\" ContentType=\"{TYPES}.worksheet+xml\"/>");
+    }
+    let part =
+        |name: &str, kind: &str| format!("<Override PartName=\"/xl/{name}.xml\" ContentType=\"{TYPES}.{kind}+xml\"/>");
+    typed += &(part("workbook", "sheet.main") + &part("styles", "styles"));
+    let parts =
+        "<Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>";
+    members.extend([
+        ("[Content_Types].xml".to_owned(), format!("<Types xmlns=\"{PACKAGE}/content-types\">{parts}{typed}</Types>")),
+        ("_rels/.rels".to_owned(), links(link(1, "officeDocument", "xl/workbook.xml"))),
+        ("xl/_rels/workbook.xml.rels".to_owned(), links(linked)),
+        (
+            "xl/workbook.xml".to_owned(),
+            format!("<workbook xmlns=\"{MAIN}\" xmlns:r=\"{LINKS}\"><sheets>{listed}</sheets></workbook>"),
+        ),
+        (
+            // The second of the formats is that of dates.
+            "xl/styles.xml".to_owned(),
+            format!("<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"),
+        ),
+    ]);
+    zip(&members)
+}
+
+/// An archive of texts, nothing compressed.
+fn zip(members: &[(String, String)]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in members {
+        let at = bytes.len() as u32;
+        let size = (text.len() as u32).to_le_bytes();
+        // Version 2.0, no flags, stored, 1 January 1980.
+        let description = [
+            &[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..],
+            &checksum(text.as_bytes()).to_le_bytes(),
+            &size,
+            &size,
+            &(name.len() as u16).to_le_bytes(),
+            &[0, 0],
+        ]
+        .concat();
+        bytes.extend([b"PK\x03\x04", &description[..], name.as_bytes(), text.as_bytes()].concat());
+        let place = [&[0; 10][..], &at.to_le_bytes(), name.as_bytes()].concat();
+        directory.extend([b"PK\x01\x02", &[20, 0][..], &description, &place].concat());
+    }
+    let n = (members.len() as u16).to_le_bytes();
+    let (start, length) = ((bytes.len() as u32).to_le_bytes(), (directory.len() as u32).to_le_bytes());
+    [bytes, directory, b"PK\x05\x06\0\0\0\0".to_vec(), [n, n].concat(), [length, start].concat(), vec![0; 2]].concat()
 }
 
 fn tweet_eval() -> Vec<File> {
