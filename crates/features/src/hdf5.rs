@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
+use pickle::{Budget, Bytes, Fault};
 
 use crate::Element;
-use crate::store::{Budget, Bytes, Entry, Fault, Layout, Texts};
+use crate::store::{Entry, Layout, Texts};
 
 /// Groups in groups that are looked into: sequence, data, video, and some to spare.
 const DEPTH: usize = 6;
@@ -37,7 +38,7 @@ impl Packed {
     /// The array, which is called `name`, with its numbers.
     pub fn unpack(&self, name: &str) -> Result<Layout, Fault> {
         let Self { file, element, shape } = self;
-        let bytes = file.dataset(name)?.read_native_bytes()?;
+        let bytes = file.dataset(name).and_then(|array| array.read_native_bytes()).map_err(fault)?;
         let big_endian = cfg!(target_endian = "big");
         let bytes = Bytes::Here(bytes.into());
         let layout = Layout { element: *element, big_endian, fortran: false, shape: shape.clone(), bytes };
@@ -45,12 +46,10 @@ impl Packed {
     }
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Io(error) => error.into(),
-            other => Self::Damaged(other.to_string()),
-        }
+fn fault(error: Error) -> Fault {
+    match error {
+        Error::Io(error) => error.into(),
+        other => Fault::Damaged(other.to_string()),
     }
 }
 
@@ -58,14 +57,14 @@ pub(crate) fn entries(file: &File, n_bytes: u64) -> Result<BTreeMap<String, Entr
     let limit = usize::try_from(n_bytes.saturating_mul(MAX_INFLATION)).unwrap_or(usize::MAX);
     // What was read is kept by whoever needs it, not here, too.
     let options = OpenOptions { max_read_bytes: limit, chunk_cache_bytes: 0, ..OpenOptions::default() };
-    let storage = FileStorage::from_file(file.try_clone()?)?;
-    let file = Arc::new(Hdf5File::from_storage_with_options(Arc::new(storage), options)?);
+    let storage = FileStorage::from_file(file.try_clone()?).map_err(fault)?;
+    let file = Arc::new(Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(fault)?);
     let mut entries = BTreeMap::new();
     // Groups may be members of each other.
     let mut budget = Budget::of(n_bytes);
-    let mut waiting = vec![(file.root_group()?, String::new(), 0)];
+    let mut waiting = vec![(file.root_group().map_err(fault)?, String::new(), 0)];
     while let Some((group, path, depth)) = waiting.pop() {
-        let (groups, arrays) = group.members()?;
+        let (groups, arrays) = group.members().map_err(fault)?;
         let inner = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
         for array in arrays {
             let name = inner(array.name());
