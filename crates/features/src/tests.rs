@@ -141,7 +141,7 @@ fn no_damage_to_hdf5_is_a_crash() {
         let whole = csd(name);
         let n = whole.len();
         let cut = (0..24).map(|part| whole[..n * part / 24].to_vec());
-        let flipped = (0..400).map(|at| {
+        let flipped = (0..100).map(|at| {
             let mut bytes = whole.clone();
             bytes[(at * 7919) % n] ^= 1 << (at % 8);
             bytes
@@ -186,7 +186,7 @@ fn what_a_file_states_is_checked_before_it_is_believed() {
         assert!(matches!(error, FeatureError::Damaged { .. }), "{name}: {error}");
     }
     assert!(matches!(folder.open("x.npy", &npy("|O", false, "(1,)", b"x")), Err(FeatureError::Refused { .. })));
-    assert!(matches!(folder.open("x.h5", b"x"), Err(FeatureError::UnknownFormat(_))));
+    assert!(matches!(folder.open("x.mat", b"x"), Err(FeatureError::UnknownFormat(_))));
     assert!(matches!(Store::open(&folder.0.path().join("gone.npy")), Err(FeatureError::Read { .. })));
     let error = folder.open("x.pkl", b"cos\nsystem\n.").map(|_| ()).unwrap_err().to_string();
     assert!(error.starts_with("refused") && error.contains("os.system") && error.ends_with("x.pkl"), "{error}");
