@@ -306,6 +306,11 @@ impl App {
         }
     }
 
+    /// The folder of a dataset.
+    fn dir_of(&self, dataset: &str) -> Option<PathBuf> {
+        self.state.datasets.iter().find(|own| own.name == dataset).map(|own| own.dir.clone())
+    }
+
     fn device(&self) -> models::DeviceId {
         self.settings.device.parse().unwrap_or_default()
     }
@@ -371,6 +376,22 @@ impl App {
             Command::Import(import) => self.import(import),
             Command::Exchange { place, dir } => {
                 self.start(Job::Exchange { place, dir });
+            }
+            Command::FindPeople { of, choice } => {
+                self.state.apply(Event::People(of.clone(), Computed::Underway));
+                let models = self.places.models.clone();
+                self.start(Job::FindPeople { of, choice, models });
+            }
+            Command::ChoosePerson(whose) => {
+                if let Some(dir) = self.dir_of(&whose.dataset) {
+                    self.start(Job::ChoosePerson { dir, whose });
+                }
+            }
+            Command::Extract(extract) => {
+                if let Some(dir) = self.dir_of(&extract.dataset) {
+                    let (device, cache) = (self.device(), self.cache());
+                    self.start(Job::Extract { dir, extract, device, cache });
+                }
             }
             Command::SelectDataset(name) => self.state.dataset = Some(name),
             Command::DeleteDataset(name) => {

@@ -2,7 +2,9 @@
 //!
 //! A job tells how far it is through its [`Desk`], which also says when it should stop. Errors become notices.
 
+mod extract;
 mod import;
+mod people;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -12,17 +14,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use emotion::{Manifest, Modalities, Modality, Split};
+use emotion::{FaceChoice, Manifest, Modalities, Modality, Split};
 use media::SampleCache;
 use media::sample_clips::{self, SampleSet};
 use models::{DeviceId, Published, compute};
 use training::{Control, Order};
 
-use crate::command::{Command, Import};
+use crate::command::{Command, Extract, Import, Whose};
 use crate::figure::{Draft, Format, NOT_ACTIVATED};
 use crate::project::{self, CacheRoom, Project, folder_name, unused_name};
 use crate::run::Run;
-use crate::state::{CaptureDevice, Computed, DialogFor, Event, JobId, Level, Map, Notice, PageName};
+use crate::state::{CaptureDevice, Computed, DialogFor, Event, JobId, Level, Map, Notice, PageName, PeopleOf};
 use crate::textures::{N_PEAKS, Preview, THUMBNAIL_PX};
 use crate::worker::Outbox;
 use import::{import_dataset, load_dataset};
@@ -55,7 +57,7 @@ pub enum Lane {
     Train,
     /// Computes figures and scores.
     Analyse,
-    /// Decodes thumbnails.
+    /// Decodes pictures of clips.
     Thumbnails,
     /// Finds and probes devices.
     Devices,
@@ -104,6 +106,33 @@ pub enum Job {
         look: u64,
         /// What and how.
         import: Import,
+    },
+    /// Look for the people of a clip.
+    FindPeople {
+        /// The clip.
+        of: PeopleOf,
+        /// Whom it is about so far.
+        choice: FaceChoice,
+        /// Folder of the networks that find faces.
+        models: PathBuf,
+    },
+    /// Note whom clips are about.
+    ChoosePerson {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// Which clips, and who.
+        whose: Whose,
+    },
+    /// Make features of a dataset's clips.
+    Extract {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// Which, and where to.
+        extract: Extract,
+        /// The device.
+        device: DeviceId,
+        /// Prepared clips.
+        cache: CacheRoom,
     },
     /// Exchange a dataset with what it was before it was read again.
     Exchange {
@@ -345,12 +374,13 @@ impl Job {
             | Self::Discard { .. }
             | Self::Restore { .. }
             | Self::Exchange { .. }
+            | Self::ChoosePerson { .. }
             | Self::Record { .. }
             | Self::EndRecording(_)
             | Self::SaveSettings { .. }
             | Self::Reveal(_)
             | Self::EndLive(_) => Lane::Files,
-            Self::CreateSample { .. } | Self::Import { .. } | Self::Look { .. } => Lane::Data,
+            Self::CreateSample { .. } | Self::Import { .. } | Self::Look { .. } | Self::Extract { .. } => Lane::Data,
             Self::Train { .. } => Lane::Train,
             Self::Evaluate { .. }
             | Self::MapFeatures { .. }
@@ -362,7 +392,7 @@ impl Job {
             | Self::VerifyWeights { .. }
             | Self::MeasureCache(_)
             | Self::ClearCache(_) => Lane::Analyse,
-            Self::Thumbnail(_) => Lane::Thumbnails,
+            Self::Thumbnail(_) | Self::FindPeople { .. } => Lane::Thumbnails,
             Self::ProbeDevices | Self::ListCaptureDevices => Lane::Devices,
             Self::Choose(_) => Lane::Dialogs,
         }
@@ -373,6 +403,9 @@ impl Job {
         Some(match self {
             Self::CreateSample { .. } => "Creating the sample project".into(),
             Self::Import { import, .. } => format!("Importing “{}”", import.name),
+            Self::Extract { extract, .. } => {
+                format!("Extracting {} of “{}”", extract.extraction.kind, extract.dataset)
+            }
             Self::Train { job, .. } => format!("Training “{}”", job.name),
             Self::Evaluate { run, .. } => format!("Evaluating “{}”", run.name),
             Self::MapFeatures { run, .. } => format!("Mapping the features of “{}”", run.name),
@@ -391,6 +424,9 @@ impl Job {
             Self::CreateSample { .. } => "The sample project could not be created".into(),
             Self::Import { import, .. } => format!("“{}” could not be imported", import.name),
             Self::Look { .. } => "The folder could not be looked at".into(),
+            Self::FindPeople { .. } => "The people of a clip could not be found".into(),
+            Self::ChoosePerson { .. } => "The choice could not be kept".into(),
+            Self::Extract { extract, .. } => format!("{} could not be extracted", extract.extraction.kind),
             Self::Exchange { .. } => "The earlier reading could not be put back".into(),
             Self::Discard { .. } => "Not everything could be deleted".into(),
             Self::Restore { .. } => "It could not be put back".into(),
@@ -425,6 +461,12 @@ impl Job {
                 desk.tell(Event::Looked { look, found: Box::new(import::look(&import)) });
                 Ok(())
             }
+            Self::FindPeople { of, choice, models } => {
+                people::find(of, choice, &models, desk);
+                Ok(())
+            }
+            Self::ChoosePerson { dir, whose } => people::choose(&dir, &whose, desk),
+            Self::Extract { dir, extract, device, cache } => extract::extract(&dir, &extract, &device, &cache, desk),
             Self::Exchange { place, dir } => import::exchange(&place, &dir, desk),
             Self::Discard { project, dirs } => discard(&project, &dirs, desk),
             Self::Restore { place, dir } => restore(&place, &dir, desk),

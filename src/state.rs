@@ -4,16 +4,17 @@
 //! test. What only a page cares about, such as which tab is open, stays in the page.
 
 mod event;
+mod facts;
 mod import;
 mod live;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use emotion::Manifest;
+use emotion::{FaceSource, Manifest};
 use models::identify::Report;
 use models::{DeviceInfo, ModelKind, Published};
 
@@ -22,7 +23,8 @@ use crate::project::Project;
 use crate::run::{Run, Status};
 
 pub use event::Event;
-pub use import::{Found, ImportDraft, Speakers};
+pub use facts::{Facts, Speakers};
+pub use import::{Found, ImportDraft};
 pub use live::{Live, LivePhase, LivePoint};
 
 /// Names a job of a worker as long as the window is open.
@@ -122,10 +124,18 @@ pub struct Dataset {
     pub dir: PathBuf,
     /// Its clips.
     pub manifest: Arc<Manifest>,
-    /// Who speaks in which split.
-    pub speakers: Speakers,
+    /// What was counted in it.
+    pub facts: Facts,
     /// How it was imported.
     pub import: Import,
+}
+
+impl Dataset {
+    /// The dataset `name` in `dir`.
+    pub fn new(name: &str, dir: &Path, manifest: Manifest, import: Import) -> Self {
+        let facts = Facts::of(&manifest);
+        Self { name: name.to_owned(), dir: dir.to_owned(), manifest: Arc::new(manifest), facts, import }
+    }
 }
 
 /// A job on a worker.
@@ -250,6 +260,15 @@ pub struct Analysis {
     pub prompts: Option<Computed<Vec<Map>>>,
 }
 
+/// A clip whose people are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleOf {
+    /// The file, or the folder of pictures.
+    pub path: PathBuf,
+    /// Where the face is looked for.
+    pub faces: FaceSource,
+}
+
 /// A camera or a microphone that could be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureDevice {
@@ -272,6 +291,8 @@ pub struct State {
     pub runs: Vec<Run>,
     /// The dataset that Library and Train show.
     pub dataset: Option<String>,
+    /// The people of the clip that was opened last; nobody where the whole picture is the face.
+    pub people: Option<(PeopleOf, Computed<Option<media::People>>)>,
     /// The import that is being decided about.
     pub import: Option<ImportDraft>,
     /// The run that Insight and Live show.
@@ -349,6 +370,12 @@ impl State {
             Event::Dataset(dataset) => {
                 self.dataset = Some(dataset.name.clone());
                 put(&mut self.datasets, dataset, |dataset| &dataset.name);
+            }
+            Event::People(of, found) => {
+                // What is found of a clip that was closed again is not shown.
+                if matches!(found, Computed::Underway) || self.people.as_ref().is_some_and(|(own, _)| *own == of) {
+                    self.people = Some((of, found));
+                }
             }
             Event::Looked { look, found } => {
                 if let Some(draft) = &mut self.import {

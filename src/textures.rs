@@ -47,6 +47,7 @@ pub struct Textures {
     wanted: Vec<PathBuf>,
     clock: u64,
     live: Option<(f64, TextureHandle)>,
+    people: Option<(PathBuf, TextureHandle)>,
 }
 
 impl Textures {
@@ -104,6 +105,17 @@ impl Textures {
             texture.set(color_image(image), TextureOptions::LINEAR);
             *shown = pts_secs;
         }
+        texture
+    }
+
+    /// The picture of the people of the clip at `path` on the graphics card; only the last one asked for is kept.
+    pub fn people(&mut self, ctx: &Context, path: &Path, picture: &Image) -> &TextureHandle {
+        if self.people.as_ref().is_none_or(|(own, _)| own != path) {
+            self.people = None;
+        }
+        let (_, texture) = self.people.get_or_insert_with(|| {
+            (path.to_owned(), ctx.load_texture("people", color_image(picture), TextureOptions::LINEAR))
+        });
         texture
     }
 

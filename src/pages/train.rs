@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use egui::{Align, Align2, Layout, Panel, Rect, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
-use emotion::{Modalities, Modality, Split};
+use emotion::{Modalities, Modality};
 use models::{ModelKind, Published, StageInput, StagePlan};
 use training::StopReason;
 
@@ -181,7 +181,7 @@ impl Form {
         let needed = self.needed(state);
         let blocked = if state.training.is_some() {
             Some("A model is being trained already".to_owned())
-        } else if dataset.manifest.split(Split::Train).next().is_none() {
+        } else if dataset.facts.n_clips()[0] == 0 {
             Some("The dataset has no training clips".to_owned())
         } else {
             plan.err()
@@ -215,8 +215,7 @@ impl Form {
                     }
                 });
             combo.response.accessible_name("Dataset");
-            let manifest = &dataset.manifest;
-            let [train, val, test] = Split::ALL.map(|split| manifest.split(split).count());
+            let [train, val, test] = dataset.facts.n_clips();
             ui.label(caption(format!("{} to train on, {val} to validate, {test} to test", count(train, "clip"))));
 
             ui.add_space(theme::GAP);
@@ -392,16 +391,9 @@ fn data_ui(ui: &mut Ui, dataset: &Dataset) {
     ui.label(theme::group_title(format!("Data: {}", dataset.name)));
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 40.0;
-        for split in Split::ALL {
-            stat(
-                ui,
-                &grouped(manifest.split(split).count()),
-                match split {
-                    Split::Train => "clips to train on",
-                    Split::Val => "to validate",
-                    Split::Test => "to test",
-                },
-            );
+        for (n_clips, what) in dataset.facts.n_clips().into_iter().zip(["clips to train on", "to validate", "to test"])
+        {
+            stat(ui, &grouped(n_clips), what);
         }
         stat(ui, &manifest.labels.len().to_string(), "classes");
     });

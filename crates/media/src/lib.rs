@@ -44,7 +44,7 @@ pub use captions::{Captions, caption};
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use detectors::{BUILT_IN, Detectors};
 pub use error::MediaError;
-pub use face::{Face, FaceChoice, FaceFinder, FaceModel, UnknownChoice, crop_face, overlap, yunet};
+pub use face::{Face, FaceFinder, FaceModel, People, Person, chosen_face, crop_face, overlap, people, yunet};
 pub use fbank::log_mel;
 pub use hearing::voice_from_samples;
 pub use microphone::{Microphone, MicrophoneInfo, microphones};

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use emotion::{Clip, FaceInput, FeatureRef, Inputs, Manifest, Modality, Stream};
-use media::{FaceChoice, Request, STATISTICS_RATE_HZ, SampleCache};
+use media::{Request, STATISTICS_RATE_HZ, SampleCache};
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
@@ -203,7 +203,7 @@ fn one(
     dir: &Path,
     cache: &SampleCache,
 ) -> Result<Made, TrainError> {
-    let path = dir.join(file_name(clip));
+    let path = dir.join(file_name(manifest, clip, maker.modality()));
     let n_dims = maker.n_dims();
     if let Ok(store) = features::Store::open(&path)
         && let Some(&[n_steps, width]) = store.shape("")
@@ -224,7 +224,7 @@ fn one(
     } else {
         let face = FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX };
         let inputs = Inputs { face: Some(face), voice: None, text: None, features: Vec::new() };
-        let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
+        let ((faces, face, choice), detectors) = (manifest.face_of(clip), cache.detectors());
         let request =
             Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
         let (_, prepared) = cache.prepare(&request)?;
@@ -241,12 +241,17 @@ fn one(
     Ok(Made { n_steps, fresh: true })
 }
 
-/// A clip's name as a file can be called on every system; two clips never get the same.
-fn file_name(clip: &Clip) -> String {
+/// A clip's name as a file can be called on every system; two clips never get the same, nor two people of one clip.
+fn file_name(manifest: &Manifest, clip: &Clip, modality: Modality) -> String {
     let plain: String =
         clip.id.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).take(80).collect();
-    let hash = blake3::hash(clip.id.as_bytes()).to_hex();
-    if plain == clip.id { format!("{plain}.npy") } else { format!("{plain}-{}.npy", &hash[..8]) }
+    let (_, _, person) = manifest.face_of(clip);
+    let person = if modality == Modality::Face && !person.is_usual() { format!("\n{person}") } else { String::new() };
+    if plain == clip.id && person.is_empty() {
+        return format!("{plain}.npy");
+    }
+    let hash = blake3::hash(format!("{}{person}", clip.id).as_bytes()).to_hex();
+    format!("{plain}-{}.npy", &hash[..8])
 }
 
 /// Makes `dir`, or checks that what is in it was made in the same way.
@@ -265,13 +270,13 @@ fn claim(dir: &Path, extraction: &Extraction) -> Result<(), TrainError> {
 
 /// The manifest with the features of those clips that have some.
 fn with_stream(
-    manifest: &Manifest,
+    before: &Manifest,
     extraction: &Extraction,
     maker: &Maker,
     dir: &Path,
     lengths: &[Option<usize>],
 ) -> Manifest {
-    let mut manifest = manifest.clone();
+    let mut manifest = before.clone();
     let name = extraction.kind.to_string();
     let stream = manifest.streams.iter().position(|stream| stream.name == name).unwrap_or_else(|| {
         manifest.streams.push(Stream {
@@ -279,6 +284,7 @@ fn with_stream(
             modality: maker.modality(),
             n_dims: maker.n_dims(),
             aligned: false,
+            extracted: true,
         });
         manifest.streams.len() - 1
     });
@@ -289,7 +295,7 @@ fn with_stream(
         clip.features.retain(|feature| feature.stream != stream);
         clip.features.extend(length.map(|n_steps| FeatureRef {
             stream,
-            path: dir.join(file_name(clip)),
+            path: dir.join(file_name(before, clip, maker.modality())),
             array: None,
             row: None,
             first_dim: 0,
