@@ -474,7 +474,11 @@ impl State {
                 let notices = &mut self.live.notices;
                 match notice {
                     ::live::Notice::FaceBack => notices.retain(|own| *own != ::live::Notice::NoFace),
-                    ::live::Notice::SoundBack => notices.retain(|own| *own != ::live::Notice::Silence),
+                    ::live::Notice::SoundBack | ::live::Notice::SpeechBack => notices.retain(|own| !is_hush(own)),
+                    hush if is_hush(&hush) => {
+                        notices.retain(|own| !is_hush(own));
+                        notices.push(hush);
+                    }
                     problem if !notices.contains(&problem) => notices.push(problem),
                     _ => {}
                 }
@@ -600,6 +604,11 @@ impl State {
             self.notices.remove(0);
         }
     }
+}
+
+/// Whether a notice says that there is no voice.
+fn is_hush(notice: &::live::Notice) -> bool {
+    matches!(notice, ::live::Notice::Silence | ::live::Notice::NobodySpeaks)
 }
 
 /// Replaces the member of the same name, or inserts where the order by names wants it.

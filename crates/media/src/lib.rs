@@ -53,6 +53,6 @@ pub use picture::{Filter, centre_square, clip_square, letterbox, resize, resize_
 pub use player::{Chunk, Player};
 pub use prepare::{Prepared, Request, frames_from_crops, prepare};
 pub use resample::resample;
-pub use speech::SpeechModel;
+pub use speech::{SpeechListener, SpeechModel};
 pub use subtitles::subtitles;
 pub use waveform::waveform;
