@@ -36,9 +36,10 @@ pub(super) struct ImportArgs {
     /// Where faces come from: auto, detect, cropped or boxes.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
-    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
-    #[arg(long, value_name = "WHO", default_value = "size")]
-    person: FaceChoice,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height; as
+    /// before, or else size.
+    #[arg(long, value_name = "WHO")]
+    person: Option<FaceChoice>,
     /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…
     #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
     columns: Vec<(String, String)>,
@@ -98,7 +99,7 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
     };
     let mut options = datasets::Options {
         faces: args.faces,
-        person: args.person,
+        person: args.person.unwrap_or_default(),
         importer: args.importer,
         variant: args.variant,
         fold: args.fold,
@@ -125,6 +126,7 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
     let mut manifest = datasets::import(&root, &options)?;
     // An earlier manifest that cannot be read is replaced, as any other file of that name would be.
     if let Ok(earlier) = datasets::load(&out) {
+        manifest.person = args.person.unwrap_or(earlier.person);
         let n_known = datasets::keep_known(&mut manifest, &earlier);
         shell.note(&format!("clips that did not change since the last import: {n_known}"));
     }

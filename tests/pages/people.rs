@@ -16,19 +16,19 @@ use training::Control;
 
 use super::Window;
 
-/// Twins from the sample in one picture, the right one smaller; and a picture of one of them.
+/// Two of the sample's people in one picture, the right one smaller; and a picture of one.
 fn write_pictures(home: &Path, root: &Path) {
-    create(&home.join("drawn"), &SampleSet { n_clips: 4, n_classes: 2, seed: 1 }, &|| true, &|_, _| {}).unwrap();
+    create(&home.join("drawn"), &SampleSet { n_clips: 12, n_classes: 2, seed: 1 }, &|| true, &|_, _| {}).unwrap();
     let face = |name: &str, side_px: u32| {
         let image = thumbnail(&home.join("drawn/clips").join(name), 256).unwrap();
         let image = resize(&image, side_px as usize, side_px as usize, Filter::Bilinear);
         image::RgbImage::from_raw(side_px, side_px, image.rgb).unwrap()
     };
-    let (left, right) = (face("clip_0001.mp4", 208), face("clip_0001.mp4", 184));
+    let (left, right) = (face("clip_0004.mp4", 208), face("clip_0002.mp4", 160));
     let mut both = image::RgbImage::from_pixel(400, 224, image::Rgb([128; 3]));
     image::imageops::replace(&mut both, &left, 0, 8);
     let mut one = both.clone();
-    image::imageops::replace(&mut both, &right, 216, 8);
+    image::imageops::replace(&mut both, &right, 230, 8);
     one.put_pixel(0, 0, image::Rgb([0; 3]));
     for (class, picture) in [("anger", both), ("fear", one)] {
         std::fs::create_dir_all(root.join(class)).unwrap();

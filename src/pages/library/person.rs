@@ -125,7 +125,7 @@ pub fn clip_picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, cl
     let marked = people.chosen(face, choice);
     let n = people.people.len();
     let whose = |person| Whose { dataset: dataset.name.clone(), clip: Some(clip.id.clone()), person };
-    let clicked = people_ui(ui, shell, &of.path, people, marked, n > 1 && fixed.is_none());
+    let clicked = people_ui(ui, shell, &of, people, marked, n > 1 && fixed.is_none());
     if let Some(at) = clicked.filter(|at| Some(*at) != marked) {
         shell.ask(Command::ChoosePerson(whose(Some(people.people[at].place))));
     }
@@ -151,12 +151,12 @@ pub fn clip_picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, cl
 fn people_ui(
     ui: &mut Ui,
     shell: &mut Shell<'_>,
-    path: &Path,
+    of: &PeopleOf,
     people: &People,
     marked: Option<usize>,
     can_choose: bool,
 ) -> Option<usize> {
-    let texture = shell.textures.people(ui.ctx(), path, &people.picture).clone();
+    let texture = shell.textures.people(ui.ctx(), of, &people.picture).clone();
     let size = texture.size_vec2();
     let width = ui.available_width();
     let (area, _) = ui.allocate_exact_size(vec2(width, (width * size.y / size.x).min(MAX_HEIGHT)), Sense::hover());
@@ -180,8 +180,8 @@ fn people_ui(
             (false, true) => (2.0, palette(ui).accent),
             (false, false) => (1.5, theme::ON_PICTURE),
         };
-        // A dark line around keeps it visible on bright pictures.
-        let around = Stroke::new(width + 2.0, theme::PICTURE_SHADE);
+        // A line around keeps it visible on any picture.
+        let around = Stroke::new(width + 2.0, if is_marked { theme::ON_PICTURE } else { theme::PICTURE_SHADE });
         for stroke in [around, Stroke::new(width, color)] {
             ui.painter().rect_stroke(rect, 4.0, stroke, StrokeKind::Middle);
         }
