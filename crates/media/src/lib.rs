@@ -34,6 +34,7 @@ mod stored;
 mod subtitles;
 #[cfg(test)]
 mod test_media;
+mod timetable;
 mod upright;
 mod waveform;
 
