@@ -52,7 +52,7 @@ impl ExtractForm {
             ui.scope(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
                 for kind in FeatureKind::all() {
-                    opens_models |= self.kind_ui(ui, shell, dataset, kind);
+                    opens_models |= self.kind_ui(ui, shell, dataset, &kind);
                 }
             });
             ui.add_space(theme::GAP);
@@ -64,17 +64,17 @@ impl ExtractForm {
     }
 
     /// A kind with what it needs; whether the way to its weights was taken.
-    fn kind_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, kind: FeatureKind) -> bool {
+    fn kind_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, kind: &FeatureKind) -> bool {
         let mut opens_models = false;
-        let is_ready = !kind.needs_weights() || weights_of(shell, &kind).is_some();
+        let is_ready = !kind.needs_weights() || weights_of(shell, kind).is_some();
         let name = kind.to_string();
         ui.allocate_ui_with_layout(vec2(WIDTH, theme::CONTROL), Layout::left_to_right(Align::Center), |ui| {
             ui.set_width(WIDTH);
             ui.allocate_ui_with_layout(vec2(NAMES, theme::CONTROL), Layout::left_to_right(Align::Center), |ui| {
                 ui.set_width(NAMES);
-                let mut is_chosen = self.chosen.contains(&kind);
+                let mut is_chosen = self.chosen.contains(kind);
                 if ui.add_enabled(is_ready, egui::Checkbox::new(&mut is_chosen, &name)).changed() {
-                    self.chosen.retain(|own| *own != kind);
+                    self.chosen.retain(|own| own != kind);
                     self.chosen.extend(is_chosen.then(|| kind.clone()));
                 }
             });

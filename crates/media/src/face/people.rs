@@ -138,7 +138,13 @@ mod tests {
         let frames = vec![picture; 10];
         write_mp4(
             &path,
-            &Recording { frames: &frames, frame_rate_hz: 25, samples: &[0.0; 6400], sample_rate_hz: 16000 },
+            &Recording {
+                frames: &frames,
+                frame_rate_hz: 25,
+                n_b_frames: 0,
+                samples: &[0.0; 6400],
+                sample_rate_hz: 16000,
+            },
         )
         .unwrap();
         path
