@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Align, Layout, Ui, vec2};
+use egui::{Align, Layout, ScrollArea, Ui, vec2};
 use emotion::Modality;
 use training::{Extraction, FeatureKind};
 
@@ -16,6 +16,8 @@ use crate::wording::grouped;
 const WIDTH: f32 = 600.0;
 /// Width of the names of kinds.
 const NAMES: f32 = 190.0;
+/// Height of everything but the kinds.
+const BESIDES_KINDS: f32 = 320.0;
 /// Frames of a clip, as on the command line.
 const N_FRAMES: usize = 16;
 
@@ -49,7 +51,9 @@ impl ExtractForm {
             ui.add(egui::Label::new(caption(text)).wrap());
             ui.add_space(theme::GAP);
             let mut opens_models = false;
-            ui.scope(|ui| {
+            // What is below the kinds stays in sight in the smallest window.
+            let kinds = ScrollArea::vertical().max_height(ctx.content_rect().height() - BESIDES_KINDS);
+            kinds.auto_shrink([false, true]).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
                 for kind in FeatureKind::all() {
                     opens_models |= self.kind_ui(ui, shell, dataset, &kind);
