@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use egui::accesskit::Role;
-use egui::{Align, Layout, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
+use egui::{Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 use emotion::{Clip, FaceBox, FaceChoice, FaceSource, Modality};
 use media::People;
 
@@ -135,15 +135,8 @@ pub fn clip_picture_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, cl
         (n, Some(reason)) => drop(ui.label(caption(format!("{n} faces. {reason}.")))),
         (n, None) => drop(ui.label(caption(format!("{n} faces: click the one that the clip is about.")))),
     }
-    if clip.person.is_some() {
-        ui.horizontal(|ui| {
-            ui.label(caption("Chosen for this clip"));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if button_if(ui, Some(Icon::Undo), "As in the dataset", Weight::Quiet, fixed).clicked() {
-                    shell.ask(Command::ChoosePerson(whose(None)));
-                }
-            });
-        });
+    if clip.person.is_some() && button_if(ui, Some(Icon::Undo), "As in the dataset", Weight::Quiet, fixed).clicked() {
+        shell.ask(Command::ChoosePerson(whose(None)));
     }
 }
 
