@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use emotion::Manifest;
 use training::{Event as Told, TrainError};
 
@@ -47,6 +48,7 @@ pub fn extract(
         }
         made => made?,
     };
+    let training::Extracted { manifest: made, outdated, .. } = made;
     let n_made = n_with(&made, &kind.to_string());
     if n_made == 0 {
         let first = without.first().map_or("there are no clips", String::as_str);
@@ -59,6 +61,10 @@ pub fn extract(
         to.display()
     );
     datasets::save(&made, &path)?;
+    for path in outdated {
+        std::fs::remove_file(&path)
+            .with_context(|| format!("outdated features cannot be removed: {}", path.display()))?;
+    }
     desk.tell(Event::Dataset(load_dataset(dir)?));
     let n_clips = made.clips.len();
     let text = format!("“{}” has {kind} of {} of {}", extract.dataset, grouped(n_made), count(n_clips, "clip"));

@@ -72,11 +72,9 @@ fn a_network_without_its_weights_leads_to_the_page_of_models() {
 }
 
 #[test]
-fn features_that_were_made_otherwise_are_not_mixed_with_others() {
+fn a_folder_that_cannot_be_made_is_said_and_changes_nothing() {
     let mut window = with_sample();
-    let dir = window.harness.state().state.datasets[0].dir.join("features/mfcc");
-    std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("features.toml"), "kind = \"log-mel\"\nn_frames = 16\n").unwrap();
+    std::fs::write(window.harness.state().state.datasets[0].dir.join("features"), "a file in its place").unwrap();
     window.harness.get_by_label("Extract features…").click();
     window.harness.run();
     window.harness.get_by_label("mfcc").click();

@@ -1,20 +1,20 @@
 //! Features of clips as files: one `.npy` a clip, which models here and other tools read, and a manifest that names them.
 //!
-//! Files that are there already are kept, so that an extraction that was stopped goes on; the folder remembers how they were
-//! made and takes no others.
+//! A file's name says of what it was made: the content of the clip, the settings and the content of the weights. What is there
+//! under its name is kept, so that an extraction that was stopped goes on, and one that is repeated makes what changed.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use emotion::{Clip, FaceInput, FeatureRef, Inputs, Manifest, Modality, Stream};
+use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
 use media::{Request, STATISTICS_RATE_HZ, SampleCache};
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use serde::{Deserialize, Serialize};
 
-use crate::run::{read, write_atomically};
 use crate::{Control, Event, TrainError};
 
 /// Mel bins of log-mel features, as AudioMAE takes them.
@@ -23,12 +23,14 @@ const LOG_MEL_BINS: usize = 128;
 const MFCC_BINS: usize = 26;
 /// Clips between two looks at the control and reports of progress.
 const CHUNK: usize = 16;
-/// How the files of a folder were made.
-const RECORD: &str = "features.toml";
+/// Changes whenever the same clip and settings give other features than before.
+const VERSION: u32 = 1;
+/// Digits of the key in the name of a file.
+const KEY_DIGITS: usize = 16;
+const EXTENSION: &str = "npy";
 
 /// A kind of features.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeatureKind {
     /// Kaldi-compatible log-mel energies, 128 every 10 ms.
     LogMel,
@@ -78,7 +80,7 @@ impl fmt::Display for FeatureKind {
 }
 
 /// What to extract, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extraction {
     /// The features.
     pub kind: FeatureKind,
@@ -135,14 +137,28 @@ impl Maker {
     }
 }
 
-/// Extracts features of all clips of `manifest` into `dir` and returns the manifest with their stream.
+/// What an extraction made.
+#[derive(Debug)]
+pub struct Extracted {
+    /// The dataset with the stream of the features.
+    pub manifest: Manifest,
+    /// Clips whose features were made.
+    pub n_made: usize,
+    /// Clips whose features were there, made of the same content in the same way.
+    pub n_kept: usize,
+    /// Files of the folder that the same clips had before they, the settings or the weights changed; nothing names them
+    /// once the manifest is saved.
+    pub outdated: Vec<PathBuf>,
+}
+
+/// Extracts features of all clips of `manifest` into `dir`.
 ///
 /// A clip without the modality, or of which nothing can be read, is reported and has no file. Stops with
 /// [`TrainError::Stopped`] when asked to; what is made by then stays.
 ///
 /// # Errors
 ///
-/// Weights that are missing or of another network, a folder that holds features made otherwise or that cannot be written.
+/// Weights that are missing or of another network, a folder that cannot be written.
 pub fn extract(
     manifest: &Manifest,
     extraction: &Extraction,
@@ -151,82 +167,131 @@ pub fn extract(
     cache: &SampleCache,
     control: &Control,
     on_event: &mut dyn FnMut(Event),
-) -> Result<Manifest, TrainError> {
-    claim(dir, extraction)?;
+) -> Result<Extracted, TrainError> {
+    std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
     let maker = Maker::new(extraction, device)?;
+    let recipe = recipe(extraction)?;
     let (total, start) = (manifest.clips.len(), Instant::now());
-    let mut lengths = vec![None; total];
-    let (mut n_fresh, mut done) = (0, 0);
+    let mut files: Vec<Option<Made>> = Vec::with_capacity(total);
+    let (mut n_made, mut done) = (0, 0);
     on_event(Event::Preparing { done, total, remaining_secs: None });
-    for (clips, lengths) in manifest.clips.chunks(CHUNK).zip(lengths.chunks_mut(CHUNK)) {
+    for clips in manifest.clips.chunks(CHUNK) {
         control.wait_while_paused();
         if control.is_stopping() {
             return Err(TrainError::Stopped);
         }
-        let work = |clip: &Clip| one(manifest, clip, extraction, &maker, dir, cache);
+        let work = |clip: &Clip| one(manifest, clip, extraction, &recipe, &maker, dir, cache);
         // A network keeps all cores busy with one clip.
         let results: Vec<_> = match maker {
             Maker::Voice { .. } => clips.par_iter().map(work).collect(),
             Maker::Network(_) => clips.iter().map(work).collect(),
         };
-        for ((clip, result), length) in clips.iter().zip(results).zip(lengths) {
+        for (clip, result) in clips.iter().zip(results) {
             match result {
-                Ok(Made { n_steps, fresh }) => {
-                    n_fresh += usize::from(fresh);
-                    *length = Some(n_steps);
+                Ok(made) => {
+                    n_made += usize::from(made.fresh);
+                    files.push(Some(made));
                 }
                 Err(error @ TrainError::Features(features::FeatureError::Write { .. })) => return Err(error),
                 Err(error) => {
                     let path = manifest.clip_path(clip);
                     on_event(Event::Warning { path, reason: format!("no features: {error}") });
+                    files.push(None);
                 }
             }
         }
         done += clips.len();
-        let per_clip = start.elapsed().as_secs_f64() / f64::from(n_fresh.max(1) as u32);
+        let per_clip = start.elapsed().as_secs_f64() / f64::from(n_made.max(1) as u32);
         on_event(Event::Preparing { done, total, remaining_secs: Some(per_clip * (total - done) as f64) });
     }
-    Ok(with_stream(manifest, extraction, &maker, dir, &lengths))
+    Ok(Extracted {
+        n_made,
+        n_kept: files.iter().flatten().count() - n_made,
+        outdated: outdated(manifest, dir, &files),
+        manifest: with_stream(manifest, extraction, &maker, dir, &files),
+    })
 }
 
-/// What became of a clip.
+/// The features of a clip.
 struct Made {
+    file: String,
     n_steps: usize,
     fresh: bool,
+}
+
+/// What all clips have in common: kind, settings and weights.
+fn recipe(extraction: &Extraction) -> Result<blake3::Hasher, TrainError> {
+    let mut recipe = blake3::Hasher::new();
+    recipe.update(&VERSION.to_le_bytes()).update(extraction.kind.to_string().as_bytes());
+    if let Some(path) = extraction.weights.as_deref().filter(|_| extraction.kind.needs_weights()) {
+        let failed = |source| TrainError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        recipe.update_reader(file).map_err(failed)?;
+    }
+    Ok(recipe)
+}
+
+/// Files in `dir` of the clips of `manifest` other than those in `files`.
+fn outdated(manifest: &Manifest, dir: &Path, files: &[Option<Made>]) -> Vec<PathBuf> {
+    // Of a clip that could not be read this time, what there was stays.
+    let current: HashMap<String, &str> = manifest
+        .clips
+        .iter()
+        .zip(files)
+        .filter_map(|(clip, made)| Some((stem(clip), made.as_ref()?.file.as_str())))
+        .collect();
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_outdated = |path: &PathBuf| {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+        let Some(key_at) = name.len().checked_sub(KEY_DIGITS + 2 + EXTENSION.len()) else { return false };
+        let stem = name.get(..key_at).filter(|_| name.ends_with(EXTENSION));
+        stem.and_then(|stem| current.get(stem)).is_some_and(|&file| file != name)
+    };
+    let mut outdated: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_outdated).collect();
+    outdated.sort();
+    outdated
 }
 
 fn one(
     manifest: &Manifest,
     clip: &Clip,
     extraction: &Extraction,
+    recipe: &blake3::Hasher,
     maker: &Maker,
     dir: &Path,
     cache: &SampleCache,
 ) -> Result<Made, TrainError> {
-    let path = dir.join(file_name(manifest, clip, maker.modality()));
+    let hears = maker.modality() == Modality::Voice;
+    let media = match &clip.audio {
+        Some(audio) if hears => manifest.root.join(audio),
+        _ => manifest.clip_path(clip),
+    };
+    let face = (!hears).then_some(FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX });
+    let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
+    // Where faces are has no say in what is heard.
+    let of_face = manifest.face_of(clip);
+    let (faces, face, choice) = if hears { (FaceSource::Auto, None, FaceChoice::Size) } else { of_face };
+    let detectors = cache.detectors();
+    let request = Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
+    let key = recipe.clone().update(cache.key(&request)?.as_bytes()).finalize().to_hex();
+    let file = format!("{}-{}.{EXTENSION}", stem(clip), &key[..KEY_DIGITS]);
+    let path = dir.join(&file);
     let n_dims = maker.n_dims();
     if let Ok(store) = features::Store::open(&path)
         && let Some(&[n_steps, width]) = store.shape("")
         && width == n_dims
     {
-        return Ok(Made { n_steps, fresh: false });
+        return Ok(Made { file, n_steps, fresh: false });
     }
     let nothing = |what| Err(TrainError::NothingToExtract { clip: clip.id.clone(), what });
-    let media = manifest.clip_path(clip);
-    let values = if maker.modality() == Modality::Voice {
-        let sound = clip.audio.as_ref().map_or(media, |audio| manifest.root.join(audio));
+    let values = if hears {
         let rate_hz = if let Maker::Voice { rate_hz, .. } = maker { *rate_hz } else { VOICE_RATE_HZ };
-        let Some(samples) = media::decode_audio(&sound, rate_hz)? else { return nothing("no audio track") };
+        let Some(samples) = media::decode_audio(&media, rate_hz)? else { return nothing("no audio track") };
         match maker {
             Maker::Voice { make, .. } => make(&samples),
             Maker::Network(network) => network.voice(&samples)?,
         }
     } else {
-        let face = FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX };
-        let inputs = Inputs { face: Some(face), voice: None, text: None, features: Vec::new() };
-        let ((faces, face, choice), detectors) = (manifest.face_of(clip), cache.detectors());
-        let request =
-            Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
         let (_, prepared) = cache.prepare(&request)?;
         match (maker, prepared.sample.face) {
             (Maker::Network(network), Some(frames)) => network.faces(&frames)?,
@@ -238,45 +303,26 @@ fn one(
     }
     let n_steps = values.len() / n_dims;
     features::write_npy(&path, &[n_steps, n_dims], &values)?;
-    Ok(Made { n_steps, fresh: true })
+    Ok(Made { file, n_steps, fresh: true })
 }
 
-/// A clip's name as a file can be called on every system; two clips never get the same, nor two people of one clip.
-fn file_name(manifest: &Manifest, clip: &Clip, modality: Modality) -> String {
+/// A clip's name as a file can be called on every system; two clips never get the same.
+fn stem(clip: &Clip) -> String {
     let plain: String =
         clip.id.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).take(80).collect();
-    let (_, _, person) = manifest.face_of(clip);
-    let person = if modality == Modality::Face && !person.is_usual() { format!("\n{person}") } else { String::new() };
-    if plain == clip.id && person.is_empty() {
-        return format!("{plain}.npy");
-    }
-    let hash = blake3::hash(format!("{}{person}", clip.id).as_bytes()).to_hex();
-    format!("{plain}-{}.npy", &hash[..8])
-}
-
-/// Makes `dir`, or checks that what is in it was made in the same way.
-fn claim(dir: &Path, extraction: &Extraction) -> Result<(), TrainError> {
-    std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
-    let path = dir.join(RECORD);
-    if !path.exists() {
-        let text = toml::to_string(extraction).expect("an extraction is plain TOML");
-        return write_atomically(&path, text.as_bytes());
-    }
-    match toml::from_str::<Extraction>(&read(&path)?) {
-        Ok(other) if other == *extraction => Ok(()),
-        _ => Err(TrainError::OtherFeatures { kind: extraction.kind.to_string(), path: dir.to_owned() }),
-    }
+    let hash = blake3::hash(clip.id.as_bytes()).to_hex();
+    if plain == clip.id { plain } else { format!("{plain}-{}", &hash[..8]) }
 }
 
 /// The manifest with the features of those clips that have some.
 fn with_stream(
-    before: &Manifest,
+    manifest: &Manifest,
     extraction: &Extraction,
     maker: &Maker,
     dir: &Path,
-    lengths: &[Option<usize>],
+    files: &[Option<Made>],
 ) -> Manifest {
-    let mut manifest = before.clone();
+    let mut manifest = manifest.clone();
     let name = extraction.kind.to_string();
     let stream = manifest.streams.iter().position(|stream| stream.name == name).unwrap_or_else(|| {
         manifest.streams.push(Stream {
@@ -291,17 +337,20 @@ fn with_stream(
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     // Inside of the dataset a path stays true when both are moved.
     let dir = dir.strip_prefix(&manifest.root).map(Path::to_owned).unwrap_or(dir);
-    for (clip, length) in manifest.clips.iter_mut().zip(lengths) {
+    for (clip, made) in manifest.clips.iter_mut().zip(files) {
         clip.features.retain(|feature| feature.stream != stream);
-        clip.features.extend(length.map(|n_steps| FeatureRef {
+        clip.features.extend(made.as_ref().map(|made| FeatureRef {
             stream,
-            path: dir.join(file_name(before, clip, maker.modality())),
+            path: dir.join(&made.file),
             array: None,
             row: None,
             first_dim: 0,
             first_step: 0,
-            n_steps,
+            n_steps: made.n_steps,
         }));
     }
     manifest
 }
+
+#[cfg(test)]
+mod tests;

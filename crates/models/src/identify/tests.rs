@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use rand::{Rng as _, RngExt as _};
+use rand::RngExt as _;
 use serde_json::json;
 
 use super::*;
