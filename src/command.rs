@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emotion::Modalities;
+use emotion::{FaceChoice, Modalities};
 use models::{DeviceId, ModelKind};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::{FigureKind, Format};
-use crate::state::{DialogFor, JobId, PageName, State};
+use crate::state::{DialogFor, JobId, PageName, PeopleOf, State};
 use crate::theme::Appearance;
 
 /// A wish of the user.
@@ -43,6 +43,17 @@ pub enum Command {
         /// The dataset's folder.
         dir: PathBuf,
     },
+    /// Look for the people of a clip.
+    FindPeople {
+        /// The clip.
+        of: PeopleOf,
+        /// Whom it is about so far.
+        choice: FaceChoice,
+    },
+    /// Say whom clips are about.
+    ChoosePerson(Whose),
+    /// Make features of a dataset's clips.
+    Extract(Extract),
     /// Show another dataset.
     SelectDataset(String),
     /// Move a dataset to the bin.
@@ -166,6 +177,28 @@ impl Import {
         let name = folder.file_name().map_or_else(|| "clips".into(), |name| name.to_string_lossy().into_owned());
         Self::new(root, &name)
     }
+}
+
+/// Whom the clips of a dataset are about, or one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whose {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// The clip; `None` for all that do not say it themselves.
+    pub clip: Option<String>,
+    /// Whose face; `None`: as the dataset says, as usual.
+    pub person: Option<FaceChoice>,
+}
+
+/// Features that are to be made of a dataset's clips.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extract {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Which, and how.
+    pub extraction: training::Extraction,
+    /// The folder in which each kind gets one of its own.
+    pub to: PathBuf,
 }
 
 /// What a training run is made from.

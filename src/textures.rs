@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use media::Image;
 
+use crate::state::PeopleOf;
+
 /// Thumbnails kept at most; those that were not seen for the longest time go first.
 const MAX_THUMBNAILS: usize = 600;
 /// Longest side of a thumbnail in pixels.
@@ -47,6 +49,7 @@ pub struct Textures {
     wanted: Vec<PathBuf>,
     clock: u64,
     live: Option<(f64, TextureHandle)>,
+    people: Option<(PeopleOf, TextureHandle)>,
 }
 
 impl Textures {
@@ -104,6 +107,17 @@ impl Textures {
             texture.set(color_image(image), TextureOptions::LINEAR);
             *shown = pts_secs;
         }
+        texture
+    }
+
+    /// The picture with the people of a clip on the graphics card; only the last one asked for is kept.
+    pub fn people(&mut self, ctx: &Context, of: &PeopleOf, picture: &Image) -> &TextureHandle {
+        if self.people.as_ref().is_none_or(|(own, _)| own != of) {
+            self.people = None;
+        }
+        let (_, texture) = self.people.get_or_insert_with(|| {
+            (of.clone(), ctx.load_texture("people", color_image(picture), TextureOptions::LINEAR))
+        });
         texture
     }
 

@@ -292,6 +292,30 @@ fn clips_of_pictures_or_of_text_alone_are_prepared() {
 }
 
 #[test]
+fn whose_face_it_is_stays_in_the_manifest() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    for (class, byte) in [("anger", 10), ("fear", 200)] {
+        std::fs::create_dir_all(world.path("pictures").join(class)).unwrap();
+        let picture = image::RgbImage::from_pixel(32, 32, image::Rgb([byte; 3]));
+        picture.save(world.path("pictures").join(class).join("a.png")).unwrap();
+    }
+    let person = || {
+        let text = std::fs::read_to_string(world.path("m.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["person"].clone()
+    };
+    let import = ["import", "pictures", "--out", "m.json"];
+    world.ok(&import);
+    assert_eq!(person(), Value::Null, "the largest, as usual");
+    world.ok(&[&import[..], &["--person", "centre"]].concat());
+    assert_eq!(person(), "centre");
+    world.ok(&["prepare", "--manifest", "m.json", "--person", "0.25,0.5"]);
+    let place = serde_json::json!({ "point": { "x": 0.25, "y": 0.5 } });
+    assert_eq!(person(), place);
+    world.ok(&import);
+    assert_eq!(person(), place, "kept where nothing else is said");
+}
+
+#[test]
 fn mistakes_are_told_apart() {
     let world = &*WORLD;
     std::fs::create_dir_all(world.path("empty")).unwrap();

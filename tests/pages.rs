@@ -1,6 +1,8 @@
 //! Every page, opened empty, full and failing; and ways through them by mouse and keyboard.
 
 mod deeds;
+mod features;
+mod people;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +17,7 @@ use limbic::app::App;
 use limbic::command::{Command, Import, LiveSource};
 use limbic::project::{Places, Project, Settings};
 use limbic::run::{ClipResult, Run};
-use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName, Speakers};
+use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName};
 use models::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use models::{DeviceId, DeviceInfo, ModelKind};
 use training::{AttributeScores, EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
@@ -86,13 +88,7 @@ fn dataset(dir: &Path) -> Dataset {
     }
     manifest.problems.push(Problem { path: "broken.mp4".into(), reason: "the file is cut off: skipped".into() });
     let import = Import::new(dir.to_owned(), "faces");
-    Dataset {
-        name: "faces".into(),
-        dir: dir.to_owned(),
-        manifest: Arc::new(manifest),
-        speakers: Speakers::default(),
-        import,
-    }
+    Dataset::new("faces", dir, manifest, import)
 }
 
 fn report() -> Report {
@@ -480,7 +476,7 @@ fn an_import_is_looked_at_before_it_is_made_and_its_classes_are_merged_and_taken
     window.sees("24 clips. Files stay where they are.");
     window.sees("Nobody is in two splits");
     let found = window.harness.state().state.import.as_ref().unwrap().found.clone().unwrap();
-    assert_eq!((found.recognized, found.speakers.n), (Some("csv"), 4));
+    assert_eq!((found.recognized, found.facts.speakers.n), (Some("csv"), 4));
 
     window.harness.get_by_label("New name of sadness").focus();
     window.harness.run();

@@ -7,8 +7,8 @@ use ::models::Predict;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use crossbeam_channel::RecvTimeoutError;
-use emotion::{FaceSource, Modalities, Prediction};
-use media::{Detectors, FaceChoice, Request};
+use emotion::{FaceChoice, FaceSource, Modalities, Prediction};
+use media::{Detectors, Request};
 
 use super::shell::whole;
 use super::{Shell, Warned, interruptible};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use emotion::{FaceSource, Manifest, Scale, Split};
+use emotion::{FaceChoice, FaceSource, Manifest, Scale, Split};
 use media::sample_clips;
 use training::Event;
 
@@ -36,6 +36,10 @@ pub(super) struct ImportArgs {
     /// Where faces come from: auto, detect, cropped or boxes.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height; as
+    /// before, or else size.
+    #[arg(long, value_name = "WHO")]
+    person: Option<FaceChoice>,
     /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…
     #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
     columns: Vec<(String, String)>,
@@ -67,6 +71,10 @@ pub(super) struct PrepareArgs {
     /// The dataset.
     #[arg(long, value_name = "FILE")]
     manifest: PathBuf,
+    /// Whose face from now on, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and
+    /// height. The manifest keeps it.
+    #[arg(long, value_name = "WHO")]
+    person: Option<FaceChoice>,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -91,6 +99,7 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
     };
     let mut options = datasets::Options {
         faces: args.faces,
+        person: args.person.unwrap_or_default(),
         importer: args.importer,
         variant: args.variant,
         fold: args.fold,
@@ -118,6 +127,7 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
     let mut manifest = datasets::import(&root, &options)?;
     // An earlier manifest that cannot be read is replaced, as any other file of that name would be.
     if let Ok(earlier) = datasets::load(&out) {
+        manifest.person = args.person.unwrap_or(earlier.person);
         let n_known = datasets::keep_known(&mut manifest, &earlier);
         shell.note(&format!("clips that did not change since the last import: {n_known}"));
     }
@@ -180,7 +190,11 @@ pub(super) fn summarize(shell: &Shell, manifest: &Manifest, path: &Path) {
 }
 
 pub(super) fn prepare(shell: &Shell, args: &PrepareArgs) -> anyhow::Result<()> {
-    let manifest = datasets::load(&args.manifest)?;
+    let mut manifest = datasets::load(&args.manifest)?;
+    if let Some(person) = args.person.filter(|person| *person != manifest.person) {
+        manifest.person = person;
+        datasets::save(&manifest, &args.manifest)?;
+    }
     let inputs = args.model.model.preset(&args.model.preset)?.for_dataset(&manifest)?.inputs();
     let cache = shell.cache()?;
     let found_by = cache.detectors().to_string();

@@ -1,20 +1,19 @@
 //! Folders become datasets: looked at first, then imported, and read again when the user wants it otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use emotion::{LabelMap, Manifest, Split};
+use emotion::LabelMap;
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
 use crate::command::{Command, Import};
 use crate::project::{Project, folder_name, write_whole};
-use crate::state::{Dataset, Event, Found, Level, Notice, PageName, Speakers};
+use crate::state::{Dataset, Event, Facts, Found, Level, Notice, PageName};
 use crate::wording::count;
 
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 /// How the dataset was imported, so that it can be read again.
 const IMPORT: &str = "import.json";
 /// What the dataset is about to become.
@@ -29,9 +28,10 @@ pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
     let import =
         std::fs::read_to_string(dir.join(IMPORT)).ok().and_then(|text| serde_json::from_str::<Import>(&text).ok());
     let import = import.unwrap_or_else(|| Import::new(manifest.root.clone(), &manifest.name));
-    let speakers = speakers(&manifest);
-    let import = Import { name: name.clone(), ..import };
-    Ok(Dataset { name, dir: dir.to_owned(), manifest: Arc::new(manifest), speakers, import })
+    let mut import = Import { name: name.clone(), ..import };
+    // It may have been chosen since.
+    import.options.person = manifest.person;
+    Ok(Dataset::new(&name, dir, manifest, import))
 }
 
 /// Reads annotations, looks at every clip, saves the manifest; `None` when it was cancelled.
@@ -173,28 +173,13 @@ pub fn look(import: &Import) -> Found {
             }
             Ok(Arc::new(manifest))
         });
-    let speakers = manifest.as_ref().map_or_else(|_| Speakers::default(), |manifest| speakers(manifest));
-    Found { recognized, header, classes, speakers, manifest }
-}
-
-/// Who speaks in which split.
-pub fn speakers(manifest: &Manifest) -> Speakers {
-    let mut splits: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
-    for clip in &manifest.clips {
-        if let Some(speaker) = &clip.speaker {
-            splits.entry(speaker).or_default().insert(clip.split);
-        }
-    }
-    Speakers {
-        n: splits.len(),
-        per_split: Split::ALL.map(|split| splits.values().filter(|own| own.contains(&split)).count()),
-        shared: splits.iter().filter(|(_, own)| own.len() > 1).map(|(&name, _)| name.to_owned()).collect(),
-    }
+    let facts = manifest.as_ref().map_or_else(|_| Facts::default(), |manifest| Facts::of(manifest));
+    Found { recognized, header, classes, facts, manifest }
 }
 
 #[cfg(test)]
 mod tests {
-    use emotion::{Clip, LabelSet};
+    use emotion::{Clip, LabelSet, Manifest};
 
     use super::*;
 

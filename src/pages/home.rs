@@ -1,7 +1,6 @@
 //! Home: what can be done now.
 
 use egui::{Align, Layout, ScrollArea, Ui, vec2};
-use emotion::Split;
 
 use super::{Page, Shell};
 use crate::command::Command;
@@ -122,7 +121,7 @@ fn project_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
             title: "Clips",
             done: n_clips > 0,
             sentence: if n_clips > 0 {
-                let n_train: usize = state.datasets.iter().map(|set| set.manifest.split(Split::Train).count()).sum();
+                let n_train: usize = state.datasets.iter().map(|set| set.facts.n_clips()[0]).sum();
                 format!(
                     "{} in {}, {n_train} to train on",
                     count(n_clips, "clip"),

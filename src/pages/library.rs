@@ -1,11 +1,15 @@
 //! Library: datasets, their clips, and what was wrong with them; and imports that are being decided about.
 
 mod about;
+mod extract;
 mod import;
+mod person;
 mod tiles;
 
+use std::sync::Arc;
+
 use egui::{Align, Layout, Panel, ScrollArea, Ui, vec2};
-use emotion::{Clip, Split};
+use emotion::{Clip, Manifest, Split};
 
 use super::{Page, Shell};
 use crate::command::Command;
@@ -16,6 +20,7 @@ use crate::widgets::icon::Icon;
 use crate::widgets::tile::{empty, header};
 use crate::wording::count;
 use about::{about_ui, clip_ui};
+use extract::ExtractForm;
 use import::Editor;
 use tiles::tile_ui;
 
@@ -27,8 +32,42 @@ pub struct Library {
     split: Option<Split>,
     label: Option<usize>,
     search: String,
-    clip: Option<String>,
+    /// The clip that is open, and where it was last.
+    clip: Option<(String, usize)>,
     import: Editor,
+    extract: Option<ExtractForm>,
+    shown: Shown,
+}
+
+/// The clips that pass the filters, found anew only when something changes.
+#[derive(Default)]
+struct Shown {
+    of: Option<Arc<Manifest>>,
+    split: Option<Split>,
+    label: Option<usize>,
+    search: String,
+    clips: Vec<usize>,
+}
+
+impl Shown {
+    fn update(&mut self, manifest: &Arc<Manifest>, split: Option<Split>, label: Option<usize>, search: &str) {
+        let is_same = self.of.as_ref().is_some_and(|own| Arc::ptr_eq(own, manifest));
+        if is_same && (self.split, self.label, self.search.as_str()) == (split, label, search) {
+            return;
+        }
+        let needle = search.to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&needle);
+        let passes = |clip: &Clip| {
+            split.is_none_or(|split| clip.split == split)
+                && label.is_none_or(|label| clip.label == label)
+                && (needle.is_empty()
+                    || has(&clip.id)
+                    || clip.text.as_deref().is_some_and(has)
+                    || clip.speaker.as_deref().is_some_and(has))
+        };
+        let clips = (0..manifest.clips.len()).filter(|&clip_idx| passes(&manifest.clips[clip_idx])).collect();
+        *self = Self { of: Some(Arc::clone(manifest)), split, label, search: search.to_owned(), clips };
+    }
 }
 
 impl Page for Library {
@@ -63,17 +102,29 @@ impl Page for Library {
             .exact_size(if wide { 288.0 } else { 240.0 })
             .resizable(false)
             .show(ui, |ui| {
-                let clip = self.clip.as_ref().and_then(|id| dataset.manifest.clips.iter().find(|clip| clip.id == *id));
+                let clips = &dataset.manifest.clips;
+                let clip = self.clip.as_ref().and_then(|(id, at)| {
+                    clips.get(*at).filter(|clip| clip.id == *id).or_else(|| clips.iter().find(|clip| clip.id == *id))
+                });
                 ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match clip {
                     Some(clip) => {
-                        if clip_ui(ui, shell, &dataset.manifest, clip) {
+                        if clip_ui(ui, shell, dataset, clip) {
                             self.clip = None;
                         }
                     }
-                    None => about_ui(ui, shell, dataset),
+                    None => {
+                        if about_ui(ui, shell, dataset) {
+                            self.extract = Some(ExtractForm::new(dataset));
+                        }
+                    }
                 });
             });
         egui::CentralPanel::default().frame(frame).show(ui, |ui| self.clips_ui(ui, shell, dataset));
+        let ctx = ui.ctx().clone();
+        let is_other = |form: &ExtractForm| form.dataset != dataset.name;
+        if self.extract.as_mut().is_some_and(|form| is_other(form) || form.ui(&ctx, shell, dataset)) {
+            self.extract = None;
+        }
     }
 }
 
@@ -108,19 +159,8 @@ impl Library {
         });
         ui.add_space(theme::GAP_SMALL);
 
-        let needle = self.search.to_lowercase();
-        let shown: Vec<&Clip> = manifest
-            .clips
-            .iter()
-            .filter(|clip| self.split.is_none_or(|split| clip.split == split))
-            .filter(|clip| self.label.is_none_or(|label| clip.label == label))
-            .filter(|clip| {
-                needle.is_empty()
-                    || clip.id.to_lowercase().contains(&needle)
-                    || clip.text.as_ref().is_some_and(|text| text.to_lowercase().contains(&needle))
-                    || clip.speaker.as_ref().is_some_and(|speaker| speaker.to_lowercase().contains(&needle))
-            })
-            .collect();
+        self.shown.update(manifest, self.split, self.label, &self.search);
+        let shown = &self.shown.clips;
         if shown.is_empty() {
             if empty(ui, Icon::Search, "No clip is like that.", Some((Icon::Close, "Show all clips"))) {
                 (self.split, self.label) = (None, None);
@@ -135,10 +175,11 @@ impl Library {
         ScrollArea::vertical().auto_shrink(false).show_rows(ui, tile.y, shown.len().div_ceil(n_columns), |ui, rows| {
             for row in rows {
                 ui.horizontal(|ui| {
-                    for clip in shown.iter().skip(row * n_columns).take(n_columns) {
-                        let selected = self.clip.as_ref() == Some(&clip.id);
+                    for &clip_idx in shown.iter().skip(row * n_columns).take(n_columns) {
+                        let clip = &manifest.clips[clip_idx];
+                        let selected = self.clip.as_ref().is_some_and(|(id, _)| *id == clip.id);
                         if tile_ui(ui, shell, manifest, clip, tile, selected).clicked() {
-                            self.clip = (!selected).then(|| clip.id.clone());
+                            self.clip = (!selected).then(|| (clip.id.clone(), clip_idx));
                         }
                     }
                 });

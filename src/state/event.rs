@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use emotion::{LabelSet, Modalities, Prediction};
 use models::DeviceInfo;
 
-use super::{CaptureDevice, Computed, Dataset, DialogFor, Found, JobId, Map, Notice, Weights};
+use super::{CaptureDevice, Computed, Dataset, DialogFor, Found, JobId, Map, Notice, PeopleOf, Weights};
 use crate::command::LiveSource;
 use crate::project::Project;
 use crate::run::Run;
@@ -59,6 +59,8 @@ pub enum Event {
         /// What was found.
         found: Box<Found>,
     },
+    /// The people of a clip are looked for, or found.
+    People(PeopleOf, Computed<Option<media::People>>),
     /// A dataset is gone.
     DatasetGone(String),
     /// A training begins or goes on.

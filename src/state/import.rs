@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use emotion::Manifest;
 
+use super::Facts;
 use crate::command::Import;
 
 /// An import that the user is deciding about.
@@ -28,21 +29,10 @@ pub struct Found {
     pub header: Vec<String>,
     /// Classes before they are renamed or merged, with their numbers of clips.
     pub classes: Vec<(String, usize)>,
-    /// Who speaks where.
-    pub speakers: Speakers,
+    /// What was counted in what would be imported.
+    pub facts: Facts,
     /// What would be imported, or why nothing can be.
     pub manifest: Result<Arc<Manifest>, String>,
-}
-
-/// How speakers spread over the splits.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Speakers {
-    /// All of them.
-    pub n: usize,
-    /// Those in train, val and test.
-    pub per_split: [usize; 3],
-    /// Those in more than one split: a model may know them by heart.
-    pub shared: Vec<String>,
 }
 
 impl ImportDraft {

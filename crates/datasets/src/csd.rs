@@ -269,7 +269,8 @@ impl Source {
             return Ok(None);
         };
         let stream = draft.streams.len();
-        draft.streams.push(Stream { name: file.name.clone(), modality: *modality, n_dims, aligned: false });
+        let name = file.name.clone();
+        draft.streams.push(Stream { name, modality: *modality, n_dims, aligned: false, extracted: false });
         Ok(Some(Self { file, stream, n_dims, times: Default::default(), shapes }))
     }
 

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use emotion::{Clip, Manifest, Problem, Stamp};
+use emotion::{Clip, FeatureRef, Manifest, Problem, Stamp, Stream};
 
 /// Read of a file before it is read whole; headers of equal files agree, so it is more than a header.
 const HEAD_BYTES: u64 = 16 * 1024;
@@ -52,24 +52,44 @@ pub(crate) fn across_splits(clips: &[Clip], root: &Path) -> Vec<Problem> {
     problems
 }
 
-/// Keeps what an earlier import of the same files found out: length, modalities and face of clips that did not change.
+/// Keeps what an earlier import of the same files found out, length, modalities, face and extracted features of clips that did
+/// not change; and what was decided by hand about a clip, whatever has become of its file.
 ///
 /// Returns the number of clips that are as they were.
 pub fn keep_known(fresh: &mut Manifest, earlier: &Manifest) -> usize {
+    let kept_streams = keep_extracted(fresh, earlier);
+    let own = |clip: &Clip| clip.features.iter().filter(|own| kept_streams[own.stream].is_none()).count();
     let known: HashMap<&str, &Clip> = earlier.clips.iter().map(|clip| (clip.id.as_str(), clip)).collect();
     let mut n_kept = 0;
     for clip in &mut fresh.clips {
         let Some(old) = known.get(clip.id.as_str()) else { continue };
+        clip.person = old.person;
         let same = clip.stamp.is_some() && clip.stamp == old.stamp && clip.path == old.path && clip.audio == old.audio;
         // What a clip has depends on its text and features, too.
-        if same && clip.text.is_some() == old.text.is_some() && clip.features.len() == old.features.len() {
+        if same && clip.text.is_some() == old.text.is_some() && clip.features.len() == own(old) {
             clip.duration_secs = old.duration_secs;
             clip.present = old.present;
             clip.face = clip.face.or(old.face);
+            clip.features.extend(old.features.iter().filter_map(|feature| {
+                kept_streams[feature.stream].map(|stream| FeatureRef { stream, ..feature.clone() })
+            }));
             n_kept += 1;
         }
     }
     n_kept
+}
+
+/// Adds the streams of `earlier` that Limbic extracted to `fresh`, unless those of its annotation are called so; the number that
+/// each has there.
+fn keep_extracted(fresh: &mut Manifest, earlier: &Manifest) -> Vec<Option<usize>> {
+    let add = |stream: &Stream| {
+        let is_kept = stream.extracted && fresh.streams.iter().all(|own| own.name != stream.name);
+        is_kept.then(|| {
+            fresh.streams.push(stream.clone());
+            fresh.streams.len() - 1
+        })
+    };
+    earlier.streams.iter().map(add).collect()
 }
 
 /// Those `members` that share a key with a member of another split, by key.

@@ -37,7 +37,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceSource, LabelMap, Manifest, Problem, Scale};
+use emotion::{FaceChoice, FaceSource, LabelMap, Manifest, Problem, Scale};
 use serde::{Deserialize, Serialize};
 
 pub use columns::ColumnMap;
@@ -73,6 +73,8 @@ pub use tree::is_media;
 pub struct Options {
     /// Where faces come from.
     pub faces: FaceSource,
+    /// Whose face, where a clip shows several people.
+    pub person: FaceChoice,
     /// Header names by role, where they are not to be recognized.
     pub columns: ColumnMap,
     /// Name of the importer; `None` recognizes the layout.
@@ -194,6 +196,7 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
     let mut problems = Vec::new();
     let mut manifest = importer.import(&root, options, &mut |problem| problems.push(problem))?;
     manifest.problems = problems;
+    manifest.person = options.person;
     if let Some(spec) = &options.labels {
         let map = LabelMap::parse(&manifest.labels, spec)?;
         manifest.relabel(&map)?;

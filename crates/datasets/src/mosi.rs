@@ -104,7 +104,8 @@ fn parts(root: &Path, split: &str, n_rows: usize, draft: &mut Draft<'_>) -> Resu
                 let known = draft.streams.iter().position(|stream| stream.name == name);
                 let stream = known.unwrap_or(draft.streams.len());
                 if known.is_none() {
-                    draft.streams.push(Stream { name: name.to_owned(), modality, n_dims, aligned: true });
+                    let name = name.to_owned();
+                    draft.streams.push(Stream { name, modality, n_dims, aligned: true, extracted: false });
                 }
                 let path = path.strip_prefix(root).expect("it is listed below the root").to_owned();
                 parts.push(Part { stream, path, labels });

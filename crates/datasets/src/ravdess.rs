@@ -141,7 +141,8 @@ fn features(
         for (modality, first_dim, n_dims) in columns(&table.header) {
             let stream = draft.streams.len();
             let kind = if modality == Modality::Face { "au" } else { "mfcc" };
-            draft.streams.push(Stream { name: format!("{}/{kind}", stem(file)), modality, n_dims, aligned: false });
+            let stream_name = format!("{}/{kind}", stem(file));
+            draft.streams.push(Stream { name: stream_name, modality, n_dims, aligned: false, extracted: false });
             for (row, record) in table.records.iter().enumerate() {
                 let Some([_, take @ ..]) = numbers(record.field(name)) else { continue };
                 let features = by_take.entry(take.join("-")).or_default();

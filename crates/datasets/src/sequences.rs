@@ -151,7 +151,13 @@ fn read_split(
         let known = draft.streams.iter().position(|stream| stream.name == part);
         let stream = known.unwrap_or(draft.streams.len());
         match known.map(|known| draft.streams[known].n_dims) {
-            None => draft.streams.push(Stream { name: part.to_owned(), modality, n_dims, aligned: is_aligned }),
+            None => draft.streams.push(Stream {
+                name: part.to_owned(),
+                modality,
+                n_dims,
+                aligned: is_aligned,
+                extracted: false,
+            }),
             Some(own) if own != n_dims => {
                 return Err(incomplete(format!(
                     "one width; {} has {n_dims} values a step instead of {own}",

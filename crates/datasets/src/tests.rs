@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use emotion::{FaceSource, Manifest, Split};
+use emotion::{FaceChoice, FaceSource, FeatureRef, Manifest, Split, Stream};
 use tempfile::TempDir;
 
 use super::*;
@@ -452,12 +452,31 @@ fn a_second_scan_keeps_what_is_known_of_clips_that_did_not_change() {
         clip.present = Some(emotion::Modalities::ALL);
     }
     earlier.clips[2].text = Some("with words".into());
+    earlier.clips[1].person = Some(FaceChoice::Centre);
+    let stream = |name: &str, extracted| Stream {
+        name: name.into(),
+        modality: emotion::Modality::Voice,
+        n_dims: 2,
+        aligned: false,
+        extracted,
+    };
+    earlier.streams = vec![stream("theirs", false), stream("mfcc", true)];
+    for clip in &mut earlier.clips[..2] {
+        let path = "features/x.npy".into();
+        let of_ours = FeatureRef { stream: 1, path, array: None, row: None, first_dim: 0, first_step: 0, n_steps: 3 };
+        clip.features.push(of_ours);
+    }
     fs::write(root.path().join("fear/b.mp4"), "another").unwrap();
     fs::write(root.path().join("fear/d.mp4"), "4444").unwrap();
     let mut fresh = import(root.path(), &Options::default()).unwrap();
     assert_eq!(keep_known(&mut fresh, &earlier), 1);
     let known: Vec<_> = fresh.clips.iter().map(|clip| clip.duration_secs).collect();
     assert_eq!(known, [Some(2.5), None, None, None], "a is as it was, b changed, c has lost its text, d is new");
+    assert_eq!(fresh.streams, [stream("mfcc", true)], "what the annotation named is gone with it");
+    let features: Vec<_> =
+        fresh.clips.iter().map(|clip| clip.features.iter().map(|own| own.stream).collect::<Vec<_>>()).collect();
+    assert_eq!(features, [vec![0], vec![], vec![], vec![]]);
+    assert_eq!(fresh.clips[1].person, Some(FaceChoice::Centre), "a decision stays");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct Stream {
     /// Whether step *i* is the same word in all streams that say so; such streams of a clip have equal lengths.
     #[serde(default)]
     pub aligned: bool,
+    /// Whether Limbic made them of the clips, so that no annotation names them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extracted: bool,
 }
 
 /// Where the features of one clip lie.

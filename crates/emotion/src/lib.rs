@@ -4,6 +4,7 @@
 
 mod affect;
 mod agreement;
+mod face_choice;
 mod features;
 mod inputs;
 mod label;
@@ -18,6 +19,7 @@ mod text;
 
 pub use affect::{Affect, Attribute, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
+pub use face_choice::{FaceChoice, UnknownChoice};
 pub use features::{FeatureRef, Sequence, Stream};
 pub use inputs::{FaceInput, FeatureInput, Inputs, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Affect, FeatureRef, LabelSet, Modalities, Scale, Stream};
+use crate::{Affect, FaceChoice, FeatureRef, LabelSet, Modalities, Scale, Stream};
 
 /// The version written into manifests; a newer one is refused rather than misread.
 const FORMAT: u32 = 1;
@@ -131,6 +131,9 @@ pub struct Clip {
     /// Where the face is, if the annotation says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face: Option<FaceBox>,
+    /// Whose face it is, where somebody said so of this clip; else the manifest says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<FaceChoice>,
     /// Precomputed features, at most one of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureRef>,
@@ -230,6 +233,9 @@ pub struct Manifest {
     pub labels: LabelSet,
     /// Where faces come from.
     pub faces: FaceSource,
+    /// Whose face it is, where a clip shows several people and does not say itself.
+    #[serde(default, skip_serializing_if = "FaceChoice::is_usual")]
+    pub person: FaceChoice,
     /// The scale that valence, arousal and dominance had in the annotation; clips hold them in −1..=1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
@@ -254,6 +260,7 @@ impl Manifest {
             protocol: String::new(),
             labels,
             faces: FaceSource::default(),
+            person: FaceChoice::default(),
             scale: None,
             streams: Vec::new(),
             clips: Vec::new(),
@@ -317,6 +324,16 @@ impl Manifest {
         counts
     }
 
+    /// Where the face of `clip` is looked for, its box, and whose it is.
+    pub fn face_of(&self, clip: &Clip) -> (FaceSource, Option<FaceBox>, FaceChoice) {
+        match (clip.person, self.faces) {
+            // Who was chosen by hand is looked for, whatever the annotation says.
+            (Some(person), FaceSource::Boxes) => (FaceSource::Detect, None, person),
+            (Some(person), faces) => (faces, None, person),
+            (None, faces) => (faces, clip.face, self.person),
+        }
+    }
+
     /// Absolute path of `clip`.
     pub fn clip_path(&self, clip: &Clip) -> PathBuf {
         self.root.join(&clip.path)
@@ -359,8 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn whose_face_it_is_says_the_clip_or_else_the_manifest() {
+        let area = FaceBox { x_px: 1.0, y_px: 2.0, width_px: 3.0, height_px: 4.0 };
+        let mut manifest = Manifest { person: FaceChoice::Centre, ..manifest() };
+        let mut clip = Clip { face: Some(area), ..manifest.clips[0].clone() };
+        assert_eq!(manifest.face_of(&clip), (FaceSource::Auto, Some(area), FaceChoice::Centre));
+        clip.person = Some(FaceChoice::Size);
+        assert_eq!(manifest.face_of(&clip), (FaceSource::Auto, None, FaceChoice::Size));
+        manifest.faces = FaceSource::Boxes;
+        assert_eq!(manifest.face_of(&clip), (FaceSource::Detect, None, FaceChoice::Size));
+    }
+
+    #[test]
     fn features_belong_to_a_stream_and_keep_step() {
-        let stream = |name: &str, modality, aligned| Stream { name: name.into(), modality, n_dims: 2, aligned };
+        let stream = |name: &str, modality, aligned| Stream {
+            name: name.into(),
+            modality,
+            n_dims: 2,
+            aligned,
+            extracted: false,
+        };
         let feature = |stream, n_steps| FeatureRef {
             stream,
             path: "f.npz".into(),

@@ -200,7 +200,13 @@ fn a_clip_gets_its_steps_without_padding_and_without_infinities() {
     bytes[12 * 4..13 * 4].copy_from_slice(&f32::NEG_INFINITY.to_le_bytes());
     folder.file("audio.npy", &npy("<f4", false, "(2, 4, 2)", &bytes));
     folder.file("au.csv", b"name,au0,au1,mfcc0\na,1,2,3\nb,4,5,6\n");
-    let stream = |name: &str, modality, n_dims| Stream { name: name.to_owned(), modality, n_dims, aligned: false };
+    let stream = |name: &str, modality, n_dims| Stream {
+        name: name.to_owned(),
+        modality,
+        n_dims,
+        aligned: false,
+        extracted: false,
+    };
     let streams = [stream("covarep", Modality::Voice, 2), stream("au", Modality::Face, 2)];
     let covarep = FeatureRef {
         stream: 0,

@@ -64,6 +64,12 @@ pub enum Notice {
     Silence,
     /// Sound again.
     SoundBack,
+    /// Nobody has spoken for more than a second, as the detector of speech says. The voice is masked.
+    NobodySpeaks,
+    /// Somebody speaks again.
+    SpeechBack,
+    /// The detector of speech failed; loudness alone tells from now on. Why.
+    DetectorGone(String),
     /// Everything is masked or switched off: no prediction until that changes.
     NothingLeft,
     /// The camera cannot be opened or went away; why.
@@ -79,6 +85,9 @@ impl std::fmt::Display for Notice {
             Self::FaceBack => f.write_str("There is a face again"),
             Self::Silence => f.write_str("The microphone gives only silence: is it muted, or is permission missing?"),
             Self::SoundBack => f.write_str("There is sound again"),
+            Self::NobodySpeaks => f.write_str("Nobody speaks: the voice is left out until somebody does"),
+            Self::SpeechBack => f.write_str("Somebody speaks again"),
+            Self::DetectorGone(why) => write!(f, "Speech is told by loudness alone from now on: {why}"),
             Self::NothingLeft => f.write_str("Nothing to predict from: switch on a modality that is there"),
             Self::CameraGone(why) => write!(f, "No picture: {why}"),
             Self::MicrophoneGone(why) => write!(f, "No sound: {why}"),

@@ -2,8 +2,8 @@
 //!
 //! Searching is slow and heads are not: a few times a second is enough, and in between the place is kept.
 
-use emotion::{FaceBox, FaceInput, FaceSource};
-use media::{FaceChoice, FaceFinder, FaceModel, Image, MediaError, crop_face, overlap};
+use emotion::{FaceBox, FaceChoice, FaceInput, FaceSource};
+use media::{FaceFinder, FaceModel, Image, MediaError, chosen_face, crop_face, overlap};
 
 use crate::Settings;
 
@@ -58,7 +58,7 @@ impl Eye {
                 let near = found.iter().filter(|face| overlap(&face.area, &held) > 0.0);
                 near.max_by(|a, b| overlap(&a.area, &held).total_cmp(&overlap(&b.area, &held)))
             });
-            if let Some(face) = same.or_else(|| self.choice.pick(&found, [image.width_px, image.height_px])) {
+            if let Some(face) = same.or_else(|| chosen_face(self.choice, &found, [image.width_px, image.height_px])) {
                 self.held = Some(face.area);
                 self.found_secs = Some(at_secs);
             }

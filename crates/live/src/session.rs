@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use emotion::{FaceBox, Inputs, Modalities, Modality, Sample};
-use media::{Camera, Chunk, ClipInfo, Image, MediaError, Microphone, Player};
+use media::{Camera, Chunk, ClipInfo, Image, MediaError, Microphone, Player, SpeechListener};
 use models::Predict;
 
 use crate::eye::{Eye, Sight};
@@ -329,12 +329,16 @@ struct Senses<'a> {
     shared: &'a Shared,
     eye: Option<Eye>,
     level: Level,
+    speech: Option<SpeechListener>,
 }
 
 impl<'a> Senses<'a> {
     fn new(shared: &'a Shared) -> Self {
         let eye = shared.inputs.face.map(|input| Eye::new(input, &shared.settings));
-        Self { shared, eye, level: Level::default() }
+        let hears = shared.inputs.voice.is_some();
+        let speech = shared.settings.detectors.speech.as_ref().filter(|_| hears);
+        let speech = speech.map(|model| SpeechListener::new(Arc::clone(model), shared.rate_hz));
+        Self { shared, eye, level: Level::default(), speech }
     }
 
     /// `false` when the session is to end.
@@ -355,7 +359,12 @@ impl<'a> Senses<'a> {
 
     /// `false` when the session is to end.
     fn hear(&mut self, end_secs: f64, samples: &[f32]) -> bool {
-        let goes_on = self.shared.put(end_secs, |window| window.hear(end_secs, samples));
+        let is_speech = self.speech.as_mut().map(|speech| speech.hear(samples)).transpose().unwrap_or_else(|error| {
+            self.speech = None;
+            self.shared.tell(Event::Notice { at_secs: end_secs, what: Notice::DetectorGone(error.to_string()) });
+            None
+        });
+        let goes_on = self.shared.put(end_secs, |window| window.hear(end_secs, samples, is_speech));
         if let Some(rms) = self.level.add(samples, self.shared.rate_hz) {
             // A meter that is behind wants the next value, not this one.
             if self.shared.events.try_send(Event::Level { at_secs: end_secs, rms }).is_ok() {

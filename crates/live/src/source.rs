@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use emotion::{FaceSource, Inputs, VoiceInput};
-use media::{Detectors, FaceChoice};
+use emotion::{FaceChoice, FaceSource, Inputs, VoiceInput};
+use media::Detectors;
 
 use crate::LiveError;
 

@@ -245,6 +245,30 @@ fn silence_is_said_and_masked() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
+fn speech_is_told_from_other_sound_where_the_detector_is_there() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let (models, said) = (shared.join("models/silero_vad"), shared.join("ravdess/audio16k/03-01-05-02-01-01-02.flac"));
+    if !(models.exists() && said.exists()) {
+        eprintln!("skipped: there is no {}", shared.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let hum = wav(folder.path(), &[(3.0, 0.5)]);
+    let detectors = media::Detectors::in_folder(&models).unwrap();
+    let with = |path: &Path| run(mirror(), Settings { detectors: detectors.clone(), ..file(path) });
+    // Loud, but nobody speaks.
+    assert_eq!(notices(&run(mirror(), file(&hum))), []);
+    let events = with(&hum);
+    assert_eq!(notices(&events), [Notice::NobodySpeaks, Notice::NothingLeft]);
+    let at = times(&events);
+    assert!(at.contains(&1.0) && !at.iter().any(|&at| at > 1.5), "{at:?}");
+    // Somebody speaks between 1.2 s and 2.7 s.
+    let events = with(&said);
+    assert!(times(&events).iter().any(|&at| (1.5..3.0).contains(&at)), "{:?}", times(&events));
+}
+
+#[test]
 fn a_picture_without_a_face_is_said_and_masked() {
     let folder = tempfile::tempdir().unwrap();
     let path = y4m(folder.path(), 320, 240, 30);

@@ -1,9 +1,9 @@
 //! How fast a clip becomes a sample: 60 frames of 128 × 128, 2.4 s of sound, without and with looking for a face.
 
 use criterion::Criterion;
-use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
+use emotion::{FaceChoice, FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
 use limbic_media::sample_clips::{SampleSet, create};
-use limbic_media::{BUILT_IN, FaceChoice, Request, prepare};
+use limbic_media::{BUILT_IN, Request, prepare};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

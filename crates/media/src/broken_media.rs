@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
+use emotion::{FaceChoice, FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use crate::encode::{Recording, write_mp4};
-use crate::{
-    BUILT_IN, FaceChoice, Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail,
-};
+use crate::{BUILT_IN, Image, MediaError, Prepared, Request, prepare, probe, subtitles, test_media, thumbnail};
 
 static INPUTS: Inputs = Inputs {
     face: Some(FaceInput { n_frames: 4, size_px: 8 }),

@@ -282,11 +282,11 @@ fn content(path: &Path) -> Result<[u8; blake3::OUT_LEN], MediaError> {
 
 #[cfg(test)]
 mod tests {
-    use emotion::{FaceInput, Inputs, TextInput, VoiceInput};
+    use emotion::{FaceChoice, FaceInput, Inputs, TextInput, VoiceInput};
 
     use super::*;
+    use crate::BUILT_IN;
     use crate::test_media::{self, shared};
-    use crate::{BUILT_IN, FaceChoice};
 
     static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),

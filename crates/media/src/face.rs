@@ -5,6 +5,7 @@
 
 mod choice;
 mod crop;
+mod people;
 mod seeta;
 mod track;
 pub mod yunet;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use emotion::FaceBox;
 
-pub use self::choice::{FaceChoice, UnknownChoice};
+pub use self::choice::chosen_face;
 pub use self::crop::crop_face;
+pub use self::people::{People, Person, people};
 use self::seeta::Seeta;
 pub(crate) use self::track::follow;
 use self::yunet::Yunet;

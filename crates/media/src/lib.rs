@@ -45,7 +45,7 @@ pub use captions::{Captions, caption};
 pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
 pub use detectors::{BUILT_IN, Detectors};
 pub use error::MediaError;
-pub use face::{Face, FaceChoice, FaceFinder, FaceModel, UnknownChoice, crop_face, overlap, yunet};
+pub use face::{Face, FaceFinder, FaceModel, People, Person, chosen_face, crop_face, overlap, people, yunet};
 pub use fbank::log_mel;
 pub use hearing::voice_from_samples;
 pub use microphone::{Microphone, MicrophoneInfo, microphones};
@@ -54,6 +54,6 @@ pub use picture::{Filter, centre_square, clip_square, letterbox, resize, resize_
 pub use player::{Chunk, Player};
 pub use prepare::{Prepared, Request, frames_from_crops, prepare};
 pub use resample::resample;
-pub use speech::SpeechModel;
+pub use speech::{SpeechListener, SpeechModel};
 pub use subtitles::subtitles;
 pub use waveform::waveform;

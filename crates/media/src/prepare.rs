@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use emotion::{FaceBox, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice};
+use emotion::{FaceBox, FaceChoice, FaceInput, FaceSource, Frames, Inputs, LogMel, Sample, Voice};
 
-use crate::face::{FaceChoice, FaceFinder, crop_face, follow};
+use crate::face::{FaceFinder, crop_face, follow};
 use crate::film::{self, Film};
 use crate::hearing::voice_from_samples;
 use crate::picker::spread_frames;
@@ -110,6 +110,12 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
     Ok(Prepared { sample: Sample { face, voice, text, ..Sample::default() }, info, notes })
 }
 
+/// Whether all of `image` is taken for the face.
+pub(crate) fn is_face(faces: FaceSource, image: &Image) -> bool {
+    let is_crop = image.width_px == image.height_px && image.width_px <= MAX_CROP_SIDE_PX;
+    faces == FaceSource::Cropped || faces == FaceSource::Auto && is_crop
+}
+
 /// Picks `input.n_frames` of the crops evenly, each of `size_px`² RGB pixels; fewer crops repeat the last one, marked
 /// invalid. No crop at all gives black, invalid frames.
 pub fn frames_from_crops(crops: &[&[u8]], input: &FaceInput) -> Frames {
@@ -146,7 +152,6 @@ fn face_frames(
     notes: &mut Vec<String>,
 ) -> Result<Option<Frames>, MediaError> {
     let first = &images[0];
-    let is_crop = first.width_px == first.height_px && first.width_px <= MAX_CROP_SIDE_PX;
     // Boxes are in pixels of the file's frames, images may be smaller.
     let scale = info.video.map_or(1.0, |video| first.width_px as f32 / video.width_px.max(1) as f32);
     let boxed = request.face.map(|area| FaceBox {
@@ -157,11 +162,10 @@ fn face_frames(
     });
     // The part of each image that is the face: outer `None` for an image without one, inner `None` for the whole.
     let areas: Vec<Option<Option<FaceBox>>> = match (request.faces, boxed) {
-        (FaceSource::Cropped, _) => vec![Some(None); images.len()],
-        (FaceSource::Auto, _) if is_crop => vec![Some(None); images.len()],
+        (faces, _) if is_face(faces, first) => vec![Some(None); images.len()],
         (FaceSource::Auto | FaceSource::Boxes, Some(area)) => vec![Some(Some(area)); images.len()],
         (FaceSource::Boxes, None) => return Ok(remark(notes, "no face box is given")),
-        (FaceSource::Auto | FaceSource::Detect, _) => {
+        (FaceSource::Auto | FaceSource::Detect | FaceSource::Cropped, _) => {
             let places = follow(&mut FaceFinder::new(&request.detectors.faces), images, request.choice)?;
             places.into_iter().map(|area| area.map(Some)).collect()
         }

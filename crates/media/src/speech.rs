@@ -63,30 +63,31 @@ impl SpeechModel {
 
     /// How likely somebody speaks in each 512 of mono `samples` at 16 kHz; the last ones are continued by silence.
     pub fn probabilities(&self, samples: &[f32]) -> Result<Vec<f32>, MediaError> {
-        let mut state = vec![0.0; STATE_SHAPE.iter().product()];
-        let mut heard = vec![0.0; CONTEXT_SAMPLES + WINDOW_SAMPLES];
-        let mut probabilities = Vec::with_capacity(samples.len().div_ceil(WINDOW_SAMPLES));
-        for window in samples.chunks(WINDOW_SAMPLES) {
-            heard.copy_within(WINDOW_SAMPLES.., 0);
-            let (known, silent) = heard[CONTEXT_SAMPLES..].split_at_mut(window.len());
-            known.copy_from_slice(window);
-            silent.fill(0.0);
-            let mut inputs = vec![
-                (self.input, self.network.tensor(&[1, heard.len()], heard.clone())?),
-                (self.state, self.network.tensor(&STATE_SHAPE, state)?),
-            ];
-            if let Some(rate) = self.rate {
-                inputs.push((rate, Value::from(RATE_HZ as i32)));
-            }
-            let [said, next] = <[Vec<f32>; 2]>::try_from(self.network.run(inputs, &self.outputs)?)
-                .expect("as many outputs as were asked for");
-            let (Some(&probability), true) = (said.first(), next.len() == STATE_SHAPE.iter().product::<usize>()) else {
-                return Err(MediaError::network(self.path(), "it is not silero's: its outputs have other sizes"));
-            };
-            probabilities.push(probability);
-            state = next;
+        let mut memory = Memory::default();
+        samples.chunks(WINDOW_SAMPLES).map(|window| self.hear(window, &mut memory)).collect()
+    }
+
+    /// How likely somebody speaks in the next window, which is continued by silence where it is short.
+    fn hear(&self, window: &[f32], memory: &mut Memory) -> Result<f32, MediaError> {
+        let Memory { state, heard } = memory;
+        heard.copy_within(WINDOW_SAMPLES.., 0);
+        let (known, silent) = heard[CONTEXT_SAMPLES..].split_at_mut(window.len());
+        known.copy_from_slice(window);
+        silent.fill(0.0);
+        let mut inputs = vec![
+            (self.input, self.network.tensor(&[1, heard.len()], heard.clone())?),
+            (self.state, self.network.tensor(&STATE_SHAPE, std::mem::take(state))?),
+        ];
+        if let Some(rate) = self.rate {
+            inputs.push((rate, Value::from(RATE_HZ as i32)));
         }
-        Ok(probabilities)
+        let [said, next] = <[Vec<f32>; 2]>::try_from(self.network.run(inputs, &self.outputs)?)
+            .expect("as many outputs as were asked for");
+        let (Some(&probability), true) = (said.first(), next.len() == STATE_SHAPE.iter().product::<usize>()) else {
+            return Err(MediaError::network(self.path(), "it is not silero's: its outputs have other sizes"));
+        };
+        *state = next;
+        Ok(probability)
     }
 
     /// From the first to the last word in mono `samples`, with 0.2 s of room; `None` where nobody speaks.
@@ -102,6 +103,72 @@ impl SpeechModel {
         let from_secs = windows.start as f64 * window_secs - MARGIN_SECS;
         let until_secs = windows.end as f64 * window_secs + MARGIN_SECS;
         Ok(Some(sample_at(from_secs)..sample_at(until_secs)))
+    }
+}
+
+/// What the network keeps from window to window.
+struct Memory {
+    state: Vec<f32>,
+    /// The end of the window before, and the window.
+    heard: Vec<f32>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { state: vec![0.0; STATE_SHAPE.iter().product()], heard: vec![0.0; CONTEXT_SAMPLES + WINDOW_SAMPLES] }
+    }
+}
+
+/// Windows that are heard at once: 160 ms, a whole number of samples at all usual rates.
+const STEP_WINDOWS: usize = 5;
+/// Sound on both sides of a step that is resampled with it and then cut off, in steps' parts.
+const MARGINS_PER_STEP: usize = 16;
+
+/// Listens to sound as it comes, and knows whether somebody speaks: from a probability of a half, down to 0.35.
+pub struct SpeechListener {
+    model: Arc<SpeechModel>,
+    memory: Memory,
+    rate_hz: u32,
+    /// What is not heard yet, after a margin that is.
+    pending: Vec<f32>,
+    is_speech: bool,
+}
+
+impl SpeechListener {
+    /// A listener to mono sound at `rate_hz`.
+    pub fn new(model: Arc<SpeechModel>, rate_hz: u32) -> Self {
+        let mut listener = Self { model, memory: Memory::default(), rate_hz, pending: Vec::new(), is_speech: false };
+        listener.pending = vec![0.0; listener.margin()];
+        listener
+    }
+
+    /// Samples that are heard at once.
+    fn step(&self) -> usize {
+        (STEP_WINDOWS * WINDOW_SAMPLES * self.rate_hz as usize).div_ceil(RATE_HZ as usize)
+    }
+
+    fn margin(&self) -> usize {
+        self.step().div_ceil(MARGINS_PER_STEP)
+    }
+
+    /// Takes the next samples; whether somebody speaks in them, as far as can be told with 170 ms of patience.
+    pub fn hear(&mut self, samples: &[f32]) -> Result<bool, MediaError> {
+        self.pending.extend_from_slice(samples);
+        let (step, margin) = (self.step(), self.margin());
+        let mut any = self.is_speech;
+        while self.pending.len() >= step + 2 * margin {
+            let mut sound = resample(&self.pending[..step + 2 * margin], self.rate_hz, RATE_HZ);
+            let n_samples = STEP_WINDOWS * WINDOW_SAMPLES;
+            let begin = n_samples / MARGINS_PER_STEP;
+            sound.resize(n_samples + 2 * begin, 0.0);
+            for window in sound[begin..begin + n_samples].chunks(WINDOW_SAMPLES) {
+                let probability = self.model.hear(window, &mut self.memory)?;
+                self.is_speech = probability >= if self.is_speech { END_PROBABILITY } else { BEGIN_PROBABILITY };
+                any |= self.is_speech;
+            }
+            self.pending.drain(..step);
+        }
+        Ok(any)
     }
 }
 
@@ -174,6 +241,29 @@ mod tests {
         assert_eq!(model.span(&tone(32000, 16000), 16000).unwrap(), None);
         assert_eq!(model.span(&[0.0; 32000], 16000).unwrap(), None);
         assert_eq!(model.span(&[], 16000).unwrap(), None);
+    }
+
+    #[test]
+    fn a_listener_knows_when_somebody_speaks() {
+        let (Some(models), Some(audio)) = (shared("data/models/silero_vad"), shared("data/ravdess/audio16k")) else {
+            return;
+        };
+        let model = SpeechModel::in_folder(&models).unwrap().unwrap();
+        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap();
+        let span = model.span(&said, 16000).unwrap().unwrap();
+        for rate_hz in [16000, 22050, 44100] {
+            let secs = |from: usize| from as f64 / 16000.0;
+            let sound = [&tone(2 * 16000, 16000)[..], &said, &tone(2 * 16000, 16000)].concat();
+            let sound = resample(&sound, 16000, rate_hz);
+            let mut listener = SpeechListener::new(Arc::clone(&model), rate_hz);
+            let piece = rate_hz as usize / 50;
+            let heard: Vec<bool> = sound.chunks(piece).map(|piece| listener.hear(piece).unwrap()).collect();
+            let first = heard.iter().position(|&speech| speech).unwrap() as f64 / 50.0;
+            let last = heard.iter().rposition(|&speech| speech).unwrap() as f64 / 50.0;
+            let (begin, end) = (2.0 + secs(span.start), 2.0 + secs(span.end));
+            assert!((begin..begin + 0.6).contains(&first), "{rate_hz}: {first} for {begin}");
+            assert!((end - 0.6..end + 0.6).contains(&last), "{rate_hz}: {last} for {end}");
+        }
     }
 
     #[test]

@@ -98,10 +98,10 @@ fn floats_from_bytes(bytes: &[u8]) -> Vec<f32> {
 mod tests {
     use std::path::Path;
 
-    use emotion::{FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
+    use emotion::{FaceChoice, FaceInput, FaceSource, Inputs, TextInput, VoiceInput};
 
     use super::*;
-    use crate::{BUILT_IN, FaceChoice, Request, prepare, test_media};
+    use crate::{BUILT_IN, Request, prepare, test_media};
 
     static INPUTS: Inputs = Inputs {
         face: Some(FaceInput { n_frames: 4, size_px: 8 }),

@@ -73,6 +73,11 @@ impl Extractor {
         !matches!(self.network, Network::Wav2vec2(..))
     }
 
+    /// Whether the network called `key` listens to voices, known without its weights.
+    pub fn hears(key: &str) -> bool {
+        key == "wav2vec2-large-robust"
+    }
+
     /// Values of a step.
     pub fn n_dims(&self) -> usize {
         match self.network {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use emotion::{Clip, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
-use media::{FaceChoice, Request, STATISTICS_RATE_HZ, SampleCache};
+use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
+use media::{Request, STATISTICS_RATE_HZ, SampleCache};
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -269,8 +269,9 @@ fn one(
     let face = (!hears).then_some(FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX });
     let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
     // Where faces are has no say in what is heard.
-    let (faces, face) = if hears { (FaceSource::Auto, None) } else { (manifest.faces, clip.face) };
-    let (choice, detectors) = (FaceChoice::Size, cache.detectors());
+    let of_face = manifest.face_of(clip);
+    let (faces, face, choice) = if hears { (FaceSource::Auto, None, FaceChoice::Size) } else { of_face };
+    let detectors = cache.detectors();
     let request = Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
     let key = recipe.clone().update(cache.key(&request)?.as_bytes()).finalize().to_hex();
     let file = format!("{}-{}.{EXTENSION}", stem(clip), &key[..KEY_DIGITS]);
@@ -329,6 +330,7 @@ fn with_stream(
             modality: maker.modality(),
             n_dims: maker.n_dims(),
             aligned: false,
+            extracted: true,
         });
         manifest.streams.len() - 1
     });

@@ -13,6 +13,7 @@ mod error;
 mod evaluate;
 mod event;
 mod extract;
+mod feature_kinds;
 mod fit;
 mod frozen;
 mod inspect;

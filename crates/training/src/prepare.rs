@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use emotion::{Clip, Inputs, Manifest, Modalities, Sample};
-use media::{FaceChoice, MediaError, Request, SampleCache};
+use media::{MediaError, Request, SampleCache};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::sequences::{self, ClipSequence, SequenceReader};
@@ -126,7 +126,7 @@ fn decoded(
         return Ok(Decoded { key: None, sample: Sample { text, ..Sample::default() }, notes: Vec::new() });
     }
     let text = clip.text.as_deref();
-    let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
+    let ((faces, face, choice), detectors) = (manifest.face_of(clip), cache.detectors());
     let request = Request { path, audio, text, faces, face, choice, detectors, inputs };
     let (key, found) = cache.prepare(&request)?;
     Ok(Decoded { key: Some(key), sample: found.sample, notes: found.notes })

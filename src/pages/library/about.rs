@@ -1,12 +1,12 @@
 //! What is known about a dataset, and about one of its clips.
 
-use egui::{Align, Layout, Sense, Ui, vec2};
-use emotion::{Clip, Manifest, Problem, Split};
+use egui::{Align, Layout, Ui, vec2};
+use emotion::{Clip, FaceSource, Manifest, Problem, Split};
 
-use super::tiles::thumbnail_ui;
-use crate::command::{Command, LiveSource};
+use super::person::{choice_ui, clip_picture_ui};
+use crate::command::{Command, LiveSource, Whose};
 use crate::pages::Shell;
-use crate::state::{Dataset, PageName, Speakers};
+use crate::state::{Dataset, Facts, PageName, Speakers, State};
 use crate::theme::{self, caption, label_colors, palette};
 use crate::widgets::bars::stacked;
 use crate::widgets::button::{Weight, button, button_if, icon_button};
@@ -14,33 +14,36 @@ use crate::widgets::icon::Icon;
 use crate::widgets::tile::{dot, pair, remark};
 use crate::wording::{capital, clip_length, count, grouped};
 
-pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
+/// What is known about a dataset; whether features of it are to be extracted.
+pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) -> bool {
+    let mut extracts = false;
     let manifest = &dataset.manifest;
     ui.spacing_mut().item_spacing.y = 6.0;
     ui.label(theme::group_title("About this dataset"));
-    let total_secs: f32 = manifest.clips.iter().filter_map(|clip| clip.duration_secs).sum();
     pair(ui, "Clips", &grouped(manifest.clips.len()));
-    pair(ui, "Length", &crate::wording::duration(f64::from(total_secs)));
+    pair(ui, "Length", &crate::wording::duration(f64::from(dataset.facts.total_secs)));
     pair(ui, "Read as", &manifest.importer);
     pair(ui, "Folder", &manifest.root.display().to_string());
     if !manifest.protocol.is_empty() {
         ui.add(egui::Label::new(caption(format!("Splits: {}", manifest.protocol))).wrap());
     }
 
-    classes_ui(ui, manifest);
-    speakers_ui(ui, &dataset.speakers);
+    for (stream, n_clips) in manifest.streams.iter().zip(&dataset.facts.n_with_stream) {
+        let value = format!("{} · {}", stream.modality.name(), count(*n_clips, "clip"));
+        pair(ui, &stream.name, &value);
+    }
+
+    classes_ui(ui, manifest, &dataset.facts);
+    speakers_ui(ui, &dataset.facts.speakers);
     problems_ui(ui, shell, &manifest.problems);
+    let in_use = in_use(shell.state, dataset);
+    whose_ui(ui, shell, dataset, in_use);
     ui.add_space(theme::GAP);
     ui.horizontal_wrapped(|ui| {
         if button(ui, Some(Icon::Folder), "Show in folder", Weight::Quiet).clicked() {
             shell.ask(Command::Reveal(manifest.root.clone()));
         }
-        let in_use = shell
-            .state
-            .training_run()
-            .and_then(|run| run.record.job.as_ref())
-            .is_some_and(|job| job.manifest.starts_with(&dataset.dir))
-            .then_some("A model is being trained on it");
+        extracts = button_if(ui, Some(Icon::Voice), "Extract features…", Weight::Quiet, in_use).clicked();
         if button_if(ui, Some(Icon::Refresh), "Read again…", Weight::Quiet, in_use).clicked() {
             shell.ask(Command::ReadAgain(dataset.name.clone()));
         }
@@ -48,6 +51,33 @@ pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
             shell.ask(Command::DeleteDataset(dataset.name.clone()));
         }
     });
+    extracts
+}
+
+/// Why a dataset cannot be changed.
+fn in_use(state: &State, dataset: &Dataset) -> Option<&'static str> {
+    let job = state.training_run().and_then(|run| run.record.job.as_ref());
+    job.is_some_and(|job| job.manifest.starts_with(&dataset.dir)).then_some("A model is being trained on it")
+}
+
+/// Whose face, where clips show several people.
+fn whose_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, fixed: Option<&str>) {
+    let manifest = &dataset.manifest;
+    if manifest.faces == FaceSource::Cropped {
+        return;
+    }
+    ui.add_space(theme::GAP);
+    ui.label(theme::group_title("Whose face, of several"));
+    let example = dataset.facts.first_media.map(|at| manifest.clip_path(&manifest.clips[at]));
+    let chosen = ui.add_enabled_ui(fixed.is_none(), |ui| choice_ui(ui, shell, manifest.person, example.as_deref()));
+    if let Some(person) = chosen.inner {
+        let dataset = dataset.name.clone();
+        shell.ask(Command::ChoosePerson(Whose { dataset, clip: None, person: Some(person) }));
+    }
+    if dataset.facts.n_chosen_by_hand > 0 {
+        let n = dataset.facts.n_chosen_by_hand;
+        ui.label(caption(format!("Chosen by hand in {}", count(n, "clip"))));
+    }
 }
 
 /// Colours of train, val and test.
@@ -56,16 +86,16 @@ fn split_colors() -> [egui::Color32; 3] {
 }
 
 /// Classes with their clips, split by split.
-pub fn classes_ui(ui: &mut Ui, manifest: &Manifest) {
+pub fn classes_ui(ui: &mut Ui, manifest: &Manifest, facts: &Facts) {
     ui.add_space(theme::GAP);
     ui.label(theme::group_title("Classes"));
     ui.horizontal(|ui| {
-        for (split, color) in Split::ALL.into_iter().zip(split_colors()) {
+        for ((split, n_clips), color) in Split::ALL.into_iter().zip(facts.n_clips()).zip(split_colors()) {
             dot(ui, color);
-            ui.label(caption(format!("{} {}", split.name(), manifest.split(split).count())));
+            ui.label(caption(format!("{} {n_clips}", split.name())));
         }
     });
-    let counts = Split::ALL.map(|split| manifest.class_counts(split));
+    let counts = &facts.class_counts;
     let totals: Vec<usize> =
         (0..manifest.labels.len()).map(|label| counts.iter().map(|count| count[label]).sum()).collect();
     let largest = totals.iter().copied().max().unwrap_or(0);
@@ -126,7 +156,8 @@ pub fn problems_ui(ui: &mut Ui, shell: &mut Shell<'_>, problems: &[Problem]) {
 }
 
 /// What is known about a clip; whether it should be closed.
-pub fn clip_ui(ui: &mut Ui, shell: &mut Shell<'_>, manifest: &Manifest, clip: &Clip) -> bool {
+pub fn clip_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, clip: &Clip) -> bool {
+    let manifest = &dataset.manifest;
     let mut close = false;
     ui.spacing_mut().item_spacing.y = 6.0;
     ui.horizontal(|ui| {
@@ -136,9 +167,8 @@ pub fn clip_ui(ui: &mut Ui, shell: &mut Shell<'_>, manifest: &Manifest, clip: &C
         });
     });
     let path = manifest.clip_path(clip);
-    let side = ui.available_width().min(260.0);
-    let (area, _) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-    thumbnail_ui(ui, shell, &path, area);
+    let fixed = in_use(shell.state, dataset);
+    clip_picture_ui(ui, shell, dataset, clip, fixed);
     let label = manifest.labels.name(clip.label);
     ui.horizontal(|ui| {
         dot(ui, label_colors(&manifest.labels)[clip.label]);

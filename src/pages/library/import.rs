@@ -8,6 +8,7 @@ use egui::{Align, Layout, Panel, ScrollArea, TextEdit, Ui, vec2};
 use emotion::{FaceSource, LabelSpec, Manifest};
 
 use super::about::{classes_ui, problems_ui, speakers_ui};
+use super::person::choice_ui;
 use super::tiles;
 use crate::command::{Command, Import};
 use crate::pages::Shell;
@@ -62,7 +63,7 @@ impl Editor {
         Panel::left("how to read it").frame(side).exact_size(PANEL).resizable(false).show(ui, |ui| {
             column().show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 6.0;
-                self.reading_ui(ui, draft, &mut wanted);
+                self.reading_ui(ui, shell, draft, &mut wanted);
                 if let Some(found) = &draft.found {
                     self.labels_ui(ui, found, &mut wanted);
                     if !wide {
@@ -86,7 +87,7 @@ impl Editor {
     }
 
     /// Layout, columns, faces and splits.
-    fn reading_ui(&mut self, ui: &mut Ui, draft: &ImportDraft, wanted: &mut Import) {
+    fn reading_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, draft: &ImportDraft, wanted: &mut Import) {
         ui.label(theme::group_title("How to read it"));
         ui.add(egui::Label::new(caption(draft.import.root.display().to_string())).truncate())
             .on_hover_text(draft.import.root.display().to_string());
@@ -112,6 +113,15 @@ impl Editor {
                 ui.selectable_value(&mut wanted.options.faces, faces, words);
             }
         });
+        if wanted.options.faces != FaceSource::Cropped {
+            ui.label(caption("Whose face, of several"));
+            let found = draft.found.as_ref().and_then(|found| found.manifest.as_ref().ok());
+            let first = draft.found.as_ref().and_then(|found| found.facts.first_media);
+            let example = found.zip(first).map(|(manifest, at)| manifest.clip_path(&manifest.clips[at]));
+            if let Some(person) = choice_ui(ui, shell, wanted.options.person, example.as_deref()) {
+                wanted.options.person = person;
+            }
+        }
         ui.label(caption("Fold that is scored"));
         let complaint = "write the number of a fold, as in 2";
         typed_value(ui, &mut self.fold, ("Fold that is scored", "the usual", complaint), &mut wanted.options.fold);
@@ -274,8 +284,8 @@ fn found_ui(ui: &mut Ui, shell: &mut Shell<'_>, found: &Found) {
         pair(ui, &format!("Features: {}", stream.name), stream.modality.name());
     }
     ui.add(egui::Label::new(caption(format!("Splits: {}", manifest.protocol))).wrap());
-    classes_ui(ui, manifest);
-    speakers_ui(ui, &found.speakers);
+    classes_ui(ui, manifest, &found.facts);
+    speakers_ui(ui, &found.facts.speakers);
     problems_ui(ui, shell, &manifest.problems);
 }
 

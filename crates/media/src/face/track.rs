@@ -5,9 +5,10 @@
 //! counts for nobody. The box moves smoothly between the places where the person was found, and there is none where the
 //! person is gone for longer than a turned head or a hand before the face takes.
 
-use emotion::FaceBox;
+use emotion::{FaceBox, FaceChoice};
 
-use super::{Face, FaceChoice, FaceFinder, SEARCH_SIDE_PX, centre_of, overlap, side_px_of};
+use super::choice::merit;
+use super::{Face, FaceFinder, SEARCH_SIDE_PX, centre_of, overlap, side_px_of};
 use crate::{Image, MediaError, spread_frames};
 
 /// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them.
@@ -22,7 +23,7 @@ const NEAR_SIDES: f32 = 1.5;
 const LIKE_SIZE: f32 = 0.6;
 
 /// A person in the pictures where a face was found, in rising order.
-type Track = Vec<(usize, Face)>;
+pub(super) type Track = Vec<(usize, Face)>;
 
 /// The place of the chosen person in each of `images`, which are of one size; `None` where the person is not to be seen.
 pub(crate) fn follow(
@@ -52,7 +53,7 @@ pub(crate) fn follow(
 }
 
 /// The faces in some of the images, each with its image's number.
-fn search(
+pub(super) fn search(
     finder: &mut FaceFinder,
     images: &[Image],
     image_idxs: &[usize],
@@ -68,7 +69,7 @@ fn is_still(found: &[(usize, Vec<Face>)]) -> bool {
 }
 
 /// The people in the searched pictures, in the order of their appearance.
-fn tracks(found: &[(usize, Vec<Face>)]) -> Vec<Track> {
+pub(super) fn tracks(found: &[(usize, Vec<Face>)]) -> Vec<Track> {
     // With the number of the search that saw the person last.
     let mut tracks: Vec<(usize, Track)> = Vec::new();
     for (search_idx, (image_idx, faces)) in found.iter().enumerate() {
@@ -116,9 +117,18 @@ fn chosen(
     size_px: [usize; 2],
     is_sure: &dyn Fn(&Face) -> bool,
 ) -> Option<Track> {
-    let merit = |track: &Track| track.iter().map(|(_, face)| choice.merit(face, size_px)).sum::<f32>();
-    let believed = tracks.into_iter().filter(|track| track.len() > 1 || track.iter().any(|(_, face)| is_sure(face)));
-    believed.rev().max_by(|a, b| merit(a).total_cmp(&merit(b)))
+    let believed = tracks.into_iter().filter(|track| is_believed(track, is_sure));
+    believed.rev().max_by(|a, b| merit_of(a, choice, size_px).total_cmp(&merit_of(b, choice, size_px)))
+}
+
+/// Whether somebody is there: seen twice, or once without doubt.
+pub(super) fn is_believed(track: &Track, is_sure: &dyn Fn(&Face) -> bool) -> bool {
+    track.len() > 1 || track.iter().any(|(_, face)| is_sure(face))
+}
+
+/// How much a person is the chosen one.
+pub(super) fn merit_of(track: &Track, choice: FaceChoice, size_px: [usize; 2]) -> f32 {
+    track.iter().map(|(_, face)| merit(choice, face, size_px)).sum()
 }
 
 /// Boxes halfway to the line between their neighbours, which takes the detector's trembling out and keeps even motion.
