@@ -9,8 +9,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{FeatureInput, Inputs, Modalities, Modality, Sample, TextInput, Voice};
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
 use crate::encoders::clip::{Overlong, Tokenizer, end_of};
+use crate::{ModelError, hashed_tokens};
 
 /// Mean and twice the deviation of AudioSet's log-mel energies (AudioMAE), used for every log-mel input.
 const LOG_MEL_MEAN: f32 = -4.267_739_3;
@@ -295,42 +295,9 @@ fn features(input: &FeatureInput, samples: &[&Sample], rows: Vec<usize>, device:
     })
 }
 
-/// Words as numbers 1..`n_buckets` without a vocabulary (the hashing trick, Weinberger et al. 2009).
-///
-/// A word is a run of letters, digits and apostrophes, in lower case; `_` separates words, as in MAFW's captions.
-/// A text without words becomes one token, so that it still is a text.
-pub fn hashed_tokens(text: &str, n_buckets: usize) -> Vec<i64> {
-    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '\''));
-    let mut tokens: Vec<i64> = words
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            // 64-bit FNV-1a.
-            let hash = word
-                .to_lowercase()
-                .bytes()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-            2 + (hash % (n_buckets as u64 - 2)) as i64
-        })
-        .collect();
-    if tokens.is_empty() {
-        tokens.push(1);
-    }
-    tokens
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_ignore_case_and_punctuation() {
-        let tokens = hashed_tokens("I can't, I won't!", 4096);
-        assert_eq!(tokens.len(), 4);
-        assert_eq!(tokens, hashed_tokens("i CAN'T_i won't", 4096));
-        assert_eq!(tokens[0], tokens[2]);
-        assert_eq!(hashed_tokens("?!", 4096), [1]);
-        assert!(tokens.iter().all(|&token| (2..4096).contains(&token)));
-    }
 
     #[test]
     fn features_end_at_one_place_and_padding_is_marked() {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use emotion::{Clip, FaceInput, FeatureRef, Inputs, Manifest, Modality, Stream};
-use media::{FaceChoice, Request, STATISTICS_RATE_HZ, SampleCache};
-use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, compute};
+use emotion::{Clip, FaceInput, FeatureRef, Frames, Inputs, Manifest, Modality, Stream};
+use media::{FaceChoice, HOG_SIDE_PX, HOG_WIDTH, Request, STATISTICS_RATE_HZ, SampleCache};
+use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,10 @@ pub enum FeatureKind {
     Mfcc,
     /// Statistics of pitch, loudness, voice quality and spectrum, once a clip.
     VoiceStatistics,
+    /// Histograms of oriented gradients of the face, once a frame.
+    Hog,
+    /// Hashes of words and of their parts, once a word.
+    Words,
     /// What a published network makes of faces or voices, by the key of its weights.
     Network(String),
 }
@@ -43,7 +47,7 @@ pub enum FeatureKind {
 impl FeatureKind {
     /// All kinds, by name.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ["log-mel", "mfcc", "voice-statistics"].into_iter().chain(Extractor::KEYS)
+        ["log-mel", "mfcc", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
     }
 
     /// Whether weights are needed.
@@ -60,6 +64,8 @@ impl FromStr for FeatureKind {
             "log-mel" => Ok(Self::LogMel),
             "mfcc" => Ok(Self::Mfcc),
             "voice-statistics" => Ok(Self::VoiceStatistics),
+            "hog" => Ok(Self::Hog),
+            "words" => Ok(Self::Words),
             key if Extractor::KEYS.contains(&key) => Ok(Self::Network(key.to_owned())),
             _ => Err(format!("unknown features {name:?}: use {}", Self::names().collect::<Vec<_>>().join(", "))),
         }
@@ -72,6 +78,8 @@ impl fmt::Display for FeatureKind {
             Self::LogMel => "log-mel",
             Self::Mfcc => "mfcc",
             Self::VoiceStatistics => "voice-statistics",
+            Self::Hog => "hog",
+            Self::Words => "words",
             Self::Network(key) => key,
         })
     }
@@ -88,9 +96,11 @@ pub struct Extraction {
     pub n_frames: usize,
 }
 
-/// How features are made: from a voice by arithmetic, or by a network.
+/// How features are made: by arithmetic, or by a network.
 enum Maker {
     Voice { n_dims: usize, rate_hz: u32, make: fn(&[f32]) -> Vec<f32> },
+    Face { n_dims: usize, side_px: usize, make: fn(&[u8]) -> Vec<f32> },
+    Text { n_dims: usize, make: fn(&str) -> Vec<f32> },
     Network(Extractor),
 }
 
@@ -113,6 +123,8 @@ impl Maker {
                 rate_hz: STATISTICS_RATE_HZ,
                 make: |samples| media::voice_statistics(samples).unwrap_or_default(),
             },
+            FeatureKind::Hog => Self::Face { n_dims: HOG_WIDTH, side_px: HOG_SIDE_PX, make: media::hog },
+            FeatureKind::Words => Self::Text { n_dims: WORD_WIDTH, make: models::hashed_words },
             FeatureKind::Network(key) => {
                 let weights = extraction.weights.as_deref().ok_or_else(|| TrainError::NoWeights(key.clone()))?;
                 Self::Network(Extractor::open(key, weights, &compute::open(device)?)?)
@@ -122,15 +134,17 @@ impl Maker {
 
     fn n_dims(&self) -> usize {
         match self {
-            Self::Voice { n_dims, .. } => *n_dims,
+            Self::Voice { n_dims, .. } | Self::Face { n_dims, .. } | Self::Text { n_dims, .. } => *n_dims,
             Self::Network(network) => network.n_dims(),
         }
     }
 
     fn modality(&self) -> Modality {
         match self {
+            Self::Face { .. } => Modality::Face,
             Self::Network(network) if network.sees() => Modality::Face,
             Self::Voice { .. } | Self::Network(_) => Modality::Voice,
+            Self::Text { .. } => Modality::Text,
         }
     }
 }
@@ -166,7 +180,7 @@ pub fn extract(
         let work = |clip: &Clip| one(manifest, clip, extraction, &maker, dir, cache);
         // A network keeps all cores busy with one clip.
         let results: Vec<_> = match maker {
-            Maker::Voice { .. } => clips.par_iter().map(work).collect(),
+            Maker::Voice { .. } | Maker::Face { .. } | Maker::Text { .. } => clips.par_iter().map(work).collect(),
             Maker::Network(_) => clips.iter().map(work).collect(),
         };
         for ((clip, result), length) in clips.iter().zip(results).zip(lengths) {
@@ -212,33 +226,60 @@ fn one(
         return Ok(Made { n_steps, fresh: false });
     }
     let nothing = |what| Err(TrainError::NothingToExtract { clip: clip.id.clone(), what });
-    let media = manifest.clip_path(clip);
-    let values = if maker.modality() == Modality::Voice {
-        let sound = clip.audio.as_ref().map_or(media, |audio| manifest.root.join(audio));
-        let rate_hz = if let Maker::Voice { rate_hz, .. } = maker { *rate_hz } else { VOICE_RATE_HZ };
-        let Some(samples) = media::decode_audio(&sound, rate_hz)? else { return nothing("no audio track") };
-        match maker {
-            Maker::Voice { make, .. } => make(&samples),
-            Maker::Network(network) => network.voice(&samples)?,
-        }
-    } else {
-        let face = FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX };
-        let inputs = Inputs { face: Some(face), voice: None, text: None, features: Vec::new() };
-        let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
-        let request =
-            Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
-        let (_, prepared) = cache.prepare(&request)?;
-        match (maker, prepared.sample.face) {
-            (Maker::Network(network), Some(frames)) => network.faces(&frames)?,
-            _ => return nothing("no face"),
-        }
+    let values = match maker {
+        Maker::Text { make, .. } => match clip.text.as_deref() {
+            Some(text) => make(text),
+            None => return nothing("no text"),
+        },
+        Maker::Voice { rate_hz, make, .. } => match sound(manifest, clip, *rate_hz)? {
+            Some(samples) => make(&samples),
+            None => return nothing("no audio track"),
+        },
+        Maker::Network(network) if !network.sees() => match sound(manifest, clip, VOICE_RATE_HZ)? {
+            Some(samples) => network.voice(&samples)?,
+            None => return nothing("no audio track"),
+        },
+        Maker::Network(network) => match face(manifest, clip, extraction.n_frames, FACE_SIDE_PX, cache)? {
+            Some(frames) => network.faces(&frames)?,
+            None => return nothing("no face"),
+        },
+        Maker::Face { side_px, make, .. } => match face(manifest, clip, extraction.n_frames, *side_px, cache)? {
+            // A short clip's last frame is repeated for models that need their number, not here.
+            Some(frames) => (0..frames.n_frames())
+                .filter(|&frame_idx| frames.valid[frame_idx])
+                .flat_map(|frame_idx| make(frames.frame(frame_idx)))
+                .collect(),
+            None => return nothing("no face"),
+        },
     };
     if values.is_empty() {
-        return nothing("too short, or silent");
+        return nothing("too short, silent or without words");
     }
     let n_steps = values.len() / n_dims;
     features::write_npy(&path, &[n_steps, n_dims], &values)?;
     Ok(Made { n_steps, fresh: true })
+}
+
+/// The sound of a clip.
+fn sound(manifest: &Manifest, clip: &Clip, rate_hz: u32) -> Result<Option<Vec<f32>>, TrainError> {
+    let path = clip.audio.as_ref().map_or_else(|| manifest.clip_path(clip), |audio| manifest.root.join(audio));
+    Ok(media::decode_audio(&path, rate_hz)?)
+}
+
+/// The face crops of a clip.
+fn face(
+    manifest: &Manifest,
+    clip: &Clip,
+    n_frames: usize,
+    size_px: usize,
+    cache: &SampleCache,
+) -> Result<Option<Frames>, TrainError> {
+    let path = manifest.clip_path(clip);
+    let face = FaceInput { n_frames, size_px };
+    let inputs = Inputs { face: Some(face), voice: None, text: None, features: Vec::new() };
+    let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
+    let request = Request { path: &path, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
+    Ok(cache.prepare(&request)?.1.sample.face)
 }
 
 /// A clip's name as a file can be called on every system; two clips never get the same.
