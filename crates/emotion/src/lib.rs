@@ -18,8 +18,8 @@ mod text;
 
 pub use affect::{Affect, Attribute, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
-pub use features::{FeatureRef, Sequence, Stream};
-pub use inputs::{FaceInput, FeatureInput, Inputs, TextInput, VoiceInput};
+pub use features::{FeatureRef, Sequence, SpeakerScale, Stream};
+pub use inputs::{FaceInput, FeatureInput, Inputs, Normalization, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
 pub use label_map::{LabelMap, LabelMapError, LabelSpec};
 pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split, Stamp};

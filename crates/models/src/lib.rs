@@ -28,7 +28,7 @@ pub mod umbenet;
 pub mod vavl;
 mod weights;
 
-pub use batch::{Batch, FaceBatch, FeatureBatch, Frozen, PixelScale, Reader, TextBatch, VoiceBatch};
+pub use batch::{Batch, FaceBatch, FeatureBatch, Frozen, PixelScale, Reader, RowScale, TextBatch, VoiceBatch};
 pub use bundle::{Bundle, Card, Config, copy_bundle, load, load_bundle, save_bundle, save_description};
 pub use compute::{DeviceId, DeviceInfo};
 pub use error::ModelError;
