@@ -1,7 +1,7 @@
 //! The command line: one function a command, on the engine that the window uses.
 //!
 //! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
-//! 2 wrong usage, 130 interrupted.
+//! 2 wrong usage, 3 predicted with warnings about clips, 130 interrupted.
 
 mod apply;
 mod data;
@@ -20,7 +20,13 @@ use crate::project::Project;
 use shell::{Interrupted, Shell, interruptible, stopped_or};
 use train::show;
 
+const WARNED: u8 = 3;
 const INTERRUPTED: u8 = 130;
+
+/// All is done, but of so many clips something is missing or damaged, which was said.
+#[derive(Debug, thiserror::Error)]
+#[error("the predictions of {0} of the clips are of what is there: see above")]
+struct Warned(usize);
 
 /// A studio for multimodal emotion models.
 ///
@@ -125,6 +131,10 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) if error.is::<Warned>() => {
+            shell.note(&format!("warning: {error}"));
+            ExitCode::from(WARNED)
+        }
         Err(error) if error.is::<models::Unfit>() => ExitCode::FAILURE,
         Err(error) => {
             shell.fail(&error);

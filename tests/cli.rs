@@ -8,11 +8,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with a sample dataset, its manifest and a run of two epochs a stage, made once for all tests.
-struct World {
+pub struct World {
     dir: TempDir,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(|| {
+pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let world = World { dir: tempfile::tempdir().unwrap() };
     world.ok(&["sample", "demo", "--clips", "42", "--classes", "2", "--seed", "3"]);
     world.ok(&["import", "demo", "--out", "demo/manifest.json"]);
@@ -21,7 +21,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 });
 
 impl World {
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -32,13 +32,13 @@ impl World {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// Runs a command that must succeed; its stdout.
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "limbic {}:\n{errors}", args.join(" "));
@@ -47,7 +47,7 @@ impl World {
 
     /// Runs a command that must fail with exit code 1; its stderr.
     #[track_caller]
-    fn fails(&self, args: &[&str], says: &str) {
+    pub fn fails(&self, args: &[&str], says: &str) {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "limbic {}:\n{errors}", args.join(" "));
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -156,6 +156,35 @@ fn predict_writes_a_table() {
         assert!((sum - 1.0).abs() < 1e-3, "{row:?}");
         assert!(rows[0][2..].contains(&row[1]), "{row:?}");
     }
+}
+
+#[test]
+fn a_clip_that_lacks_something_is_predicted_and_told_apart() {
+    let world = &*WORLD;
+    // One second of a square wave: 16 kHz, mono, 16 bits.
+    let header: [u32; 11] = [
+        u32::from_le_bytes(*b"RIFF"),
+        36 + 32000,
+        u32::from_le_bytes(*b"WAVE"),
+        u32::from_le_bytes(*b"fmt "),
+        16,
+        1 | 1 << 16,
+        16000,
+        32000,
+        2 | 16 << 16,
+        u32::from_le_bytes(*b"data"),
+        32000,
+    ];
+    let wave = (0..16000).flat_map(|sample_idx| [4000_i16, -4000][sample_idx / 40 % 2].to_le_bytes());
+    let sound: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).chain(wave).collect();
+    std::fs::write(world.path("only.wav"), sound).unwrap();
+
+    let output = world.run(&["predict", "run", "only.wav", "--csv", "only.csv"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("only.wav: no video track"), "{errors}");
+    assert_eq!(std::fs::read_to_string(world.path("only.csv")).unwrap().lines().count(), 2, "the prediction is kept");
+    world.ok(&["predict", "run", "only.wav", "--modalities", "a"]);
 }
 
 #[test]
@@ -307,7 +336,7 @@ fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
     assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
     assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 50, "{line}");
 
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/models/src/weights/samples");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/checkpoints/src/samples");
     let sample = |name: &str| samples.join(name).display().to_string();
     world.fails(&["models", "check", &sample("hostile.pt")], "posix.system");
     world.fails(&["models", "check", &sample("lying_shape.pt")], "larger than its storage");

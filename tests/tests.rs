@@ -4,5 +4,6 @@
 mod cli;
 mod pages;
 mod parity;
+mod released;
 mod tidy;
 mod train;

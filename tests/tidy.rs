@@ -15,7 +15,8 @@ fn dependencies(manifest: &Path) -> Vec<String> {
 
 #[track_caller]
 fn check(krate: &str, may_know: &[&str], must_not_have: &[&str]) {
-    const OURS: [&str; 8] = ["emotion", "features", "figures", "media", "datasets", "models", "training", "live"];
+    const OURS: [&str; 10] =
+        ["emotion", "pickle", "checkpoints", "features", "figures", "media", "datasets", "models", "training", "live"];
     let found = dependencies(&root().join("crates").join(krate).join("Cargo.toml"));
     for name in &found {
         assert!(!OURS.contains(&name.as_str()) || may_know.contains(&name.as_str()), "{krate} must not know {name}");
@@ -29,11 +30,13 @@ fn arrows_between_crates_point_down() {
     let with =
         |more: &[&'static str]| -> Vec<&'static str> { windows.iter().copied().chain(more.iter().copied()).collect() };
     check("emotion", &[], &with(&["burn", "ffmpeg-next", "cpal", "crossbeam-channel", "rayon"]));
+    check("pickle", &[], &with(&["burn", "safetensors", "zip"]));
+    check("checkpoints", &["pickle"], &with(&["burn", "ffmpeg-next", "cpal", "zip"]));
     check("figures", &["emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
     check("media", &["emotion"], &with(&["burn"]));
-    check("features", &["emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
+    check("features", &["pickle", "emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
     check("datasets", &["features", "emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
-    check("models", &["emotion"], &with(&["ffmpeg-next", "cpal", "csv"]));
+    check("models", &["checkpoints", "emotion"], &with(&["ffmpeg-next", "cpal", "csv"]));
     check("training", &["models", "datasets", "features", "media", "emotion"], &with(&["ffmpeg-next", "cpal"]));
     check("live", &["models", "media", "emotion"], &with(&["ffmpeg-next", "cpal"]));
 }
@@ -47,7 +50,9 @@ fn every_crate_is_checked() {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     crates.sort();
-    assert_eq!(crates, ["datasets", "emotion", "features", "figures", "live", "media", "models", "training"]);
+    let known =
+        ["checkpoints", "datasets", "emotion", "features", "figures", "live", "media", "models", "pickle", "training"];
+    assert_eq!(crates, known);
 }
 
 #[test]

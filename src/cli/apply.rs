@@ -11,7 +11,7 @@ use emotion::{FaceSource, Modalities, Prediction};
 use media::{Detectors, FaceChoice, Request};
 
 use super::shell::whole;
-use super::{Shell, interruptible};
+use super::{Shell, Warned, interruptible};
 use crate::project::Places;
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub(super) struct PredictArgs {
     /// Write a table: clip, label, one column per emotion.
     #[arg(long, value_name = "OUT")]
     csv: Option<PathBuf>,
-    /// What is switched on: v (face), a (voice), t (text).
+    /// What is switched on: v (face), a (voice), t (text). What is off need not be in the clips.
     #[arg(long, default_value = "vat")]
     modalities: Modalities,
     /// Where faces come from: auto, detect or cropped.
@@ -91,11 +91,13 @@ pub(super) fn models_folder() -> PathBuf {
 pub(super) fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     let model = ::models::load(&args.run, &shell.device)?;
     let detectors = Detectors::in_folder(&models_folder())?;
-    let (mut rows, mut n_failed) = (Vec::new(), 0);
+    let (mut rows, mut n_failed, mut n_warned) = (Vec::new(), 0, 0);
     for clip in &args.clips {
         match predict_clip(&*model, clip, &detectors, args) {
             Ok((prediction, notes)) => {
+                n_warned += usize::from(!notes.is_empty());
                 for note in notes {
+                    shell.event(&serde_json::json!({ "event": "warning", "path": clip, "reason": note }));
                     shell.note(&format!("warning: {}: {note}", clip.display()));
                 }
                 shell.event(&serde_json::json!({ "event": "prediction", "clip": clip, "label": prediction.top_label(), "prediction": prediction }));
@@ -121,9 +123,10 @@ pub(super) fn predict(shell: &Shell, args: &PredictArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.csv {
         write_table(path, &*model, &rows)?;
     }
-    match n_failed {
-        0 => Ok(()),
-        n => bail!("{n} of {} clips could not be used, for the reasons above", args.clips.len()),
+    match (n_failed, n_warned) {
+        (0, 0) => Ok(()),
+        (0, n) => Err(Warned(n).into()),
+        (n, _) => bail!("{n} of {} clips could not be used, for the reasons above", args.clips.len()),
     }
 }
 
@@ -135,7 +138,7 @@ pub(super) fn predict_clip(
 ) -> anyhow::Result<(Prediction, Vec<String>)> {
     let own = media::caption(clip);
     let text = own.as_deref().or(args.text.as_deref());
-    let inputs = model.inputs();
+    let inputs = &model.inputs().only(args.modalities);
     if let Some(feature) = inputs.features.first() {
         bail!(
             "the model reads precomputed features ({:?} and the like), which no media file has: import them as a dataset and use \

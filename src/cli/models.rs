@@ -1,4 +1,4 @@
-//! `limbic models`: what there is, what it needs, what a file of weights is, what a preset costs.
+//! `limbic models`: what there is, what it needs, what a file of weights is, a model made of one, what a preset costs.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,10 @@ use ::models::measure::{Cost, claim, measure};
 use ::models::{Fit, ModelKind, PUBLISHED, Published};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use emotion::LabelSet;
+use training::Job;
 
-use super::Shell;
+use super::{Shell, interruptible};
 use crate::wording::grouped;
 
 /// Names listed before it says how many more there are.
@@ -25,6 +27,8 @@ pub(super) enum Models {
     List,
     /// Say what files of weights are, which model they serve, and what of them does not fit.
     Check(CheckArgs),
+    /// Make a model of Limbic of a trained one that the released code of UMBEnet, MMA-DFER or VAVL saved.
+    Import(ImportArgs),
     /// Print what each preset costs on the processor as a table; one preset alone runs in this process.
     Measure(MeasureArgs),
 }
@@ -34,6 +38,32 @@ pub(super) struct CheckArgs {
     /// Checkpoints, a model of Limbic, or the folder of a set of files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct ImportArgs {
+    /// The checkpoint; for VAVL the folder of its files, train_norm_stat.pkl among them.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Folder to make: a model as `limbic export` writes it, or with --manifest a run.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The model.
+    #[arg(long)]
+    model: ModelKind,
+    /// Its preset, whose sizes the checkpoint must have.
+    #[arg(long)]
+    preset: String,
+    /// Change a setting; `limbic train --list-settings` shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::key_value)]
+    settings: Vec<(String, String)>,
+    /// The classes in the order of the model's outputs, a,b,c; or a known order: four, six, seven, eight, eleven (UMBEnet on
+    /// MAFW), dfew (MMA-DFER on DFEW and FERV39k), mafw (MMA-DFER on MAFW).
+    #[arg(long, value_name = "NAMES")]
+    labels: String,
+    /// The dataset to score it on; the same names of classes, in any order.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -50,6 +80,7 @@ pub(super) fn run(shell: &Shell, command: &Models) -> anyhow::Result<()> {
     match command {
         Models::List => list(shell),
         Models::Check(args) => return check(shell, args),
+        Models::Import(args) => return import(shell, args),
         Models::Measure(MeasureArgs { model: Some(model), preset: Some(preset) }) => {
             let cost = measure(&model.preset(preset)?)?;
             shell.event(&cost);
@@ -108,6 +139,33 @@ fn check(shell: &Shell, args: &CheckArgs) -> anyhow::Result<()> {
         }
     }
     if n_bad > 0 { Err(Unfit.into()) } else { Ok(()) }
+}
+
+fn import(shell: &Shell, args: &ImportArgs) -> anyhow::Result<()> {
+    let ImportArgs { files, out, model, preset, settings, labels, manifest } = args;
+    let labels = match datasets::label_order(labels) {
+        Some(labels) => labels,
+        None => {
+            LabelSet::new(labels.split(',').map(str::trim)).context("--labels is neither a known order nor a list")?
+        }
+    };
+    let name = out.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
+    let dataset = match manifest {
+        Some(path) => std::path::absolute(path).with_context(|| format!("cannot find {}", path.display()))?,
+        None => PathBuf::new(),
+    };
+    let mut job = Job::new(&name, &dataset, *model, preset, settings)?;
+    job.device = shell.device;
+    if manifest.is_some() {
+        let (cache, control) = (shell.cache()?, interruptible()?);
+        let mut show = |event| super::show(shell, &event);
+        training::import_released_run(&job, &labels, files, out, &cache, &control, &mut show)?;
+    } else {
+        training::import_released(&job, &labels, files, out)?;
+    }
+    shell.event(&serde_json::json!({ "event": "imported", "path": out, "labels": labels }));
+    shell.note(&format!("{} with the classes {} is in {}", model.title(), labels.names().join(", "), out.display()));
+    Ok(())
 }
 
 fn print(shell: &Shell, report: &Report) {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use emotion::{FaceSource, Manifest, Problem};
+use emotion::{FaceSource, LabelSet, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::table::Lines;
@@ -27,6 +27,17 @@ const MAFW_LABELS: [&str; 11] = [
     "helplessness",
     "disappointment",
 ];
+/// An order of classes by its name: that of DFEW and FERV39k in these lists (`dfew`), of MAFW (`mafw`), or one that corpora share,
+/// see [`LabelSet::named`].
+pub fn label_order(name: &str) -> Option<LabelSet> {
+    let names: &[&str] = match name {
+        "dfew" => &dfew::LABELS,
+        "mafw" => &MAFW_LABELS,
+        name => return LabelSet::named(name),
+    };
+    Some(LabelSet::new(names.iter().copied()).expect("names that differ"))
+}
+
 /// Frames that the models of both papers see; shorter clips repeat frames.
 const FEW_FRAMES: u32 = 16;
 

@@ -47,7 +47,7 @@ pub use fer_plus::FerPlus;
 pub use ferv39k::Ferv39k;
 pub use fold::fold;
 pub use folders::Folders;
-pub use frame_lists::FrameLists;
+pub use frame_lists::{FrameLists, label_order};
 pub use iemocap::Iemocap;
 pub use kaldi::Kaldi;
 pub use mafw::Mafw;

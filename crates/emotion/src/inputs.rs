@@ -19,6 +19,17 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// What is left of them where nothing but `modalities` is switched on.
+    #[must_use]
+    pub fn only(&self, modalities: Modalities) -> Self {
+        Self {
+            face: self.face.filter(|_| modalities.contains(Modality::Face)),
+            voice: self.voice.filter(|_| modalities.contains(Modality::Voice)),
+            text: self.text.filter(|_| modalities.contains(Modality::Text)),
+            features: self.features.iter().filter(|input| modalities.contains(input.modality)).cloned().collect(),
+        }
+    }
+
     /// The modalities that the model can use.
     pub fn modalities(&self) -> Modalities {
         let media = Modalities::NONE

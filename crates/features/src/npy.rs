@@ -4,7 +4,9 @@
 use std::io::{Read, Seek, Write as _};
 use std::path::Path;
 
-use crate::store::{Bytes, Entry, Fault, Layout};
+use pickle::{Bytes, Fault};
+
+use crate::store::{Entry, Layout};
 use crate::{Element, FeatureError};
 
 const MAGIC: &[u8] = b"\x93NUMPY";

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
+use pickle::{Bytes, Fault};
+
 use crate::npy::Header;
-use crate::store::{Bytes, Entry, Fault};
+use crate::store::Entry;
 
 pub(crate) fn entries(file: &mut File, n_bytes: u64) -> Result<BTreeMap<String, Entry>, Fault> {
     let damaged = |error: zip::result::ZipError| Fault::Damaged(error.to_string());

@@ -1,26 +1,26 @@
 //! Pickles of plain values and numpy arrays, as MulT, MMSA and many others publish features.
 //!
-//! Python's format is a program for a small machine that can call anything by name. This machine has no call: the handful of
-//! names that numpy needs are built in, every other name and every opcode that could reach one is refused with its place.
-//! Values live in one list and refer to each other by number, so neither depth nor cycles can hurt; large strings stay in the file.
-//! Left out: objects, sets, references to other files, buffers outside the pickle, torch's tensors.
+//! Nothing is run, see [`pickle`]: the handful of names that numpy needs are known, every other one is refused with its place.
+//! Left out: objects, references to other files, torch's tensors.
 
-mod machine;
 mod numpy;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Read, Seek};
+use std::io::{BufReader, Read, Seek};
+
+use pickle::{Budget, Bytes, Fault, Id, Value, Values};
 
 use crate::Element;
-use crate::store::{Budget, Bytes, Entry, Fault, Layout, Texts};
-use machine::{Id, Value, Values};
+use crate::store::{Entry, Layout, Texts};
+use numpy::Numpy;
 
 /// Dictionaries in dictionaries that are looked into: split, modality, and one to spare.
 const DEPTH: usize = 4;
 
-/// Runs the pickle and lists the arrays, numbers and texts in its dictionaries, by path: `train/audio`.
+/// Runs the pickle and lists the arrays, numbers and texts in its dictionaries and tuples, by path: `train/audio`.
 pub(crate) fn entries(file: &mut (impl Read + Seek), n_bytes: u64) -> Result<BTreeMap<String, Entry>, Fault> {
-    let (values, top) = machine::run(file, n_bytes)?;
+    let (values, top) = pickle::run(&mut BufReader::new(file), n_bytes)?;
     let mut collector = Collector { values: &values, budget: Budget::of(n_bytes), entries: BTreeMap::new() };
     collector.collect(top, String::new(), DEPTH)?;
     Ok(collector.entries)
@@ -30,7 +30,7 @@ pub(crate) fn entries(file: &mut (impl Read + Seek), n_bytes: u64) -> Result<BTr
 type Items<'a> = (Vec<usize>, &'a [Id]);
 
 struct Collector<'a> {
-    values: &'a Values,
+    values: &'a Values<Numpy>,
     budget: Budget,
     entries: BTreeMap<String, Entry>,
 }
@@ -40,29 +40,40 @@ impl Collector<'_> {
         self.budget.spend(name.len() + size_of::<Entry>())?;
         if let Value::Dict(pairs) = self.values.get(id) {
             for &(key, value) in pairs.iter().filter(|_| depth > 0) {
-                let Some(key) = self.values.text(key) else { continue };
+                let Some(key) = text(self.values, key) else { continue };
                 let name = if name.is_empty() { key.to_string() } else { format!("{name}/{key}") };
                 self.collect(value, name, depth - 1)?;
             }
             return Ok(());
         }
-        let entry = match self.values.get(id) {
-            Value::Array(layout) => Some(Entry::Numbers(layout.clone())),
-            Value::Texts(texts) => Some(Entry::Texts(texts.clone())),
+        let entry = match self.values.own(id) {
+            Some(Numpy::Array(layout)) => Some(Entry::Numbers(layout.clone())),
+            Some(Numpy::Texts(texts)) => Some(Entry::Texts(texts.clone())),
             _ => match self.texts(id)? {
                 Some(texts) => Some(Entry::Texts(texts.into())),
                 None => self.numbers(id)?.map(Entry::Numbers),
             },
         };
-        self.entries.extend(entry.map(|entry| (name, entry)));
+        let values = self.values;
+        match (entry, values.get(id)) {
+            (Some(entry), _) => drop(self.entries.insert(name, entry)),
+            // Several things at once, as a function returns them.
+            (None, Value::Tuple(items)) if depth > 0 => {
+                for (index, &item) in items.iter().enumerate() {
+                    let name = if name.is_empty() { index.to_string() } else { format!("{name}/{index}") };
+                    self.collect(item, name, depth - 1)?;
+                }
+            }
+            _ => {}
+        }
         Ok(())
     }
 
     /// Items of a list, a tuple or an array of objects, with the array's shape.
     fn items(&mut self, id: Id) -> Result<Option<Items<'_>>, Fault> {
-        let (shape, items) = match self.values.get(id) {
-            Value::List(items) | Value::Tuple(items) => (vec![items.len()], items),
-            Value::Objects { shape, items } => (shape.clone(), items),
+        let (shape, items) = match (self.values.items(id), self.values.own(id)) {
+            (Some(items), _) => (vec![items.len()], items),
+            (_, Some(Numpy::Objects { shape, items })) => (shape.clone(), items.as_slice()),
             _ => return Ok(None),
         };
         self.budget.spend(items.len() * size_of::<Id>())?;
@@ -73,7 +84,7 @@ impl Collector<'_> {
     fn flat(&mut self, items: &[Id]) -> Result<Option<Vec<String>>, Fault> {
         let mut texts = Vec::new();
         for &item in items {
-            let Some(text) = self.values.text(item) else { return Ok(None) };
+            let Some(text) = text(self.values, item) else { return Ok(None) };
             self.budget.spend(text.len() + size_of::<String>())?;
             texts.push(text.into_owned());
         }
@@ -91,8 +102,8 @@ impl Collector<'_> {
         let mut n_inner = None;
         let mut all = Vec::new();
         for &item in &items {
-            let own = match values.get(item) {
-                Value::Texts(texts) => {
+            let own = match values.own(item) {
+                Some(Numpy::Texts(texts)) => {
                     self.budget.spend(texts.values.iter().map(|text| text.len() + size_of::<String>()).sum())?;
                     texts.values.clone()
                 }
@@ -116,11 +127,11 @@ impl Collector<'_> {
     /// A number, or a list of numbers, as an array.
     fn numbers(&mut self, id: Id) -> Result<Option<Layout>, Fault> {
         let values = self.values;
-        let (shape, all) = match values.number(id) {
+        let (shape, all) = match number(values, id) {
             Some(number) => (Vec::new(), vec![number]),
             None => {
                 let Some((shape, items)) = self.items(id)? else { return Ok(None) };
-                let all: Option<Vec<f64>> = items.iter().map(|&item| values.number(item)).collect();
+                let all: Option<Vec<f64>> = items.iter().map(|&item| number(values, item)).collect();
                 let Some(all) = all else { return Ok(None) };
                 self.budget.spend(all.len() * size_of::<f64>())?;
                 (shape, all)
@@ -129,6 +140,30 @@ impl Collector<'_> {
         let bytes = Bytes::Here(all.iter().flat_map(|number| number.to_le_bytes()).collect());
         let element = Element::Float { n_bytes: 8 };
         Ok(Layout { element, big_endian: false, fortran: false, shape, bytes }.checked().ok())
+    }
+}
+
+/// A text, also where numpy wrapped it.
+fn text(values: &Values<Numpy>, id: Id) -> Option<Cow<'_, str>> {
+    match values.own(id) {
+        Some(Numpy::Texts(texts)) if texts.shape.is_empty() => texts.values.first().map(Into::into),
+        _ => values.text(id),
+    }
+}
+
+/// A number, also where numpy wrapped it.
+fn number(values: &Values<Numpy>, id: Id) -> Option<f64> {
+    match values.get(id) {
+        Value::Int(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
+        Value::Own(own) => match own.as_ref() {
+            Numpy::Array(Layout { element, big_endian, shape, bytes: Bytes::Here(bytes), .. }) if shape.is_empty() => {
+                Some(f64::from(element.value(bytes, *big_endian)))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
+use pickle::{Bytes, Fault};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use crate::Element;
-use crate::store::{Bytes, Entry, Fault, Layout};
+use crate::store::{Entry, Layout};
 
 /// The format's own limit.
 const MAX_HEADER: u64 = 100_000_000;

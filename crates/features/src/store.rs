@@ -6,6 +6,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::pickle::{Bytes, Fault};
+
 use crate::{Element, FeatureError, npy, npz, pickle, safetensors_file, table};
 
 /// Numbers in row-major order.
@@ -26,23 +28,6 @@ pub struct Texts {
     pub values: Vec<String>,
 }
 
-/// Where the bytes of an array are.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Bytes {
-    /// In the file: first byte and number.
-    InFile(u64, u64),
-    Here(Arc<[u8]>),
-}
-
-impl Bytes {
-    pub fn len(&self) -> u64 {
-        match self {
-            Self::InFile(_, len) => *len,
-            Self::Here(bytes) => bytes.len() as u64,
-        }
-    }
-}
-
 /// An array that was not read yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layout {
@@ -59,8 +44,8 @@ impl Layout {
     pub fn checked(self) -> Result<Self, String> {
         let n = self.shape.iter().try_fold(self.element.n_bytes() as u64, |n, &side| n.checked_mul(side as u64));
         match n {
-            Some(n) if n == self.bytes.len() => Ok(self),
-            _ => Err(format!("an array of shape {:?} cannot have {} bytes", self.shape, self.bytes.len())),
+            Some(n) if n == self.bytes.n_bytes() => Ok(self),
+            _ => Err(format!("an array of shape {:?} cannot have {} bytes", self.shape, self.bytes.n_bytes())),
         }
     }
 }
@@ -77,40 +62,6 @@ pub struct Store {
     path: PathBuf,
     file: File,
     entries: BTreeMap<String, Entry>,
-}
-
-/// Bytes that may still be made of a file. A few bytes can ask for the same array a million times; files of features do not.
-#[derive(Debug)]
-pub(crate) struct Budget(u64);
-
-impl Budget {
-    /// For a file of `n_bytes`: texts take more room in memory than in it.
-    pub fn of(n_bytes: u64) -> Self {
-        Self(n_bytes.saturating_mul(32).saturating_add(1 << 20))
-    }
-
-    pub fn spend(&mut self, n_bytes: usize) -> Result<(), Fault> {
-        let left = self.0.checked_sub(n_bytes as u64);
-        self.0 = left.ok_or_else(|| Fault::Refused("the same values again and again".to_owned()))?;
-        Ok(())
-    }
-}
-
-/// How a format fails; the path is added here.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Io(std::io::Error),
-    Damaged(String),
-    Refused(String),
-}
-
-impl From<std::io::Error> for Fault {
-    fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Self::Damaged("the file ends too early".to_owned()),
-            _ => Self::Io(error),
-        }
-    }
 }
 
 impl Store {
@@ -183,7 +134,7 @@ impl Store {
         // Column-major rows are scattered over the whole array.
         let is_scattered = layout.fortran && layout.shape.len() > 1;
         let (start, len) = if is_scattered {
-            (0, layout.bytes.len())
+            (0, layout.bytes.n_bytes())
         } else {
             ((first * n_values * size) as u64, (n_values * size) as u64)
         };

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
+use pickle::{Bytes, Fault};
+
 use crate::Element;
-use crate::store::{Bytes, Entry, Fault, Layout};
+use crate::store::{Entry, Layout};
 
 pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault> {
     let mut bytes = Vec::new();

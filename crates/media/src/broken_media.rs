@@ -77,8 +77,11 @@ fn film(folder: &Path, (width_px, height_px): (usize, usize), n_frames: usize, n
     let frames: Vec<Image> =
         (0..n_frames).map(|frame_idx| Image { width_px, height_px, rgb: rgb(frame_idx) }).collect();
     let samples = test_media::tone(n_samples, 16000);
-    write_mp4(&path, &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000 })
-        .unwrap();
+    write_mp4(
+        &path,
+        &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000, n_b_frames: 0 },
+    )
+    .unwrap();
     path
 }
 
@@ -219,7 +222,11 @@ fn extreme_sizes_and_missing_tracks_are_samples() {
     let first = [true, false, false, false];
     assert_eq!(frames(&film(dir.path(), (7680, 4320), 1, 1600)).unwrap(), first);
     let single = check(&film(dir.path(), (64, 48), 1, 0), "one frame").unwrap();
-    assert_eq!((single.sample.face.unwrap().valid, single.notes), (first.to_vec(), vec!["no audio track".to_owned()]));
+    assert_eq!(single.sample.face.unwrap().valid, first);
+    assert_eq!(single.notes, ["only one frame, in which nothing moves", "no audio track"]);
+    let picture = dir.path().join("picture.png");
+    image::RgbImage::new(8, 8).save(&picture).unwrap();
+    assert_eq!(check(&picture, "a picture").unwrap().notes, ["no audio track"], "a picture is meant to stand still");
     let silent = check(&film(dir.path(), (64, 48), 9, 0), "no sound").unwrap();
     assert!(silent.sample.voice.is_none() && silent.notes == ["no audio track"]);
     let sound = dir.path().join("sound.wav");

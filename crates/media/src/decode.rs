@@ -78,7 +78,7 @@ pub fn thumbnail(path: &Path, max_side_px: usize) -> Result<Image, MediaError> {
     let mut from_start = false;
     loop {
         match source.next()? {
-            Some(Decoded::Video { pts_secs, frame }) => {
+            Some(Decoded::Video { pts_secs, frame, .. }) => {
                 let reached = from_start || pts_secs.is_none_or(|pts| pts >= middle_secs - 1e-6);
                 last = Some(frame);
                 if reached {
@@ -171,8 +171,13 @@ mod tests {
         let row: Vec<u8> = (0..32).flat_map(|x| [if x < 16 { 20 } else { 230 }; 3]).collect();
         let frames = vec![Image { width_px: 32, height_px: 16, rgb: row.repeat(16) }];
         let plain = dir.path().join("plain.mp4");
-        let recording =
-            crate::encode::Recording { frames: &frames, frame_rate_hz: 25, samples: &[], sample_rate_hz: 16000 };
+        let recording = crate::encode::Recording {
+            frames: &frames,
+            frame_rate_hz: 25,
+            samples: &[],
+            sample_rate_hz: 16000,
+            n_b_frames: 0,
+        };
         crate::encode::write_mp4(&plain, &recording).unwrap();
         let bytes = std::fs::read(&plain).unwrap();
         let one = 0x1_0000_i32;

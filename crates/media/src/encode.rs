@@ -33,6 +33,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) samples: &'a [f32],
     /// Samples per second.
     pub(crate) sample_rate_hz: u32,
+    /// Frames in a row that may be made from those before and after them.
+    pub(crate) n_b_frames: usize,
 }
 
 /// Writes H.264, or MPEG-4 where FFmpeg has no libx264, and AAC. An existing file is replaced.
@@ -136,7 +138,7 @@ impl VideoTrack {
         setup.set_time_base(rate.invert());
         setup.set_frame_rate(Some(rate));
         setup.set_gop(recording.frame_rate_hz);
-        setup.set_max_b_frames(0);
+        setup.set_max_b_frames(recording.n_b_frames);
         let mut options = Dictionary::new();
         if x264.is_some() {
             options.set("preset", "superfast");
@@ -226,14 +228,11 @@ impl AudioTrack {
             self.encoder.send_frame(&audio)?;
             self.write(recording.sample_rate_hz, output)?;
         }
-        if is_last {
-            self.encoder.send_eof().and_then(|()| self.write(recording.sample_rate_hz, output))
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     fn finish(&mut self, output: &mut Output) -> Result<(), Error> {
+        self.encoder.send_eof()?;
         self.write(self.encoder.rate(), output)
     }
 
@@ -274,7 +273,8 @@ mod tests {
         let frames: Vec<Image> =
             (0..24_u8).map(|level| Image { width_px: 64, height_px: 48, rgb: vec![level * 10; 64 * 48 * 3] }).collect();
         let samples: Vec<f32> = (0..24_000).map(|n| 0.5 * (n as f32 * 0.17).sin()).collect();
-        let recording = Recording { frames: &frames, frame_rate_hz: 16, samples: &samples, sample_rate_hz: 16_000 };
+        let recording =
+            Recording { frames: &frames, frame_rate_hz: 16, samples: &samples, sample_rate_hz: 16_000, n_b_frames: 0 };
         write_mp4(&path, &recording).unwrap();
         let info = crate::probe(&path).unwrap();
         let (video, audio) = (info.video.unwrap(), info.audio.unwrap());

@@ -44,13 +44,20 @@ pub(crate) fn watch(
 
     let n_segments = if has_video { n_segments } else { 0 };
     let is_long = info.duration_secs > LONG_SECS;
+    let stated = || info.video.and_then(|video| video.n_frames).map_or_else(|| count_frames(path), Ok);
     let mut picker = if n_segments == 0 {
         Picker::none()
     } else if is_long {
         Picker::over_time(n_segments, info.duration_secs)
+    } else if let Some(mut timetable) = source.read_ahead() {
+        let picker = Picker::at(n_segments, timetable.n_frames());
+        timetable.need(picker.numbers());
+        if let Some(video) = &mut source.video {
+            video.timetable = Some(timetable);
+        }
+        picker
     } else {
-        let stated = info.video.and_then(|video| video.n_frames);
-        Picker::at(n_segments, stated.map_or_else(|| count_frames(path), Ok)? as usize)
+        Picker::at(n_segments, stated()? as usize)
     };
     if is_long {
         let needed_secs = voice.map_or(0.0, |input| needed_samples(input) as f64 / f64::from(input.rate_hz()));
@@ -65,12 +72,17 @@ pub(crate) fn watch(
     let mut hearing = voice.map(|input| Hearing::new(input, searched_secs));
     let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
     let (n_broken, gave_up) = (source.n_broken(), source.gave_up());
+    let again = |picker: &mut Picker| run(&mut Source::open(path, Tracks { video: true, audio: false })?, picker, None);
+    if source.n_frames().is_none() {
+        // Frames did not come at the times of their packets.
+        picker = Picker::at(n_segments, stated()? as usize);
+        seen = again(&mut picker)?;
+    }
     if !picker.is_right(seen.n_frames) {
         // The file stated another number of frames, or has too few key frames.
         let n_frames = if is_long { count_frames(path)? as usize } else { seen.n_frames };
         picker = Picker::at(n_segments, n_frames);
-        let tracks = Tracks { video: true, audio: false };
-        seen = run(&mut Source::open(path, tracks)?, &mut picker, None)?;
+        seen = again(&mut picker)?;
     }
     if let (Some(input), Some(first)) = (voice, &mut hearing) {
         let listen = |hearing: &mut Hearing| {
@@ -92,6 +104,9 @@ pub(crate) fn watch(
         notes.push(format!("only {} of {n_stated} frames could be read", seen.n_frames));
     } else if n_broken > 0 {
         notes.push(format!("{n_broken} damaged pieces were skipped"));
+    }
+    if n_segments > 1 && seen.n_frames == 1 && !source.is_picture() {
+        notes.push("only one frame, in which nothing moves".to_owned());
     }
     if gave_up {
         notes.push("its index leads in circles, so reading was given up".to_owned());
@@ -149,14 +164,13 @@ fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearin
     let mut seen = Seen::default();
     while let Some(decoded) = source.next()? {
         match decoded {
-            Decoded::Video { pts_secs, frame } => {
-                if let Some(slot) = picker.wants(seen.n_frames, pts_secs) {
+            Decoded::Video { pts_secs, number, frame } => {
+                if let Some(slot) = number.and_then(|number| picker.wants(number, pts_secs)) {
                     // A frame that cannot be converted is as good as not there.
                     if let Ok(image) = scaler.image(&frame) {
                         picker.put(slot, image);
                     }
                 }
-                seen.n_frames += 1;
                 seen.last_secs = seen.last_secs.max(pts_secs.unwrap_or(0.0));
             }
             Decoded::Audio { pts_secs, frame } => {
@@ -170,5 +184,44 @@ fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearin
     if let Some(hearing) = hearing {
         hearing.finish();
     }
+    seen.n_frames = source.n_frames().unwrap_or_default();
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{Recording, write_mp4};
+
+    #[test]
+    fn frames_that_nobody_looks_at_are_skipped_and_the_others_stay_as_they_are() {
+        const N_FRAMES: usize = 60;
+        let frame = |frame_idx: usize| {
+            let luma = |place: usize| (place * 7 + frame_idx * 3 + place / 64 * frame_idx) as u8;
+            Image { width_px: 64, height_px: 64, rgb: (0..64 * 64 * 3).map(|i| luma(i / 3)).collect() }
+        };
+        let frames: Vec<Image> = (0..N_FRAMES).map(frame).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.mp4");
+        let recording =
+            Recording { frames: &frames, frame_rate_hz: 25, samples: &[], sample_rate_hz: 16000, n_b_frames: 3 };
+        write_mp4(&path, &recording).unwrap();
+        let open = || Source::open(&path, Tracks { video: true, audio: false }).unwrap();
+
+        let mut every = Picker::at(4, N_FRAMES);
+        assert_eq!(run(&mut open(), &mut every, None).unwrap().n_frames, N_FRAMES);
+        let film = watch(&path, 4, None, 0.0).unwrap();
+        assert!(film.notes.is_empty() && film.images == every.into_images(), "{:?}", film.notes);
+
+        let mut source = open();
+        let mut timetable = source.read_ahead().unwrap();
+        timetable.need(&[30]);
+        source.video.as_mut().unwrap().timetable = Some(timetable);
+        let mut numbers = Vec::new();
+        while let Some(Decoded::Video { number, .. }) = source.next().unwrap() {
+            numbers.push(number.unwrap());
+        }
+        assert!(numbers.contains(&30) && numbers.len() < N_FRAMES, "{numbers:?}");
+        assert_eq!(source.n_frames(), Some(N_FRAMES));
+    }
 }

@@ -35,6 +35,7 @@ mod stored;
 mod subtitles;
 #[cfg(test)]
 mod test_media;
+mod timetable;
 mod upright;
 mod waveform;
 

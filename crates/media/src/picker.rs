@@ -52,6 +52,14 @@ impl Picker {
         Self { slots: vec![None; n_segments], rule: Rule::OverTime { duration_secs, distances } }
     }
 
+    /// The numbers of the wanted frames, where they are known beforehand.
+    pub(crate) fn numbers(&self) -> &[usize] {
+        match &self.rule {
+            Rule::At { wanted, .. } => wanted,
+            Rule::OverTime { .. } => &[],
+        }
+    }
+
     /// The slot that frame `frame_idx` at `pts_secs` should take.
     pub(crate) fn wants(&mut self, frame_idx: usize, pts_secs: Option<f64>) -> Option<usize> {
         match &mut self.rule {

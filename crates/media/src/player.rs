@@ -86,7 +86,7 @@ impl Player {
     fn step(&mut self) -> Result<Option<Chunk>, MediaError> {
         while let Some(decoded) = self.source.next()? {
             match decoded {
-                Decoded::Video { pts_secs, frame } => {
+                Decoded::Video { pts_secs, frame, .. } => {
                     let pts_secs = pts_secs.unwrap_or(self.next_video_secs);
                     let rate_hz = self.source.info.video.map_or(0.0, |video| video.rate_hz);
                     self.next_video_secs = pts_secs + if rate_hz > 0.0 { 1.0 / rate_hz } else { 0.04 };
@@ -149,7 +149,8 @@ mod tests {
             .collect();
         let samples: Vec<f32> =
             (0..32_000).map(|n| if n < 16_000 { 0.0 } else { 0.6 * (n as f32 * 0.3).sin() }).collect();
-        let recording = Recording { frames: &frames, frame_rate_hz: 16, samples: &samples, sample_rate_hz: 16_000 };
+        let recording =
+            Recording { frames: &frames, frame_rate_hz: 16, samples: &samples, sample_rate_hz: 16_000, n_b_frames: 0 };
         write_mp4(&path, &recording).unwrap();
 
         let player = Player::open(&path, 8000).unwrap();

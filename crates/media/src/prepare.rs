@@ -377,7 +377,8 @@ mod tests {
         let inputs = Inputs { voice, face: None, text: None, features: Vec::new() };
         let loudness = |samples: &[f32], detectors: &Detectors| {
             let path = dir.path().join("clip.mp4");
-            let recording = Recording { frames: &frames, frame_rate_hz: 25, samples, sample_rate_hz: 16000 };
+            let recording =
+                Recording { frames: &frames, frame_rate_hz: 25, samples, sample_rate_hz: 16000, n_b_frames: 0 };
             write_mp4(&path, &recording).unwrap();
             let prepared =
                 prepare(&Request { detectors, inputs: &inputs, ..request(&path, FaceSource::Auto) }).unwrap();

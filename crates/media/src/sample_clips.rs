@@ -81,6 +81,7 @@ pub fn create(
             frame_rate_hz: face::RATE_HZ,
             samples: &samples,
             sample_rate_hz: voice::RATE_HZ,
+            n_b_frames: 0,
         };
         write_mp4(&dir.join(clip_path(clip_idx)), &recording)?;
         on_progress(n_done.fetch_add(1, Ordering::Relaxed) + 1, plan.clips.len());

@@ -4,6 +4,7 @@
 //! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
 //! Left out: hardware decoding.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -13,11 +14,13 @@ use std::sync::{Arc, Once};
 use ffmpeg_next as ffmpeg;
 
 use ffmpeg::codec;
+use ffmpeg::codec::discard::Discard;
 use ffmpeg::format::context::{Input, StreamIo};
 use ffmpeg::media::Type as MediaType;
 use ffmpeg::util::frame;
 
 use crate::mono::RATES_HZ;
+use crate::timetable::Timetable;
 use crate::upright::{Turn, square_pixels};
 use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 
@@ -32,6 +35,9 @@ const MAX_READINGS: u64 = 64;
 const MIN_BUDGET_BYTES: u64 = 64 << 20;
 /// What a reading counts at least.
 const MIN_READ_BYTES: u64 = 512;
+
+/// Packets that are read ahead at most; the clips of corpora have a few megabytes.
+const MAX_AHEAD_BYTES: usize = 32 << 20;
 
 /// Sets FFmpeg up, once; its own messages are silenced, because errors carry what matters.
 pub(crate) fn init() {
@@ -62,6 +68,9 @@ pub(crate) struct VideoTrack {
     pub(crate) turn: Turn,
     /// Decode only frames that need no others.
     pub(crate) only_key_frames: bool,
+    /// Decode what it needs, and skip what no other frame is made from.
+    pub(crate) timetable: Option<Timetable>,
+    n_frames: usize,
 }
 
 /// The sound track of an open file.
@@ -75,8 +84,16 @@ pub(crate) struct AudioTrack {
 
 /// A decoded frame with its time after the start of the clip, where the file tells it.
 pub(crate) enum Decoded {
-    Video { pts_secs: Option<f64>, frame: frame::Video },
-    Audio { pts_secs: Option<f64>, frame: frame::Audio },
+    /// `number`: how many frames are shown before it; `None` where the timetable does not know it.
+    Video {
+        pts_secs: Option<f64>,
+        number: Option<usize>,
+        frame: frame::Video,
+    },
+    Audio {
+        pts_secs: Option<f64>,
+        frame: frame::Audio,
+    },
 }
 
 /// An open media file, decoded in stream order.
@@ -89,6 +106,7 @@ pub(crate) struct Source {
     pub(crate) notes: Vec<String>,
     start_secs: f64,
     state: State,
+    ahead: VecDeque<ffmpeg::Packet>,
     n_broken: usize,
     gave_up: Arc<AtomicBool>,
 }
@@ -171,6 +189,7 @@ impl Source {
             notes,
             start_secs: if start_secs.is_finite() { start_secs } else { 0.0 },
             state: State::Reading,
+            ahead: VecDeque::new(),
             n_broken: 0,
             gave_up,
         })
@@ -183,6 +202,24 @@ impl Source {
             self.video.iter_mut().for_each(|video| video.decoder.flush());
             self.audio.iter_mut().for_each(|audio| audio.decoder.flush());
         }
+    }
+
+    /// Reads the file to its end without decoding, to know when each frame is shown. `None` where the file is large or does
+    /// not say. Decoding starts at the beginning either way.
+    pub(crate) fn read_ahead(&mut self) -> Option<Timetable> {
+        let stream_idx = self.video.as_ref()?.stream_idx;
+        let (mut ticks, mut n_bytes) = (Vec::new(), 0);
+        while let Some(packet) = read_packet(&mut self.input) {
+            n_bytes += packet.size();
+            if packet.stream() == stream_idx {
+                ticks.push(packet.pts());
+            }
+            self.ahead.push_back(packet);
+            if n_bytes > MAX_AHEAD_BYTES {
+                return None;
+            }
+        }
+        Timetable::new(ticks)
     }
 
     /// Counts the packets of the picture track without decoding; the source is at its end afterwards.
@@ -219,7 +256,7 @@ impl Source {
     }
 
     fn feed(&mut self) {
-        let Some(packet) = read_packet(&mut self.input) else {
+        let Some(packet) = self.ahead.pop_front().or_else(|| read_packet(&mut self.input)) else {
             self.state = match &mut self.video {
                 Some(video) => {
                     // Sending the end twice is the only way this fails, and then there is nothing left to take.
@@ -234,6 +271,10 @@ impl Source {
             (Some(video), _) if video.stream_idx == packet.stream() => {
                 if video.only_key_frames && !packet.is_key() {
                     return;
+                }
+                if let Some(timetable) = &video.timetable {
+                    let is_needed = timetable.needs(packet.pts());
+                    video.decoder.skip_frame(if is_needed { Discard::Default } else { Discard::NonReference });
                 }
                 self.state = State::TakingVideo;
                 video.decoder.send_packet(&packet)
@@ -272,7 +313,12 @@ impl Source {
             match video.decoder.receive_frame(&mut frame) {
                 Ok(()) => {
                     let pts_secs = frame.timestamp().map(|ticks| ticks as f64 * video.secs_per_tick - self.start_secs);
-                    return Some(Decoded::Video { pts_secs, frame });
+                    let number = match &mut video.timetable {
+                        Some(timetable) => timetable.came(frame.pts()),
+                        None => Some(video.n_frames),
+                    };
+                    video.n_frames += 1;
+                    return Some(Decoded::Video { pts_secs, number, frame });
                 }
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
                 Err(_) => self.n_broken += 1,
@@ -295,6 +341,23 @@ impl Source {
             }
         }
         None
+    }
+
+    /// Whether the file is a picture by its format, and not a film of one frame.
+    pub(crate) fn is_picture(&self) -> bool {
+        let format = self.input.format();
+        format.name() == "image2" || format.name().ends_with("_pipe")
+    }
+
+    /// The frames of the film, as far as it was decoded; `None` where the timetable turned out to be wrong.
+    pub(crate) fn n_frames(&self) -> Option<usize> {
+        match &self.video {
+            Some(VideoTrack { timetable: Some(timetable), .. }) => {
+                (timetable.is_complete() && self.n_broken == 0).then(|| timetable.n_frames())
+            }
+            Some(video) => Some(video.n_frames),
+            None => Some(0),
+        }
     }
 
     /// Packets that could not be decoded so far.
@@ -441,7 +504,10 @@ fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo
         n_frames: u64::try_from(stream.frames()).ok().filter(|&n| n > 0),
     };
     let secs_per_tick = f64::from(stream.time_base());
-    Ok((VideoTrack { stream_idx, decoder, secs_per_tick, turn, only_key_frames: false }, info))
+    Ok((
+        VideoTrack { stream_idx, decoder, secs_per_tick, turn, only_key_frames: false, timetable: None, n_frames: 0 },
+        info,
+    ))
 }
 
 fn open_audio(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInfo), String> {

@@ -16,8 +16,11 @@ pub(crate) fn mp4(dir: &Path, n_frames: usize, n_samples: usize) -> PathBuf {
         .map(|frame_idx| Image { width_px: 16, height_px: 16, rgb: vec![grey(frame_idx); 16 * 16 * 3] })
         .collect();
     let samples = tone(n_samples, 16000);
-    write_mp4(&path, &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000 })
-        .unwrap();
+    write_mp4(
+        &path,
+        &Recording { frames: &frames, frame_rate_hz: 25, samples: &samples, sample_rate_hz: 16000, n_b_frames: 0 },
+    )
+    .unwrap();
     path
 }
 

@@ -148,10 +148,7 @@ pub fn copy_bundle(from: &Path, to: &Path) -> Result<Vec<String>, ModelError> {
     let Some(from) = candidates.iter().find(|candidate| candidate.join(DESCRIPTION).is_file()) else {
         return Err(ModelError::NoModel { path: from.to_owned() });
     };
-    if to.join(DESCRIPTION).exists() {
-        let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "the folder already holds a model");
-        return Err(ModelError::Write { path: to.to_owned(), source });
-    }
+    refuse_occupied(to)?;
     let bundle = load_bundle(from)?;
     let device = compute::open(&DeviceId::Cpu)?;
     with_model!(&bundle.config, M, config => {
@@ -163,6 +160,15 @@ pub fn copy_bundle(from: &Path, to: &Path) -> Result<Vec<String>, ModelError> {
         write_atomically(&path, &bytes.map_err(|error| failed(error.to_string()))?)?;
     });
     Ok([DESCRIPTION, WEIGHTS, BURN_WEIGHTS, "card.md"].map(str::to_owned).to_vec())
+}
+
+/// Errors when a folder holds a model already.
+pub(crate) fn refuse_occupied(dir: &Path) -> Result<(), ModelError> {
+    if dir.join(DESCRIPTION).exists() {
+        let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "the folder already holds a model");
+        return Err(ModelError::Write { path: dir.to_owned(), source });
+    }
+    Ok(())
 }
 
 /// The model that a description speaks of, with the weights of a file.

@@ -127,8 +127,14 @@ pub fn identify(path: &Path) -> Result<Report, ModelError> {
     let contents = open_checkpoint(path)?;
     let packing = packing(&contents);
     let Contents { tensors, set_aside, .. } = contents;
+    let report = told(path, tensors)?;
+    Ok(without_uses_unless_whole(Report { packing, set_aside, ..report }))
+}
+
+/// What tensors of these names and shapes are.
+fn told(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
     let names = Names(&tensors);
-    let report = if names.has("visual.conv1.weight") || names.any(clip::is_hugging_face) {
+    Ok(if names.has("visual.conv1.weight") || names.any(clip::is_hugging_face) {
         clip_report(path, tensors)?
     } else if names.begin("visual.layer1.") {
         Report::new(path, Kind::Clip, "CLIP with a ResNet as its image tower")
@@ -150,8 +156,7 @@ pub fn identify(path: &Path) -> Result<Report, ModelError> {
         Report { fit: Some(fit), ..report }
     } else {
         unknown(path, &tensors)
-    };
-    Ok(without_uses_unless_whole(Report { packing, set_aside, ..report }))
+    })
 }
 
 /// A file that does not fit serves nothing, whatever it looks like.

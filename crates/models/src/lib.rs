@@ -20,6 +20,7 @@ pub mod mma_dfer;
 pub mod mult;
 mod predict;
 mod published;
+mod released;
 pub mod sequence_model;
 mod settings;
 mod stage;
@@ -38,10 +39,11 @@ pub use init::Init;
 pub use kind::{About, ModelKind, Preset};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
 pub use published::{PUBLISHED, Published, Use};
+pub use released::{Release, import_released};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
 pub use weights::{
-    Container, Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
+    Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
     import_tensors, open_checkpoint, read_checkpoint,
 };

@@ -33,7 +33,7 @@ use crate::encoders::vit::{Block, Stem, Vit, VitSize};
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
 use crate::{
     About, AttributeLoss, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook,
-    Reader, Rename, StagePlan, Target, TrainingBatches,
+    Reader, Release, Rename, StagePlan, Target, TrainingBatches,
 };
 use fusion::rows_for;
 
@@ -341,6 +341,10 @@ impl EmotionModel for MmaDfer {
             // Gradients in cells make little of a part of a face.
             FaceEncoderConfig::Gradients { .. } => Augmentation::Gentle,
         }
+    }
+
+    fn import_released(&mut self, _config: &MmaDferConfig, release: &Release) -> Result<(), ModelError> {
+        import_trained(self, release.file()?)
     }
 
     fn config_at(config: &MmaDferConfig, _stage: usize) -> Config {

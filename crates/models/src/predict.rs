@@ -7,8 +7,8 @@ use emotion::{Attribute, Inputs, LabelSet, Manifest, Modalities, Modality, Predi
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
-    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StageInput,
-    StagePlan, Target,
+    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Release, Rename,
+    StageInput, StagePlan, Target,
 };
 
 /// What a forward pass yields.
@@ -104,6 +104,14 @@ pub trait EmotionModel: Module + Sync {
         finished: &[FinishedStage<Self>],
         device: &Device,
     ) -> Result<Self, ModelError>;
+
+    /// Fills the model from a trained one of the released code, strictly.
+    ///
+    /// Errors when a tensor is missing, unexpected or misshapen, or when no form of such files is known.
+    fn import_released(&mut self, config: &Self::Config, release: &Release) -> Result<(), ModelError> {
+        let _ = (config, release);
+        Err(ModelError::Config("no released code of this model saves weights in a form of its own".into()))
+    }
 
     /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
     fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {

@@ -31,8 +31,8 @@ use crate::layers::lstm::Lstm;
 use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
-    About, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader, Rename,
-    StagePlan, Target, TrainingBatches,
+    About, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader, Release,
+    Rename, StagePlan, Target, TrainingBatches,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -240,6 +240,10 @@ impl EmotionModel for Umbenet {
         device: &Device,
     ) -> Result<Self, ModelError> {
         transfer::start_stage(config, labels, stage, seed, finished, device)
+    }
+
+    fn import_released(&mut self, _config: &UmbenetConfig, release: &Release) -> Result<(), ModelError> {
+        import_released(self, release.file()?)
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {

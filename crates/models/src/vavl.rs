@@ -26,8 +26,8 @@ pub use sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
 
 use crate::layers::transformer::unit_rows;
 use crate::{
-    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
-    StagePlan, TrainingBatches,
+    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Release,
+    Rename, StagePlan, TrainingBatches,
 };
 
 /// What is said of VAVL.
@@ -153,6 +153,18 @@ impl EmotionModel for Vavl {
         })?;
         self.face_features.set_scale(&faces);
         Ok(())
+    }
+
+    fn import_released(&mut self, config: &VavlConfig, release: &Release) -> Result<(), ModelError> {
+        self.face_features.load(&config.efficientnet)?;
+        self.voice_features.load(&config.wav2vec2)?;
+        let [voice_mean, voice_deviation, face_mean, face_deviation] = release.statistics.as_slice() else {
+            let reason = "what inputs are normalized by is missing: name train_norm_stat.pkl, which was saved beside the weights";
+            return Err(ModelError::Config(reason.into()));
+        };
+        self.voice_features.set_statistics("voice", voice_mean, voice_deviation)?;
+        self.face_features.set_statistics("face", face_mean, face_deviation)?;
+        checkpoint::import(&mut self.network, &checkpoint::files_of(&release.files))
     }
 
     fn config_at(config: &VavlConfig, _stage: usize) -> Config {

@@ -1,32 +1,24 @@
 //! Weights from and to files: strict, under the names of the published checkpoints.
 //!
-//! A checkpoint is listed without reading its numbers; [`fit()`] says what of it belongs where in a module, for whoever only asks
+//! A checkpoint is listed without reading its numbers, see [`checkpoints`]; [`fit()`] says what of it belongs where in a module, for whoever only asks
 //! and before anything is filled. Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
 //! anything else is an error that lists names. Nothing is ever left at a random value in silence.
 
-mod archive;
 pub(crate) mod fit;
-mod names;
-mod pickle;
 #[cfg(test)]
 mod tests;
-mod torch;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::store::burn_pack::Tensor as PackTensor;
-use burn::store::{
-    BurnToPyTorchAdapter, ModuleSnapshot as _, ModuleStore as _, PyTorchToBurnAdapter, SafetensorsStore,
-};
-use burn::tensor::{DType, Shape, TensorData};
-use serde::Serialize;
+use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter};
+use burn::tensor::{BoolStore, Bytes, DType, Shape, TensorData};
+use checkpoints::{Dtype, Fault};
 
 pub use fit::{Fit, Leftovers, Misshapen, Place, fit};
 
 use crate::ModelError;
-use pickle::Fault;
 
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
@@ -81,80 +73,44 @@ fn numbers<'a>(pattern: &str, name: &'a str) -> Option<(Vec<&'a str>, &'a str)> 
     Some((numbers, rest))
 }
 
-/// What a checkpoint is packed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Container {
-    /// `.safetensors`
-    Safetensors,
-    /// `torch.save` since 1.6.
-    Torch,
-    /// `torch.save` before.
-    TorchLegacy,
-    /// `torch.jit.save`, as OpenAI publishes CLIP; its code is not read.
-    TorchScript,
-}
+/// A checkpoint of which no number was read.
+pub type Contents = checkpoints::Contents<PackTensor>;
 
-impl Container {
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Safetensors => "safetensors",
-            Self::Torch => "PyTorch archive",
-            Self::TorchLegacy => "PyTorch file of before 1.6",
-            Self::TorchScript => "TorchScript archive",
-        }
-    }
-}
-
-/// All that is known of a checkpoint without reading its numbers.
-#[derive(Debug)]
-pub struct Contents {
-    /// What it is packed in.
-    pub container: Container,
-    /// The weights; numbers are read when they are asked for.
-    pub tensors: Vec<PackTensor>,
-    /// Names of the tensors beside the weights, an optimizer's say.
-    pub set_aside: Vec<String>,
-}
-
-/// Bytes by which a format is recognized.
-const HEAD_BYTES: u64 = 64;
-/// What a module wrapped in another for several devices has before every name.
-const PARALLEL: &str = "module.";
-
-/// Opens a checkpoint of any kind that is read here: `.safetensors`, or what PyTorch saves, by what is in it.
+/// Opens a checkpoint of any kind that [`checkpoints`] reads; numbers are read when they are asked for.
 ///
 /// Nothing in a file is ever run; one that asks for it is refused.
 pub fn open_checkpoint(path: &Path) -> Result<Contents, ModelError> {
-    let read = |source| ModelError::Read { path: path.to_owned(), source };
-    let mut head = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head)).map_err(read)?;
-    let mut contents = match torch::is_torch(&head) {
-        true => torch::contents(path, &head).map_err(|fault| match fault {
-            Fault::Io(source) => read(source),
+    let checkpoints::Contents { container, tensors, set_aside } =
+        checkpoints::open(path).map_err(|fault| match fault {
+            Fault::Io(source) => ModelError::Read { path: path.to_owned(), source },
             Fault::Damaged(reason) => ModelError::Damaged { reason, path: path.to_owned() },
             Fault::Refused(what) => ModelError::Refused { what, path: path.to_owned() },
-        })?,
-        // The header's length, then JSON.
-        false if head.get(8) == Some(&b'{') => {
-            let damaged = |reason| ModelError::Damaged { reason, path: path.to_owned() };
-            let mut store = SafetensorsStore::from_file(path).map_indices_contiguous(false);
-            let tensors = store.get_all_tensors().map_err(|error| damaged(error.to_string()))?;
-            let tensors = tensors.values().cloned().collect();
-            Contents { container: Container::Safetensors, tensors, set_aside: Vec::new() }
-        }
-        false => {
-            let reason = "it is neither .safetensors nor what torch.save writes".into();
-            return Err(ModelError::Damaged { reason, path: path.to_owned() });
-        }
+        })?;
+    Ok(Contents { container, tensors: tensors.into_iter().map(unread).collect(), set_aside })
+}
+
+/// A tensor whose numbers are read when somebody asks.
+fn unread(tensor: checkpoints::Tensor) -> PackTensor {
+    let dtype = match tensor.dtype {
+        Dtype::BOOL => DType::Bool(BoolStore::Native),
+        Dtype::U8 => DType::U8,
+        Dtype::U16 => DType::U16,
+        Dtype::U32 => DType::U32,
+        Dtype::U64 => DType::U64,
+        Dtype::I8 => DType::I8,
+        Dtype::I16 => DType::I16,
+        Dtype::I32 => DType::I32,
+        Dtype::I64 => DType::I64,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F64 => DType::F64,
+        _ => DType::F32,
     };
-    if !contents.tensors.is_empty() && contents.tensors.iter().all(|tensor| tensor.name.starts_with(PARALLEL)) {
-        for tensor in &mut contents.tensors {
-            tensor.name.drain(..PARALLEL.len());
-        }
-    }
-    Ok(contents)
+    let (name, shape) = (tensor.name.clone(), Shape::from(tensor.shape.clone()));
+    PackTensor::deferred(name, dtype, shape, None, tensor.n_bytes(), move || {
+        let bytes = tensor.read().map_err(|error| PackError::IoError(error.to_string()))?;
+        Ok(Bytes::from_bytes_vec(bytes))
+    })
 }
 
 /// The weights of a checkpoint, see [`open_checkpoint`].
@@ -259,7 +215,7 @@ pub fn export<M: Module>(module: &M, path: &Path, renames: &[Rename]) -> Result<
     let views: Vec<(&str, safetensors::tensor::TensorView<'_>)> = named
         .iter()
         .map(|(name, shape, bytes)| {
-            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
+            let view = safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), bytes)
                 .map_err(|error| failed(error.to_string()))?;
             Ok((name.as_str(), view))
         })

@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor};
 use emotion::{Clip, Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
 use media::SampleCache;
 use models::{
-    Batch, Bundle, Card, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan, compute,
-    with_model,
+    Batch, Bundle, Card, DeviceId, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan,
+    compute, with_model,
 };
 use rand::{Rng, RngExt as _};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
@@ -85,6 +85,40 @@ fn train(
         let config = &M::for_dataset(config, &manifest)?;
         Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
     })
+}
+
+/// Scores the kept model on the test split, or the validation split where there is no other, and writes it all down.
+pub(crate) fn score(
+    run: &Run,
+    bundle: &mut Bundle,
+    manifest: &Manifest,
+    device: &DeviceId,
+    cache: &SampleCache,
+    control: &Control,
+    tell: &mut Tell<'_>,
+) -> Result<(), TrainError> {
+    let best = run.best_dir();
+    let model = models::load(&best, device)?;
+    let split = [Split::Test, Split::Val].into_iter().find(|&split| manifest.split(split).next().is_some());
+    let Some(split) = split else { return Ok(()) };
+    let mut failed = Ok(());
+    let scored = evaluate(&*model, manifest, split, Modalities::ALL, cache, control, &mut |event| {
+        if let (Ok(()), Event::Warning { .. }) = (&failed, &event) {
+            failed = tell(event);
+        }
+    });
+    let (report, predictions) = match scored {
+        Err(TrainError::Stopped) => return Ok(()),
+        scored => scored?,
+    };
+    failed?;
+    write_predictions(&predictions, &run.predictions_path())?;
+    run.save_report(&report)?;
+    if split == Split::Test {
+        bundle.card.test = Some(report.scores);
+        models::save_description(&best, bundle)?;
+    }
+    tell(Event::Evaluated { report })
 }
 
 /// What stays the same during a job.
@@ -515,30 +549,9 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             .filter(|row| row.stage == plan.number && row.stage == prompts.rows.last().map_or(0, |row| row.stage))
             .map(|row| row.modality().map_or("none", Modality::name).to_owned())
             .collect();
-        let best = self.run.best_dir();
-        models::save_bundle(&best, &bundle, &last.model)?;
+        models::save_bundle(&self.run.best_dir(), &bundle, &last.model)?;
         self.run.save_prompts(&prompts)?;
-        let model = models::load(&best, &self.job.device)?;
-        let split = [Split::Test, Split::Val].into_iter().find(|&split| self.manifest.split(split).next().is_some());
-        let Some(split) = split else { return Ok(()) };
-        let mut failed = Ok(());
-        let scored = evaluate(&*model, self.manifest, split, Modalities::ALL, self.cache, control, &mut |event| {
-            if let (Ok(()), Event::Warning { .. }) = (&failed, &event) {
-                failed = tell(event);
-            }
-        });
-        let (report, predictions) = match scored {
-            Err(TrainError::Stopped) => return Ok(()),
-            scored => scored?,
-        };
-        failed?;
-        write_predictions(&predictions, &self.run.predictions_path())?;
-        self.run.save_report(&report)?;
-        if split == Split::Test {
-            bundle.card.test = Some(report.scores);
-            models::save_description(&best, &bundle)?;
-        }
-        tell(Event::Evaluated { report })
+        score(self.run, &mut bundle, self.manifest, &self.job.device, self.cache, control, tell)
     }
 
     /// The keys of all stages with the modalities that choose them.

@@ -1,8 +1,29 @@
-//! What numpy's pickles are made of, built in: no name is ever looked up anywhere.
+//! What numpy's pickles are made of.
 
-use super::machine::{Id, Value, Values};
+use std::sync::Arc;
+
+use pickle::{Bytes, Dialect, Fault, Fetch, Id, Value, Values};
+
 use crate::Element;
-use crate::store::{Bytes, Fault, Layout, Texts};
+use crate::store::{Layout, Texts};
+
+/// The values that are more than plain.
+#[derive(Debug, Clone)]
+pub(super) enum Numpy {
+    /// A name.
+    Global(Global),
+    Dtype(Dtype),
+    /// An array whose content comes later.
+    Unfilled,
+    Array(Layout),
+    /// An array of fixed-length strings.
+    Texts(Arc<Texts>),
+    /// An array of Python's objects.
+    Objects {
+        shape: Vec<usize>,
+        items: Vec<Id>,
+    },
+}
 
 /// The names that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,22 +42,6 @@ pub(super) enum Global {
     OrderedDict,
 }
 
-impl Global {
-    pub fn named(module: &str, name: &str) -> Option<Self> {
-        // numpy 2 moved its inner modules.
-        Some(match (module, name) {
-            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,
-            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Self::Scalar,
-            ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Self::FromBuffer,
-            ("numpy", "ndarray") => Self::NdArray,
-            ("numpy", "dtype") => Self::Dtype,
-            ("_codecs", "encode") => Self::Encode,
-            ("collections", "OrderedDict") => Self::OrderedDict,
-            _ => return None,
-        })
-    }
-}
-
 /// A type of numpy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dtype {
@@ -45,82 +50,118 @@ pub(super) struct Dtype {
     big_endian: bool,
 }
 
-/// Reads bytes that were left in the file.
-type Fetch<'a> = &'a mut dyn FnMut(&Bytes) -> Result<Vec<u8>, Fault>;
-
-/// What a call of `function` stands for.
-pub(super) fn call(function: Global, arguments: &[Id], values: &Values, fetch: Fetch<'_>) -> Result<Value, Fault> {
-    let argument = |index: usize| arguments.get(index).map(|&id| values.get(id));
-    match (function, argument(0), argument(1)) {
-        (Global::Reconstruct, Some(Value::Global(Global::NdArray)), _) => Ok(Value::Unfilled),
-        (Global::Dtype, Some(Value::Text(_) | Value::Bytes(_)), _) => {
-            let code = values.text(arguments[0]).ok_or_else(|| refused("a type without a name"))?;
-            let big_endian = code.starts_with('>');
-            Ok(Value::Dtype(Dtype { code: code.trim_start_matches(['<', '>', '|', '=']).to_owned(), big_endian }))
-        }
-        (Global::Scalar, Some(Value::Dtype(dtype)), Some(Value::Bytes(bytes))) => {
-            array(dtype, Vec::new(), false, bytes, fetch)
-        }
-        (Global::FromBuffer, Some(Value::Bytes(bytes)), Some(Value::Dtype(dtype))) => {
-            let shape = argument(2)
-                .and_then(|shape| sides(shape, values))
-                .ok_or_else(|| refused("an array without a shape"))?;
-            let fortran = arguments.get(3).and_then(|&order| values.text(order)).is_some_and(|order| order == "F");
-            array(dtype, shape, fortran, bytes, fetch)
-        }
-        (Global::Encode, Some(Value::Text(text)), Some(Value::Text(encoding))) if is_latin_1(encoding) => {
-            let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-            bytes
-                .map(|bytes| Value::Bytes(Bytes::Here(bytes.into())))
-                .ok_or_else(|| Fault::Damaged("bytes beyond 255".to_owned()))
-        }
-        (Global::OrderedDict, None, _) => Ok(Value::Dict(Vec::new())),
-        (function, ..) => Err(refused(&format!("a call of {function:?} with other arguments than numpy's"))),
+impl Dialect for Numpy {
+    fn global(module: &str, name: &str) -> Result<Self, Fault> {
+        // numpy 2 moved its inner modules.
+        Ok(Self::Global(match (module, name) {
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Global::Reconstruct,
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Global::Scalar,
+            ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Global::FromBuffer,
+            ("numpy", "ndarray") => Global::NdArray,
+            ("numpy", "dtype") => Global::Dtype,
+            ("_codecs", "encode") => Global::Encode,
+            ("collections", "OrderedDict") => Global::OrderedDict,
+            _ => return Err(refused(&format!("the global {module}.{name}"))),
+        }))
     }
-}
 
-/// What `object` becomes by its `state`.
-pub(super) fn build(object: &Value, state: Id, values: &Values, fetch: Fetch<'_>) -> Result<Value, Fault> {
-    let Value::Tuple(state) = values.get(state) else { return Err(refused("a state that is no tuple")) };
-    let part = |index: usize| state.get(index).map(|&id| values.get(id));
-    match object {
-        // (version, byte order, part of each element, names, fields, …)
-        Value::Dtype(dtype) => {
-            let order = state.get(1).and_then(|&order| values.text(order)).unwrap_or_default();
-            let is_plain = (2..5).all(|index| matches!(part(index), None | Some(Value::None)));
-            match is_plain {
-                true => Ok(Value::Dtype(Dtype { big_endian: order == ">", ..dtype.clone() })),
-                false => Err(refused("an array of records")),
+    fn call(&self, arguments: &[Id], values: &Values<Self>, fetch: Fetch<'_>) -> Result<Value<Self>, Fault> {
+        let Self::Global(function) = self else { return Err(refused("a call of something that is no function")) };
+        let plain = |index: usize| arguments.get(index).map(|&id| values.get(id));
+        let own = |index: usize| arguments.get(index).and_then(|&id| values.own(id));
+        match (function, plain(0), plain(1)) {
+            (Global::Reconstruct, ..) if matches!(own(0), Some(Self::Global(Global::NdArray))) => {
+                Ok(Value::own(Self::Unfilled))
             }
+            (Global::Dtype, Some(Value::Text(_) | Value::Bytes(_)), _) => {
+                let code = values.text(arguments[0]).ok_or_else(|| refused("a type without a name"))?;
+                let big_endian = code.starts_with('>');
+                let code = code.trim_start_matches(['<', '>', '|', '=']).to_owned();
+                Ok(Value::own(Self::Dtype(Dtype { code, big_endian })))
+            }
+            (Global::Scalar, _, Some(Value::Bytes(bytes))) if let Some(Self::Dtype(dtype)) = own(0) => {
+                array(dtype, Vec::new(), false, bytes, fetch)
+            }
+            (Global::FromBuffer, Some(Value::Bytes(bytes)), _) if let Some(Self::Dtype(dtype)) = own(1) => {
+                let shape = arguments.get(2).and_then(|&shape| values.sizes(shape));
+                let shape = shape.ok_or_else(|| refused("an array without a shape"))?;
+                let fortran = arguments.get(3).and_then(|&order| values.text(order)).is_some_and(|order| order == "F");
+                array(dtype, shape, fortran, bytes, fetch)
+            }
+            (Global::Encode, Some(Value::Text(text)), Some(Value::Text(encoding))) if is_latin_1(encoding) => {
+                let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+                let bytes = bytes.ok_or_else(|| Fault::Damaged("its pickle has bytes beyond 255".to_owned()))?;
+                Ok(Value::Bytes(Bytes::Here(bytes.into())))
+            }
+            (Global::OrderedDict, None, _) => Ok(Value::Dict(Vec::new())),
+            (function, ..) => Err(refused(&format!("a call of {function:?} with other arguments than numpy's"))),
         }
-        // (version, shape, type, column-major, content)
-        Value::Unfilled => {
-            let shape =
-                part(1).and_then(|shape| sides(shape, values)).ok_or_else(|| refused("an array without a shape"))?;
-            let (Some(Value::Dtype(dtype)), Some(fortran)) = (part(2), part(3)) else {
-                return Err(refused("an array without a type"));
-            };
-            let fortran = matches!(fortran, Value::Bool(true) | Value::Int(1));
-            match part(4) {
-                Some(Value::Bytes(bytes)) => array(dtype, shape, fortran, bytes, fetch),
-                Some(Value::List(items)) if dtype.code.starts_with('O') => {
-                    let n = shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
-                    if n != Some(items.len()) {
-                        return Err(Fault::Damaged(format!("{} objects in an array of shape {shape:?}", items.len())));
-                    }
-                    Ok(Value::Objects { shape, items: items.clone() })
+    }
+
+    fn build(
+        object: &Value<Self>,
+        state: Id,
+        values: &Values<Self>,
+        fetch: Fetch<'_>,
+    ) -> Result<Option<Value<Self>>, Fault> {
+        let Value::Tuple(state) = values.get(state) else { return Err(refused("a state that is no tuple")) };
+        let part = |index: usize| state.get(index).map(|&id| values.get(id));
+        let Value::Own(object) = object else { return Err(refused("a state for something that has none")) };
+        match object.as_ref() {
+            // (version, byte order, part of each element, names, fields, …)
+            Self::Dtype(dtype) => {
+                let order = state.get(1).and_then(|&order| values.text(order)).unwrap_or_default();
+                let is_plain = (2..5).all(|index| matches!(part(index), None | Some(Value::None)));
+                match is_plain {
+                    true => Ok(Some(Value::own(Self::Dtype(Dtype { big_endian: order == ">", ..dtype.clone() })))),
+                    false => Err(refused("an array of records")),
                 }
-                _ => Err(refused("an array with other content than numpy's")),
             }
+            // (version, shape, type, column-major, content)
+            Self::Unfilled => {
+                let shape = state.get(1).and_then(|&shape| values.sizes(shape));
+                let shape = shape.ok_or_else(|| refused("an array without a shape"))?;
+                let (Some(Self::Dtype(dtype)), Some(fortran)) = (state.get(2).and_then(|&id| values.own(id)), part(3))
+                else {
+                    return Err(refused("an array without a type"));
+                };
+                let fortran = matches!(fortran, Value::Bool(true) | Value::Int(1));
+                match part(4) {
+                    Some(Value::Bytes(bytes)) => array(dtype, shape, fortran, bytes, fetch).map(Some),
+                    Some(Value::List(items)) if dtype.code.starts_with('O') => {
+                        let n = shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
+                        if n != Some(items.len()) {
+                            let what = format!("{} objects in an array of shape {shape:?}", items.len());
+                            return Err(Fault::Damaged(format!("its pickle has {what}")));
+                        }
+                        Ok(Some(Value::own(Self::Objects { shape, items: items.clone() })))
+                    }
+                    _ => Err(refused("an array with other content than numpy's")),
+                }
+            }
+            _ => Err(refused("a state for something that has none")),
         }
-        _ => Err(refused("a state for something that has none")),
+    }
+
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.values.iter().map(|text| text.len() + size_of::<String>()).sum(),
+            Self::Objects { items, .. } => items.len() * size_of::<Id>(),
+            _ => 0,
+        }
     }
 }
 
-fn array(dtype: &Dtype, shape: Vec<usize>, fortran: bool, bytes: &Bytes, fetch: Fetch<'_>) -> Result<Value, Fault> {
+fn array(
+    dtype: &Dtype,
+    shape: Vec<usize>,
+    fortran: bool,
+    bytes: &Bytes,
+    fetch: Fetch<'_>,
+) -> Result<Value<Numpy>, Fault> {
     if let Some(element) = Element::from_numpy(&dtype.code) {
         let layout = Layout { element, big_endian: dtype.big_endian, fortran, shape, bytes: bytes.clone() };
-        return layout.checked().map(Value::Array).map_err(Fault::Damaged);
+        return layout.checked().map(|layout| Value::own(Numpy::Array(layout))).map_err(Fault::Damaged);
     }
     let n_chars = dtype.code.get(1..).and_then(|n| n.parse::<usize>().ok());
     let size = match (dtype.code.as_bytes().first(), n_chars) {
@@ -132,8 +173,8 @@ fn array(dtype: &Dtype, shape: Vec<usize>, fortran: bool, bytes: &Bytes, fetch: 
         .filter(|&size| size > 0 && !fortran)
         .ok_or_else(|| refused(&format!("an array of type {:?}", dtype.code)))?;
     let n = shape.iter().try_fold(size as u64, |n, &side| n.checked_mul(side as u64));
-    if n != Some(bytes.len()) {
-        return Err(Fault::Damaged(format!("texts of shape {shape:?} in {} bytes", bytes.len())));
+    if n != Some(bytes.n_bytes()) {
+        return Err(Fault::Damaged(format!("texts of shape {shape:?} in {} bytes", bytes.n_bytes())));
     }
     let content = fetch(bytes)?;
     let text = |cell: &[u8]| -> String {
@@ -146,22 +187,13 @@ fn array(dtype: &Dtype, shape: Vec<usize>, fortran: bool, bytes: &Bytes, fetch: 
         };
         text.trim_end_matches('\0').to_owned()
     };
-    Ok(Value::Texts(Texts { shape, values: content.chunks_exact(size).map(text).collect() }.into()))
+    let values = content.chunks_exact(size).map(text).collect();
+    Ok(Value::own(Numpy::Texts(Texts { shape, values }.into())))
 }
 
 fn character(bytes: [u8; 4], big_endian: bool) -> char {
     let code = if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
     char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-}
-
-/// Lengths of axes from a tuple of whole numbers.
-fn sides(shape: &Value, values: &Values) -> Option<Vec<usize>> {
-    let Value::Tuple(sides) = shape else { return None };
-    let side = |&id: &Id| match values.get(id) {
-        Value::Int(side) => usize::try_from(*side).ok(),
-        _ => None,
-    };
-    sides.iter().map(side).collect()
 }
 
 fn is_latin_1(encoding: &str) -> bool {

@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use burn::store::burn_pack::Tensor as PackTensor;
 
 use super::{Kind, Names, Report, empty};
-use crate::vavl::checkpoint::{FILES, module_path};
+use crate::vavl::checkpoint::{module_path, set_of};
 use crate::vavl::{Network, VavlConfig};
 use crate::{
     DeviceId, EmotionModel, ModelError, Place, Rename, compute, fit, load_bundle, open_checkpoint, with_model,
 };
 
-/// Endings that the files of a set may have.
-const ENDINGS: [&str; 4] = ["pt", "pth", "bin", "safetensors"];
 /// Widths of the features that VAVL's released code reads.
 const VOICE_WIDTH: usize = 1024;
 const FACE_WIDTH: usize = 1408;
@@ -55,16 +53,6 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
     let title = format!("a {} that Limbic trained, {} classes", bundle.model.title(), bundle.labels.len());
     let packing = contents.container.name().to_owned();
     Ok(Report { fit: Some(fit), packing, ..Report::new(path, Kind::Bundle, title) })
-}
-
-/// The files of a folder that are named as VAVL's are.
-fn set_of(folder: &Path) -> Vec<PathBuf> {
-    let stems = FILES.iter().map(|(stem, _)| *stem).chain(["MLP_av_head"]);
-    stems
-        .filter_map(|stem| {
-            ENDINGS.iter().map(|ending| folder.join(format!("{stem}.{ending}"))).find(|path| path.is_file())
-        })
-        .collect()
 }
 
 fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {

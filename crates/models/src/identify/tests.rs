@@ -4,10 +4,13 @@ use std::io::Write as _;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use rand::RngExt as _;
 use serde_json::json;
 
 use super::*;
+use crate::layers::streams::ByStream;
 use crate::mma_dfer::{MmaDfer, MmaDferConfig};
+use crate::mult::{Mult, MultSize};
 use crate::umbenet::{Umbenet, UmbenetConfig};
 use crate::weights::fit::parameters;
 use crate::{ModelKind, Rename};
@@ -202,6 +205,51 @@ fn the_files_of_a_vavl_belong_together() {
         assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
     }
+}
+
+#[test]
+fn whatever_sizes_a_file_claims_it_is_told_what_it_is() {
+    let device = Device::flex();
+    let mma_dfer = MmaDfer::new(&MmaDferConfig::paper(), 7, &mut Init::empty(&device));
+    let config = UmbenetConfig::official_compat();
+    let umbenet = Umbenet::new(&config, 11, config.pool_size, &mut Init::empty(&device));
+    let size = MultSize { n_layers: 1, ..MultSize::paper() };
+    let mult = Mult::new(&size, &ByStream { language: 5, video: 6, audio: 7 }, 2, &mut Init::empty(&device));
+    let kinds = [
+        (Kind::MmaDfer, shapes(&mma_dfer, crate::mma_dfer::RENAMES)),
+        (Kind::Umbenet, shapes(&umbenet, crate::umbenet::RENAMES)),
+        (Kind::Mult, shapes(&mult, crate::mult::RENAMES)),
+        (Kind::AudioMae, vit(VitSize::AUDIO_MAE, "")),
+        (Kind::Clip, clip(ClipSize::VIT_B_32)),
+    ];
+    // Tensors by which sizes are told, and any others.
+    let telling =
+        ["pos_embed", "temporal_pre.0.", "our_classifier", "prompt_pool", "token_prefix", "proj_", "out_layer"];
+    let mut rng = rand_pcg::Pcg32::new(3, 5);
+    for (kind, whole) in kinds {
+        for round in 0..16 {
+            let mut shapes = whole.clone();
+            for _ in 0..=round {
+                let place = rng.random_range(0..shapes.len());
+                let near = (place..shapes.len()).find(|&at| telling.iter().any(|part| shapes[at].0.contains(part)));
+                let (name, shape) = &mut shapes[near.unwrap_or(place)];
+                let side = [0, 1, 2, 197, 4096, 4097, 1 << 40, usize::MAX][rng.random_range(0..8)];
+                match rng.random_range(0..3) {
+                    0 => shape.clear(),
+                    1 => name.push_str(".99999999.weight"),
+                    _ => shape.iter_mut().for_each(|own| *own = if rng.random() { side } else { *own }),
+                }
+            }
+            let report = told(Path::new("weights"), shapes.into_iter().map(tensor).collect()).unwrap();
+            assert!(!report.is_whole() || report.kind == kind, "{}", report.title);
+        }
+    }
+}
+
+/// Without numbers, which nobody asks for here.
+fn tensor((name, shape): (String, Vec<usize>)) -> PackTensor {
+    let unread = || panic!("a number was read");
+    PackTensor::deferred(name, DType::F32, burn::tensor::Shape::from(shape), None, 0, unread)
 }
 
 #[test]

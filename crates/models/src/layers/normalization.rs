@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use emotion::SpeakerScale;
 
-use crate::{Init, RowScale};
+use crate::{Init, ModelError, RowScale};
 
 /// Added to deviations.
 const EPSILON: f64 = 1e-6;
@@ -137,6 +137,24 @@ impl Scale {
         let device = self.mean.val().device();
         self.mean = replaced(&self.mean, &statistics.mean, &device);
         self.divisor = replaced(&self.divisor, &statistics.divisors(), &device);
+    }
+
+    /// The same by numbers from a file, of `what`.
+    ///
+    /// Errors when they are not as many as the values of a frame.
+    pub(crate) fn set_measured(&mut self, what: &str, mean: &[f32], deviation: &[f32]) -> Result<(), ModelError> {
+        let width = self.width();
+        if mean.len() != width || deviation.len() != width {
+            let reason = format!(
+                "there are {} means and {} deviations of the {what} instead of {width} each",
+                mean.len(),
+                deviation.len()
+            );
+            return Err(ModelError::Config(reason));
+        }
+        let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect();
+        self.set(&Statistics { mean: wide(mean), deviation: wide(deviation) });
+        Ok(())
     }
 
     /// `[.., width]` to the same.

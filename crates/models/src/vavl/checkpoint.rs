@@ -7,7 +7,7 @@ use crate::encoders::conformer;
 use crate::{ModelError, import_files};
 
 /// Stems of the files, with the path in [`Network`] that they fill.
-pub(crate) const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 8] = [
     ("final_acoustic_head", "acoustic"),
     ("final_visual_head", "visual"),
     ("final_shared_head", "shared"),
@@ -20,6 +20,27 @@ pub(crate) const FILES: [(&str, &str); 8] = [
 
 /// A file of the release that no forward pass reads.
 const UNREAD_FILE: &str = "MLP_av_head";
+
+/// Endings that the files of a set may have.
+const ENDINGS: [&str; 4] = ["pt", "pth", "bin", "safetensors"];
+
+/// The files of a folder that are named as VAVL's are.
+pub(crate) fn set_of(folder: &Path) -> Vec<PathBuf> {
+    let stems = FILES.iter().map(|(stem, _)| *stem).chain([UNREAD_FILE]);
+    stems
+        .filter_map(|stem| {
+            ENDINGS.iter().map(|ending| folder.join(format!("{stem}.{ending}"))).find(|path| path.is_file())
+        })
+        .collect()
+}
+
+/// The files of a set that is named by its folder, or file by file.
+pub(super) fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
+    match paths {
+        [folder] if folder.is_dir() => set_of(folder),
+        files => files.to_vec(),
+    }
+}
 
 /// Where in [`Network`] the parameter `key` of the file `stem` belongs; `None` for what nothing reads.
 pub fn module_path(stem: &str, key: &str) -> Option<String> {

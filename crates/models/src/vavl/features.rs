@@ -114,6 +114,11 @@ impl FaceFeatures {
         moments.statistics().iter().for_each(|statistics| self.scale.set(statistics));
     }
 
+    /// Normalizes by what the released code measured, of `what`.
+    pub(super) fn set_statistics(&mut self, what: &str, mean: &[f32], deviation: &[f32]) -> Result<(), ModelError> {
+        self.scale.set_measured(what, mean, deviation)
+    }
+
     /// Moments of as many values as are normalized.
     pub(super) fn moments(&self) -> Moments {
         Moments::new(self.scale.width())
@@ -196,6 +201,11 @@ impl VoiceFeatures {
     /// Normalizes by what was measured.
     pub(super) fn set_scale(&mut self, moments: &Moments) {
         moments.statistics().iter().for_each(|statistics| self.scale.set(statistics));
+    }
+
+    /// Normalizes by what the released code measured, of `what`.
+    pub(super) fn set_statistics(&mut self, what: &str, mean: &[f32], deviation: &[f32]) -> Result<(), ModelError> {
+        self.scale.set_measured(what, mean, deviation)
     }
 
     /// Moments of as many values as are normalized.

@@ -9,13 +9,11 @@ use std::io::{BufReader, Cursor, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::store::burn_pack::Error as PackError;
-use burn::store::burn_pack::Tensor as PackTensor;
-use burn::tensor::{Bytes, Shape};
+use pickle::{Fault, Id, Value};
 
-use super::archive;
-use super::pickle::{self, Fault, Id, Layout, Value, Values};
-use super::{Container, Contents};
+use crate::names::{self, Torch, Values};
+use crate::tensor::{Layout, Tensor, size};
+use crate::{Container, Contents, archive};
 
 /// More than any checkpoint's pickle, which has names and sizes only.
 const MAX_PICKLE_BYTES: u64 = 100 << 20;
@@ -32,7 +30,7 @@ const WRAPPERS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 const MODULE_TABLES: [&str; 3] = ["_parameters", "_buffers", "_modules"];
 
 /// Whether a file begins as one of PyTorch's does.
-pub(super) fn is_torch(head: &[u8]) -> bool {
+pub(crate) fn is_torch(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || is_legacy(head)
 }
 
@@ -44,9 +42,7 @@ fn is_legacy(head: &[u8]) -> bool {
 type Places = HashMap<String, (u64, u64)>;
 
 /// Lists the tensors of a file that [`is_torch`].
-pub(super) fn contents(path: &Path, head: &[u8]) -> Result<Contents, Fault> {
-    let mut file = File::open(path)?;
-    let n_bytes = file.metadata()?.len();
+pub(crate) fn contents(path: &Arc<Path>, mut file: File, n_bytes: u64, head: &[u8]) -> Result<Contents, Fault> {
     let (container, values, root, places) = match is_legacy(head) {
         true => legacy(&mut file, n_bytes)?,
         false => archive(&mut file, n_bytes)?,
@@ -62,13 +58,12 @@ pub(super) fn contents(path: &Path, head: &[u8]) -> Result<Contents, Fault> {
         let others = finder.found.into_keys().filter(|name| own.as_ref().is_none_or(|own| !name.starts_with(own)));
         set_aside.extend(others);
     }
-    let path: Arc<Path> = path.into();
     let tensors = found
         .into_iter()
         .map(|(name, layout)| {
             let place = places.get(&layout.storage).copied();
             let place = place.ok_or_else(|| Fault::Damaged(format!("the numbers of {name} are not in it")))?;
-            located(&path, name, layout, place)
+            Tensor::located(name, layout, path, place)
         })
         .collect::<Result<_, _>>()?;
     Ok(Contents { container, tensors, set_aside })
@@ -76,7 +71,8 @@ pub(super) fn contents(path: &Path, head: &[u8]) -> Result<Contents, Fault> {
 
 /// The dictionary of weights, and the key that it was under where it was not alone.
 fn unwrapped(values: &Values, root: Id) -> (Id, Option<&'static str>) {
-    let is_dict = |id: &Id| matches!(values.get(*id), Value::Dict(_) | Value::Object(_));
+    let is_dict =
+        |id: &Id| matches!((values.get(*id), values.own(*id)), (Value::Dict(_), _) | (_, Some(Torch::Object(_))));
     let wrapped = |key: &'static str| Some((values.entry(root, key).filter(is_dict)?, Some(key)));
     WRAPPERS.into_iter().find_map(wrapped).unwrap_or((root, None))
 }
@@ -111,7 +107,7 @@ fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Plac
 /// Opens a stream of pickles: magic number, protocol, system, weights, order of the storages, storages.
 fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Places), Fault> {
     let mut reader = BufReader::new(file);
-    let mut next = || pickle::run(&mut reader, n_bytes);
+    let mut next = || pickle::run::<Torch>(&mut reader, n_bytes);
     next()?;
     let (values, protocol) = next()?;
     if !matches!(values.get(protocol), Value::Int(LEGACY_PROTOCOL)) {
@@ -126,10 +122,10 @@ fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Place
     let (key_values, keys) = next()?;
     let keys = key_values.items(keys).ok_or_else(|| Fault::Damaged("its storages have no order".into()))?;
     let sizes: HashMap<&str, usize> =
-        values.storages().filter_map(|storage| Some((storage.key.as_str(), storage.dtype?.size()))).collect();
+        names::storages(&values).filter_map(|storage| Some((storage.key.as_str(), size(storage.dtype?)?))).collect();
     let mut places = Places::new();
     for &key in keys {
-        let key = key_values.key(key).unwrap_or_default();
+        let key = names::key(&key_values, key).unwrap_or_default();
         let size =
             *sizes.get(key.as_str()).ok_or_else(|| Fault::Damaged(format!("no tensor is in storage {key:?}")))?;
         let mut n_elements = [0; 8];
@@ -167,10 +163,9 @@ impl Finder<'_> {
         let under = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
         let values = self.values;
         match values.get(id) {
-            Value::Tensor(layout) => drop(self.found.insert(name, layout.clone())),
             Value::Dict(pairs) => {
                 for &(key, value) in pairs {
-                    if let Some(key) = values.key(key) {
+                    if let Some(key) = names::key(values, key) {
                         self.find(value, under(&key), depth + 1)?;
                     }
                 }
@@ -180,65 +175,24 @@ impl Finder<'_> {
                     self.find(item, under(&index.to_string()), depth + 1)?;
                 }
             }
-            Value::Object(Some(attributes)) => {
-                let tables = MODULE_TABLES.map(|table| values.entry(*attributes, table));
-                // A whole module is read as its state dictionary; one of TorchScript has its tensors as attributes.
-                match tables {
-                    [Some(parameters), Some(buffers), Some(parts)] => {
-                        for table in [parameters, buffers, parts] {
-                            self.find(table, name.clone(), depth + 1)?;
+            Value::Own(own) => match own.as_ref() {
+                Torch::Tensor(layout) => drop(self.found.insert(name, layout.clone())),
+                Torch::Object(Some(attributes)) => {
+                    let tables = MODULE_TABLES.map(|table| values.entry(*attributes, table));
+                    // A whole module is read as its state dictionary; one of TorchScript has its tensors as attributes.
+                    match tables {
+                        [Some(parameters), Some(buffers), Some(parts)] => {
+                            for table in [parameters, buffers, parts] {
+                                self.find(table, name.clone(), depth + 1)?;
+                            }
                         }
+                        _ => self.find(*attributes, name, depth + 1)?,
                     }
-                    _ => self.find(*attributes, name, depth + 1)?,
                 }
-            }
+                _ => {}
+            },
             _ => {}
         }
         Ok(())
     }
-}
-
-/// A tensor whose numbers are read when somebody asks.
-fn located(path: &Arc<Path>, name: String, layout: Layout, place: (u64, u64)) -> Result<PackTensor, Fault> {
-    let Layout { dtype, offset, shape, stride, .. } = layout;
-    let size = dtype.size();
-    let n_elements: usize = shape.iter().product();
-    let last: usize = shape.iter().zip(&stride).map(|(&side, &step)| side.saturating_sub(1) * step).sum();
-    let n_spanned = if n_elements == 0 { 0 } else { last + 1 };
-    // A pickle may claim more than there is.
-    let end = (offset + n_spanned).checked_mul(size);
-    if end.is_none_or(|end| end as u64 > place.1) {
-        return Err(Fault::Damaged(format!("the numbers of {name} end after their storage")));
-    }
-    let start = place.0 + (offset * size) as u64;
-    let path = Arc::clone(path);
-    let sides = Shape::from(shape.clone());
-    Ok(PackTensor::deferred(name, dtype, sides, None, n_elements * size, move || {
-        let failed = |error: std::io::Error| PackError::IoError(error.to_string());
-        let mut file = File::open(&path).map_err(failed)?;
-        file.seek(SeekFrom::Start(start)).map_err(failed)?;
-        let mut bytes = vec![0; n_spanned * size];
-        file.read_exact(&mut bytes).map_err(failed)?;
-        Ok(Bytes::from_bytes_vec(row_major(bytes, &shape, &stride, size)))
-    }))
-}
-
-/// The elements of a tensor one after the other, of those that its strides step over.
-fn row_major(bytes: Vec<u8>, shape: &[usize], stride: &[usize], size: usize) -> Vec<u8> {
-    let steps = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product::<usize>());
-    if shape.iter().zip(stride).zip(steps).all(|((&side, &stride), step)| side == 1 || stride == step) {
-        return bytes;
-    }
-    let n: usize = shape.iter().product();
-    let mut ordered = Vec::with_capacity(n * size);
-    for index in 0..n {
-        let mut rest = index;
-        let mut at = 0;
-        for (&side, &stride) in shape.iter().zip(stride).rev() {
-            at += rest % side * stride;
-            rest /= side;
-        }
-        ordered.extend_from_slice(&bytes[at * size..(at + 1) * size]);
-    }
-    ordered
 }

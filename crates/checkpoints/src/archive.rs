@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use super::pickle::Fault;
+use pickle::Fault;
 
 /// The end record without its comment, and the longest comment.
 const END_BYTES: usize = 22;
@@ -21,10 +21,10 @@ const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
 const ELSEWHERE: u64 = 0xFFFF_FFFF;
 
 /// First byte and length of each part, by name.
-pub(super) type Parts = BTreeMap<String, (u64, u64)>;
+pub(crate) type Parts = BTreeMap<String, (u64, u64)>;
 
 /// Lists the parts of an archive of `n_bytes` bytes.
-pub(super) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
+pub(crate) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
     let directory = directory(file, n_bytes)?;
     let mut parts = Parts::new();
     let mut rest = directory.as_slice();
@@ -51,7 +51,7 @@ pub(super) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
 }
 
 /// Reads the bytes of a part.
-pub(super) fn read(file: &mut File, (start, length): (u64, u64)) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read(file: &mut File, (start, length): (u64, u64)) -> Result<Vec<u8>, Fault> {
     let mut bytes = vec![0; length as usize];
     file.seek(SeekFrom::Start(start))?;
     file.read_exact(&mut bytes)?;

@@ -1,0 +1,91 @@
+//! Trained models of the released codes as runs: nothing is trained, but scored like everything else.
+
+use std::path::{Path, PathBuf};
+
+use emotion::{LabelSet, Manifest};
+use features::Store;
+use media::SampleCache;
+use models::{Bundle, Card, Release};
+
+use crate::fit::score;
+use crate::{Control, Event, Job, Outcome, Run, TrainError};
+
+/// Makes a model of Limbic in the folder `to` of files of a released code; `labels` are the classes in the order of its outputs.
+///
+/// `.pkl` files among them, or in a folder that is named, hold what inputs are normalized by.
+pub fn import_released(job: &Job, labels: &LabelSet, files: &[PathBuf], to: &Path) -> Result<Bundle, TrainError> {
+    let about = Manifest::new(&job.name, "none", Path::new(""), labels.clone());
+    let card = Card { dataset: "unknown to Limbic".into(), ..card(job, files) };
+    Ok(models::import_released(&job.config, &about, &release(files)?, card, to)?)
+}
+
+/// The same as a run in the folder `to`, with the scores on the job's dataset. Classes of the dataset may come in another order.
+pub fn import_released_run(
+    job: &Job,
+    labels: &LabelSet,
+    files: &[PathBuf],
+    to: &Path,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(), TrainError> {
+    let manifest = datasets::load(&job.manifest)?;
+    let about = Manifest { labels: labels.clone(), clips: Vec::new(), ..manifest.clone() };
+    let run = Run::at(to);
+    if run.exists() {
+        return Err(TrainError::Occupied { path: to.to_owned() });
+    }
+    let card = Card { dataset: manifest.name.clone(), ..card(job, files) };
+    let mut bundle = models::import_released(&job.config, &about, &release(files)?, card, &run.best_dir())?;
+    run.create(job)?;
+    let mut log = run.event_log()?;
+    let mut tell = |event: Event| {
+        let written = log.push(&event);
+        on_event(event);
+        written
+    };
+    tell(Event::Started {
+        job: Box::new(job.clone()),
+        labels: bundle.labels.clone(),
+        stages: Vec::new(),
+        n_train: 0,
+        n_val: 0,
+        n_parameters: models::load(&run.best_dir(), &job.device)?.n_parameters(),
+        device: models::compute::resolve(&job.device).to_string(),
+    })?;
+    score(&run, &mut bundle, &manifest, &job.device, cache, control, &mut tell)?;
+    tell(Event::Finished { outcome: Outcome::Complete, checksum: run.checksum().ok() })
+}
+
+fn card(job: &Job, files: &[PathBuf]) -> Card {
+    let names = files.iter().filter_map(|file| file.file_name()).map(|name| name.to_string_lossy());
+    Card {
+        name: job.name.clone(),
+        preset: job.preset.clone(),
+        protocol: format!("imported from {}", names.collect::<Vec<_>>().join(", ")),
+        device: "unknown".into(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Card::default()
+    }
+}
+
+/// Weights, and arrays that no checkpoint holds.
+fn release(files: &[PathBuf]) -> Result<Release, TrainError> {
+    let is_pickle = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pkl");
+    let mut inner = Vec::new();
+    if let [folder] = files
+        && folder.is_dir()
+    {
+        let read = |source| TrainError::Read { path: folder.clone(), source };
+        inner.extend(std::fs::read_dir(folder).map_err(read)?.flatten().map(|entry| entry.path()));
+    }
+    let mut statistics = Vec::new();
+    for path in inner.iter().chain(files).filter(|path| is_pickle(path)) {
+        let mut store = Store::open(path)?;
+        let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
+        for name in names {
+            statistics.push(store.read(&name, None)?.values);
+        }
+    }
+    Ok(Release { files: files.iter().filter(|path| !is_pickle(path)).cloned().collect(), statistics })
+}
