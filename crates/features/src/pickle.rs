@@ -76,7 +76,7 @@ impl Collector<'_> {
             (_, Some(Numpy::Objects { shape, items })) => (shape.clone(), items.as_slice()),
             _ => return Ok(None),
         };
-        self.budget.spend(items.len() * size_of::<Id>())?;
+        self.budget.spend(size_of_val(items))?;
         Ok(Some((shape, items)))
     }
 

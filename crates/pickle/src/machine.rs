@@ -83,7 +83,7 @@ impl<T: Dialect, R: BufRead + Seek> Machine<'_, T, R> {
                 let value = match line.trim_end_matches('L') {
                     "00" if opcode == b'I' => Value::Bool(false),
                     "01" if opcode == b'I' => Value::Bool(true),
-                    digits => match digits.parse::<i64>().map_err(|error| error.kind().clone()) {
+                    digits => match digits.parse::<i64>().map_err(|error| *error.kind()) {
                         Ok(number) => Value::Int(number),
                         Err(IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => Value::None,
                         Err(_) => return Err(self.damaged("no whole number", place)),
