@@ -681,10 +681,9 @@ impl App {
         let dropped: Vec<PathBuf> =
             ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
         let Some(path) = dropped.into_iter().next() else { return };
-        let is_list = path.extension().is_some_and(|end| end == "csv" || end == "tsv");
         if path.is_dir() && path.join("limbic.toml").exists() {
             self.obey(Command::OpenProject(path));
-        } else if path.is_dir() || is_list {
+        } else if path.is_dir() || datasets::is_list(&path) {
             self.obey(Command::ShowImport(path));
         } else if self.state.runs.iter().any(crate::run::Run::has_model) {
             self.obey(Command::GoTo(PageName::Live));

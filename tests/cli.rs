@@ -376,7 +376,7 @@ fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
     }
     assert!(datasets::load(&manifest).unwrap().clips.iter().all(|clip| clip.features.len() == 5));
 
-    // What is there is kept: a file of the right width is not made again.
+    // What is there under its name, which says what it was made of, is not made again.
     let files = std::fs::read_dir(WORLD.path("own/mfcc")).unwrap().map(|entry| entry.unwrap().path());
     let file = files.filter(|path| path.extension().is_some_and(|end| end == "npy")).min().unwrap();
     features::write_npy(&file, &[1, 39], &[7.0; 39]).unwrap();

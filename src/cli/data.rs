@@ -27,7 +27,7 @@ pub(super) struct SampleArgs {
 
 #[derive(Args)]
 pub(super) struct ImportArgs {
-    /// Folder of a corpus, or with a labels.csv, or with one folder per class; or the list itself.
+    /// Folder of a corpus, or with a labels.csv or labels.xlsx, or with one folder per class; or the list itself.
     #[arg(required_unless_present = "list")]
     root: Option<PathBuf>,
     /// The manifest to write; what an earlier one at this place knows about clips that did not change is kept.
@@ -97,6 +97,7 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
         labels: args.labels,
         scale: args.scale,
         seed: args.seed,
+        pictures: Some(pictures_beside(&out)?),
         ..Default::default()
     };
     for (role, header) in args.columns {
@@ -135,6 +136,12 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
     datasets::save(&manifest, &out)?;
     summarize(shell, &manifest, &out);
     Ok(())
+}
+
+/// Where pictures go that a dataset keeps inside of a list.
+fn pictures_beside(manifest: &Path) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(manifest).with_context(|| format!("no such place: {}", manifest.display()))?;
+    Ok(path.with_file_name("pictures"))
 }
 
 pub(super) fn list_importers(shell: &Shell) {

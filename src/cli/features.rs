@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use training::{Extraction, FeatureKind};
 
@@ -23,8 +23,8 @@ pub(super) struct Features {
     /// Frames of a clip, for faces.
     #[arg(long, default_value_t = 16)]
     frames: usize,
-    /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. What is there
-    /// already is not made again.
+    /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. Of clips, settings
+    /// and weights that did not change, what is there is kept.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -37,7 +37,12 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
         if ids(&earlier) != ids(&manifest) {
             bail!("this folder holds features of another dataset: choose another: {}", args.out.display());
         }
-        manifest = earlier;
+        manifest.streams = earlier.streams;
+        for (clip, earlier_clip) in manifest.clips.iter_mut().zip(earlier.clips) {
+            clip.features = earlier_clip.features;
+            // Both manifests may name their files from different folders.
+            clip.features.iter_mut().for_each(|feature| feature.path = earlier.root.join(&feature.path));
+        }
     }
     if args.frames == 0 {
         bail!("--frames is 0: a clip needs one at least");
@@ -48,7 +53,7 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
     let extracted = training::extract(&manifest, &extraction, &dir, &shell.device, &cache, &control, &mut |event| {
         show(shell, &event);
     });
-    let manifest = stopped_or(extracted)?;
+    let training::Extracted { manifest, n_made, n_kept, outdated } = stopped_or(extracted)?;
     let stream = args.kind.to_string();
     let place = manifest.streams.iter().position(|own| own.name == stream);
     let n_done = manifest.clips.iter().filter(|clip| clip.features.iter().any(|own| Some(own.stream) == place)).count();
@@ -60,12 +65,16 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
         );
     }
     datasets::save(&manifest, &to)?;
+    for path in outdated {
+        std::fs::remove_file(&path)
+            .with_context(|| format!("outdated features cannot be removed: {}", path.display()))?;
+    }
     let n_dims = place.map_or(0, |place| manifest.streams[place].n_dims);
     shell.event(&serde_json::json!({
-        "event": "extracted", "stream": stream, "dims": n_dims, "clips": n_done, "of": manifest.clips.len(), "manifest": to,
+        "event": "extracted", "stream": stream, "dims": n_dims, "clips": n_done, "made": n_made, "kept": n_kept, "of": manifest.clips.len(), "manifest": to,
     }));
     shell.note(&format!(
-        "{stream} of {n_done} of {} clips, {n_dims} values a step: {}",
+        "{stream} of {n_done} of {} clips ({n_made} made, {n_kept} kept), {n_dims} values a step: {}",
         manifest.clips.len(),
         to.display()
     ));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use emotion::{LabelMap, Manifest, Split};
+use serde::{Deserialize, Serialize};
 
 use super::Desk;
 use crate::command::{Command, Import};
@@ -16,9 +17,12 @@ use crate::wording::count;
 const MANIFEST: &str = "manifest.json";
 /// How the dataset was imported, so that it can be read again.
 const IMPORT: &str = "import.json";
+/// What the dataset is about to become.
+const PLAN: &str = "exchange.json";
 
 /// Reads the dataset in `dir`.
 pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
+    finish_exchange(dir)?;
     let manifest = datasets::load(&dir.join(MANIFEST))?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Datasets that the command line made have none.
@@ -34,8 +38,10 @@ pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
 pub fn import_dataset(project: &Project, import: &Import, desk: &Desk) -> anyhow::Result<Option<Dataset>> {
     let name = folder_name(&import.name);
     let dir = project.dataset_dir(&name);
-    let mut manifest = datasets::import(&import.root, &import.options)?;
+    let options = datasets::Options { pictures: Some(dir.join("pictures")), ..import.options.clone() };
+    let mut manifest = datasets::import(&import.root, &options)?;
     manifest.name.clone_from(&import.name);
+    finish_exchange(&dir)?;
     let earlier = datasets::load(&dir.join(MANIFEST)).ok();
     if let Some(earlier) = &earlier {
         datasets::keep_known(&mut manifest, earlier);
@@ -86,24 +92,64 @@ fn set_aside(project: &Project, dir: &Path) -> anyhow::Result<PathBuf> {
 
 /// Exchanges what a dataset is with what was set aside in `place`; the other way round undoes it.
 pub fn exchange(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
-    for file in [MANIFEST, IMPORT] {
-        let (here, there) = (dir.join(file), place.join(file));
-        let read = |path: &Path| path.exists().then(|| std::fs::read(path)).transpose();
-        let (now, then) = (read(&here)?, read(&there)?);
-        for (path, content) in [(&there, now), (&here, then)] {
-            match content {
-                Some(content) => write_whole(path, &content)?,
-                None if path.exists() => std::fs::remove_file(path)?,
-                None => {}
-            }
-        }
-    }
+    let now = Reading::of(dir)?;
+    Reading::of(place)?.plan(dir)?;
+    now.put(place)?;
+    finish_exchange(dir)?;
     let dataset = load_dataset(dir)?;
     let text = format!("“{}” is as it was: {}", dataset.name, count(dataset.manifest.clips.len(), "clip"));
     desk.tell(Event::Dataset(dataset));
     let undo = Command::Exchange { place: place.to_owned(), dir: dir.to_owned() };
     desk.notice(Notice::new(Level::Success, text).with_action("Undo", undo));
     Ok(())
+}
+
+/// The files that make a dataset, each as it is or absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Reading {
+    manifest: Option<String>,
+    import: Option<String>,
+}
+
+impl Reading {
+    fn of(dir: &Path) -> anyhow::Result<Self> {
+        let read = |file: &str| {
+            let path = dir.join(file);
+            let text = path.exists().then(|| std::fs::read_to_string(&path)).transpose();
+            text.with_context(|| format!("the file cannot be read: {}", path.display()))
+        };
+        Ok(Self { manifest: read(MANIFEST)?, import: read(IMPORT)? })
+    }
+
+    /// Says in one file what `dir` is to become: who reads the dataset next does that first, whatever happens meanwhile.
+    fn plan(&self, dir: &Path) -> anyhow::Result<()> {
+        write_whole(&dir.join(PLAN), &serde_json::to_vec(self)?)
+    }
+
+    fn put(&self, dir: &Path) -> anyhow::Result<()> {
+        for (file, text) in [(MANIFEST, &self.manifest), (IMPORT, &self.import)] {
+            let path = dir.join(file);
+            match text {
+                Some(text) => write_whole(&path, text.as_bytes())?,
+                None if path.exists() => std::fs::remove_file(&path)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends an exchange of the dataset in `dir` that was begun, if any.
+fn finish_exchange(dir: &Path) -> anyhow::Result<()> {
+    let plan = dir.join(PLAN);
+    if !plan.exists() {
+        return Ok(());
+    }
+    let context = || format!("the earlier reading cannot be put back: {}", plan.display());
+    let reading: Reading =
+        serde_json::from_slice(&std::fs::read(&plan).with_context(context)?).with_context(context)?;
+    reading.put(dir)?;
+    std::fs::remove_file(&plan).with_context(context)
 }
 
 /// What an import would make; files are listed, not decoded.
@@ -143,5 +189,45 @@ pub fn speakers(manifest: &Manifest) -> Speakers {
         n: splits.len(),
         per_split: Split::ALL.map(|split| splits.values().filter(|own| own.contains(&split)).count()),
         shared: splits.iter().filter(|(_, own)| own.len() > 1).map(|(&name, _)| name.to_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emotion::{Clip, LabelSet};
+
+    use super::*;
+
+    #[test]
+    fn an_exchange_that_was_killed_is_ended_when_the_dataset_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("demo");
+        let reading = |name: &str| {
+            let mut manifest = Manifest::new(name, "csv", folder.path(), LabelSet::basic(2));
+            manifest.clips.push(Clip { id: name.into(), path: name.into(), ..Clip::default() });
+            datasets::save(&manifest, &dir.join(MANIFEST)).unwrap();
+            let mut import = Import::new(folder.path().into(), name);
+            import.options.seed = name.len() as u64;
+            write_whole(&dir.join(IMPORT), &serde_json::to_vec(&import).unwrap()).unwrap();
+            Reading::of(&dir).unwrap()
+        };
+        let old = reading("old");
+        let new = reading("newer");
+        // Killed as soon as it was decided; and after the first of the two files.
+        for half_done in [false, true] {
+            new.put(&dir).unwrap();
+            old.plan(&dir).unwrap();
+            if half_done {
+                Reading { manifest: old.manifest.clone(), import: new.import.clone() }.put(&dir).unwrap();
+            }
+            let dataset = load_dataset(&dir).unwrap();
+            assert_eq!((dataset.manifest.clips[0].id.as_str(), dataset.import.options.seed), ("old", 3));
+            assert_eq!(Reading::of(&dir).unwrap(), old);
+            assert!(!dir.join(PLAN).exists());
+        }
+        // A dataset that the command line made has one file only.
+        Reading { manifest: old.manifest.clone(), import: None }.plan(&dir).unwrap();
+        load_dataset(&dir).unwrap();
+        assert!(!dir.join(IMPORT).exists());
     }
 }

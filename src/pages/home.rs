@@ -67,7 +67,7 @@ fn welcome_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         (
             Icon::Import,
             "Use your clips",
-            "A folder with one subfolder per emotion, or a labels.csv with paths and labels. You can also drop it anywhere here.",
+            "A folder with one subfolder per emotion, or a labels.csv or labels.xlsx with paths and labels. You can also drop it anywhere here.",
             "Import clips…",
             Weight::Plain,
             Command::Choose(DialogFor::ImportFolder),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::DatasetError;
+use crate::table::Table;
 
 /// Header names by role; a role without a name is recognized by the words that datasets use for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -136,18 +137,14 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Finds the roles in `header`, the column names of the list at `list`.
-    pub fn locate(header: &[String], map: &ColumnMap, list: &Path) -> Result<Self, DatasetError> {
-        let found = || match header {
-            [] => "none".to_owned(),
-            names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
-        };
-        let plain: Vec<String> = header.iter().map(|name| plain_name(name)).collect();
+    /// Finds the roles in the header of `table`, which is the list at `list`.
+    pub fn locate(table: &Table, map: &ColumnMap, list: &Path) -> Result<Self, DatasetError> {
+        let plain: Vec<String> = table.header.iter().map(|name| plain_name(name)).collect();
         let asked = |role, name: &String| {
             plain.iter().position(|column| *column == plain_name(name)).ok_or_else(|| DatasetError::UnknownColumn {
                 role,
                 name: name.clone(),
-                found: found(),
+                found: table.listed(),
                 path: list.to_owned(),
             })
         };
@@ -175,7 +172,7 @@ impl Columns {
         for (rating, (name, words)) in map.ratings.iter().zip(RATINGS).enumerate() {
             ratings[rating] = pick("rating", name, words)?;
         }
-        let missing = |role| DatasetError::NoColumn { role, found: found(), path: list.to_owned() };
+        let missing = |role| DatasetError::NoColumn { role, found: table.listed(), path: list.to_owned() };
         Ok(Self {
             path: path.ok_or_else(|| missing("path"))?,
             label: label.ok_or_else(|| missing("label"))?,

@@ -1,4 +1,4 @@
-//! Datasets that come with a list: `labels.csv` or `labels.tsv`, one row a clip.
+//! Datasets that come with a list: `labels.csv`, `labels.tsv` or `labels.xlsx`, one row a clip.
 //!
 //! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`).
 //! Delimiter, encoding and column names are recognized. Left out: several clips cut from one file by start and end.
@@ -9,8 +9,8 @@ use emotion::{Affect, FaceBox, Manifest, Problem, Scale, Split};
 
 use crate::assemble::{Draft, Row};
 use crate::columns::Columns;
-use crate::table::Table;
-use crate::tree::{Finder, Lost, Tree, entries, extension};
+use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
+use crate::tree::{Finder, Lost, Tree, entries};
 use crate::{DatasetError, Importer, Options};
 
 /// `path,label,split,speaker,text` and, where known, the face box.
@@ -22,7 +22,7 @@ impl Importer for CsvList {
     }
 
     fn describe(&self) -> &'static str {
-        "labels.csv or labels.tsv with the columns path, label and, where known, split, speaker, text, face_x …"
+        "labels.csv, labels.tsv or labels.xlsx with the columns path, label and, where known, split, speaker, text, face_x …"
     }
 
     fn recognizes(&self, root: &Path) -> bool {
@@ -30,8 +30,8 @@ impl Importer for CsvList {
             Ok(Some(_)) if root.is_file() => is_list(root),
             Ok(Some(lists)) => lists.iter().all(|list| {
                 is_named_labels(&list.path)
-                    || Table::read(&list.path)
-                        .is_ok_and(|table| Columns::locate(&table.header, &Default::default(), &list.path).is_ok())
+                    || Table::head(&list.path)
+                        .is_ok_and(|table| Columns::locate(&table, &Default::default(), &list.path).is_ok())
             }),
             Ok(None) => false,
             // Several lists: `import` says so.
@@ -58,11 +58,6 @@ struct List {
     split: Option<Split>,
 }
 
-/// Whether `path` is called like a list.
-pub(crate) fn is_list(path: &Path) -> bool {
-    matches!(extension(path).as_deref(), Some("csv" | "tsv"))
-}
-
 /// Whether `root` is a list or has one at its top.
 pub(crate) fn has_list(root: &Path) -> bool {
     !matches!(lists(root), Ok(None))
@@ -71,7 +66,7 @@ pub(crate) fn has_list(root: &Path) -> bool {
 /// Column names of the list at `root`, or of the first one in that folder; empty where there is none.
 pub(crate) fn header(root: &Path) -> Vec<String> {
     let Ok(Some(lists)) = lists(root) else { return Vec::new() };
-    let table = lists.first().filter(|list| is_list(&list.path)).and_then(|list| Table::read(&list.path).ok());
+    let table = lists.first().filter(|list| is_list(&list.path)).and_then(|list| Table::head(&list.path).ok());
     table.map(|table| table.header).unwrap_or_default()
 }
 
@@ -94,6 +89,10 @@ fn lists(root: &Path) -> Result<Option<Vec<List>>, DatasetError> {
     if let Some(labels) = paths.iter().find(|path| is_named_labels(path)) {
         return Ok(Some(vec![List { path: labels.clone(), split: None }]));
     }
+    // People keep the spreadsheet that a list was exported from beside it.
+    if paths.iter().any(|path| !is_spreadsheet(path)) {
+        paths.retain(|path| !is_spreadsheet(path));
+    }
     if paths.len() <= 1 {
         return Ok(paths.pop().map(|path| vec![List { path, split: None }]));
     }
@@ -108,7 +107,7 @@ fn lists(root: &Path) -> Result<Option<Vec<List>>, DatasetError> {
 /// Appends the usable rows of `list`.
 fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
     let table = Table::read(&list.path)?;
-    let columns = Columns::locate(&table.header, &options.columns, &list.path)?;
+    let columns = Columns::locate(&table, &options.columns, &list.path)?;
     for reason in doubts(&table, &columns) {
         draft.note(&list.path, reason);
     }
@@ -215,17 +214,17 @@ impl Files<'_> {
 /// What looks wrong with a list as a whole.
 fn doubts(table: &Table, columns: &Columns) -> Vec<String> {
     let mut doubts = Vec::new();
-    if table.n_foreign > 0 {
-        doubts.push(format!("lines that are not UTF-8, read as GBK or Windows-1252: {}", table.n_foreign));
-    }
-    let delimiter = char::from(table.delimiter);
-    for record in &table.records {
-        let swallowed = record.fields.iter().flat_map(|field| field.lines().skip(1));
-        let n_rows = swallowed.filter(|line| line.matches(delimiter).count() + 1 >= table.header.len()).count();
-        if n_rows > 0 {
-            let line = record.line;
-            doubts.push(format!("a quotation mark opened in line {line} is not closed; rows lost in it: {n_rows}"));
+    match &table.origin {
+        Origin::Text { delimiter, n_foreign } => {
+            if *n_foreign > 0 {
+                doubts.push(format!("lines that are not UTF-8, read as GBK or Windows-1252: {n_foreign}"));
+            }
+            doubts.extend(unclosed(table, char::from(*delimiter)));
         }
+        Origin::Spreadsheet { sheet, others } if !others.is_empty() => {
+            doubts.push(format!("only the sheet {sheet:?} is read; there are rows on {}, too", others.join(", ")));
+        }
+        Origin::Spreadsheet { .. } => {}
     }
     let rivals = columns.rivals(&table.header);
     if !rivals.is_empty() {
@@ -233,4 +232,15 @@ fn doubts(table: &Table, columns: &Columns) -> Vec<String> {
         doubts.push(format!("column {label:?} is taken as the label, not {}", rivals.join(", ")));
     }
     doubts
+}
+
+/// Quotation marks that swallow the rows after them.
+fn unclosed(table: &Table, delimiter: char) -> Vec<String> {
+    let doubt = |record: &Record| {
+        let swallowed = record.fields.iter().flat_map(|field| field.lines().skip(1));
+        let n_rows = swallowed.filter(|line| line.matches(delimiter).count() + 1 >= table.header.len()).count();
+        let line = record.line;
+        (n_rows > 0).then(|| format!("a quotation mark opened in line {line} is not closed; rows lost in it: {n_rows}"))
+    };
+    table.records.iter().filter_map(doubt).collect()
 }

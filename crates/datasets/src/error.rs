@@ -11,7 +11,7 @@ pub enum DatasetError {
     #[error("there is no such folder or file: {path}", path = .0.display())]
     NotFound(PathBuf),
     /// A file that is no list of clips.
-    #[error("a dataset is a folder, or a .csv or .tsv list of clips, but this is another file: {path}", path = .0.display())]
+    #[error("a dataset is a folder, or a .csv, .tsv or .xlsx list of clips, but this is another file: {path}", path = .0.display())]
     NotAFolder(PathBuf),
     /// A folder without a visible file.
     #[error("the folder is empty; it should hold one folder of clips per class, or labels.csv: {path}", path = .0.display())]
@@ -77,9 +77,9 @@ pub enum DatasetError {
         /// The folder.
         path: PathBuf,
     },
-    /// A list that the csv reader gives up on.
+    /// A list that its reader gives up on.
     #[error("the list cannot be read: {reason}: {path}", path = .path.display())]
-    Csv {
+    Unreadable {
         /// What the reader says.
         reason: String,
         /// The list.

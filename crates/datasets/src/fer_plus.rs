@@ -1,7 +1,7 @@
 //! FER+ (Barsoum et al. 2016): the faces of FER2013, 48 × 48 pixels, with the votes of ten taggers.
 //!
 //! `train_label.csv` beside `train`, or `FER2013Train/label.csv`, with `file,box` and ten columns of votes; the official files
-//! have no header. Left out: `fer2013.csv`, which holds the pixels as text; the scripts of FER+ make pictures of it.
+//! have no header. `fer2013.csv` and `fer2013new.csv`, of which these are made, are read as FER2013.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,8 @@ use crate::tree::{entries, is_media, stem};
 use crate::{DatasetError, Importer, Options};
 
 /// The columns of votes that are classes.
-const LABELS: [&str; 8] = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"];
+pub(crate) const LABELS: [&str; 8] =
+    ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"];
 /// Columns after them: the tagger cannot tell; there is no face.
 const OTHERS: [&str; 2] = ["the taggers cannot tell", "the taggers see no face"];
 
@@ -32,7 +33,7 @@ impl Importer for FerPlus {
     fn recognizes(&self, root: &Path) -> bool {
         lists(root).iter().any(|list| {
             let is_face = |record: &Record| record.fields.len() == 12 && face(record.field(1)).is_some();
-            Table::read(&list.path).is_ok_and(|table| table.records.first().is_some_and(is_face))
+            Table::head(&list.path).is_ok_and(|table| table.records.first().is_some_and(is_face))
         })
     }
 
@@ -41,40 +42,34 @@ impl Importer for FerPlus {
         let mut n_ties = 0;
         let mut cropped = true;
         for list in lists(root) {
-            let mut table = Table::read(&list.path)?;
-            if face(table.header.get(1).map_or("", String::as_str)).is_some() {
-                let fields = std::mem::take(&mut table.header);
-                table.records.insert(0, Record { line: 1, fields });
-            }
-            for record in &table.records {
+            let table = Table::read(&list.path)?;
+            let has_header = face(table.header.get(1).map_or("", String::as_str)).is_none();
+            let records = if has_header { table.records } else { table.headless() };
+            for record in &records {
                 let path = list.folder.join(record.field(0));
                 let votes: Option<Vec<f32>> = (2..12).map(|column| record.field(column).parse().ok()).collect();
                 let Some(votes) = votes else {
                     draft.skip(path, format!("line {} has no ten votes: left out", record.line));
                     continue;
                 };
-                let best = votes.iter().copied().fold(0.0, f32::max);
-                let winners: Vec<usize> = (0..votes.len()).filter(|&column| votes[column] == best).collect();
-                let label = winners[0];
-                if best == 0.0 || label >= LABELS.len() {
-                    draft.leave_out(
-                        &path,
-                        label.checked_sub(LABELS.len()).map_or("without votes", |other| OTHERS[other]),
-                    );
-                    continue;
-                }
+                let Verdict { label, shares, is_tie } = match verdict(&votes) {
+                    Ok(verdict) => verdict,
+                    Err(reason) => {
+                        draft.leave_out(&path, reason);
+                        continue;
+                    }
+                };
                 if !root.join(&path).is_file() {
                     draft.skip(path, format!("picture of line {} is missing: left out", record.line));
                     continue;
                 }
-                n_ties += usize::from(winners.len() > 1);
-                let total: f32 = votes[..LABELS.len()].iter().sum();
+                n_ties += usize::from(is_tie);
                 let face = face(record.field(1));
                 cropped &= face.is_none_or(|face| (face.x_px, face.y_px) == (0.0, 0.0));
                 draft.rows.push(Row {
                     path,
-                    label: LABELS[label].to_owned(),
-                    votes: votes[..LABELS.len()].iter().map(|n| n / total).collect(),
+                    label: label.to_owned(),
+                    votes: shares,
                     split: Some(list.split.name().to_owned()),
                     face,
                     ..Row::default()
@@ -82,12 +77,7 @@ impl Importer for FerPlus {
             }
         }
         if n_ties > 0 {
-            draft.note(
-                root,
-                format!(
-                    "pictures on which taggers tie, of which the first class in the order of FER+ counts: {n_ties}"
-                ),
-            );
+            draft.note(root, ties(n_ties));
         }
         if cropped {
             // The boxes are those of the whole picture.
@@ -98,6 +88,28 @@ impl Importer for FerPlus {
         draft.protocol = Some("FER+, most votes".to_owned());
         draft.finish(options)
     }
+}
+
+/// What the taggers say of a picture.
+pub(crate) struct Verdict {
+    pub label: &'static str,
+    /// Of each class.
+    pub shares: Vec<f32>,
+    pub is_tie: bool,
+}
+
+/// The class with most of the ten `votes`; the error says why there is none.
+pub(crate) fn verdict(votes: &[f32]) -> Result<Verdict, &'static str> {
+    let best = votes.iter().copied().fold(0.0, f32::max);
+    let winners: Vec<usize> = (0..votes.len()).filter(|&column| votes[column] == best).collect();
+    let label = *winners.first().filter(|_| best > 0.0).ok_or("without votes")?;
+    let label = *LABELS.get(label).ok_or_else(|| OTHERS[label - LABELS.len()])?;
+    let total: f32 = votes[..LABELS.len()].iter().sum();
+    Ok(Verdict { label, shares: votes[..LABELS.len()].iter().map(|n| n / total).collect(), is_tie: winners.len() > 1 })
+}
+
+pub(crate) fn ties(n: usize) -> String {
+    format!("pictures on which taggers tie, of which the first class in the order of FER+ counts: {n}")
 }
 
 /// Votes of one split, and the folder of its pictures relative to the root.

@@ -7,10 +7,12 @@
 mod assemble;
 mod columns;
 mod crema_d;
+mod csd;
 mod csv_list;
 mod dfew;
 mod doubles;
 mod error;
+mod fer2013;
 mod fer_plus;
 mod ferv39k;
 mod fold;
@@ -27,6 +29,7 @@ mod naming;
 mod ravdess;
 mod sequences;
 mod split;
+mod spreadsheet;
 mod store;
 mod table;
 mod text_corpora;
@@ -39,11 +42,13 @@ use serde::{Deserialize, Serialize};
 
 pub use columns::ColumnMap;
 pub use crema_d::CremaD;
+pub use csd::Csd;
 pub use csv_list::CsvList;
 pub use dfew::Dfew;
 pub use doubles::keep_known;
 pub use error::DatasetError;
 pub use fer_plus::FerPlus;
+pub use fer2013::Fer2013;
 pub use ferv39k::Ferv39k;
 pub use fold::fold;
 pub use folders::Folders;
@@ -58,6 +63,7 @@ pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
 pub use ravdess::Ravdess;
 pub use sequences::Sequences;
 pub use store::{load, save};
+pub use table::is_list;
 pub use text_corpora::{GoEmotions, TweetEval};
 pub use tree::is_media;
 
@@ -81,6 +87,10 @@ pub struct Options {
     pub scale: Option<Scale>,
     /// Seed of the splits, where the dataset brings none.
     pub seed: u64,
+    /// Folder for pictures that a dataset keeps inside of a list; it belongs beside the manifest. Without, nothing is written,
+    /// and the clips are only there to be looked at.
+    #[serde(skip)]
+    pub pictures: Option<PathBuf>,
 }
 
 /// One of several annotations or protocols of a dataset.
@@ -124,6 +134,8 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Ravdess,
     &Mosi,
     &Sequences,
+    &Csd,
+    &Fer2013,
     &FerPlus,
     &Meld,
     &TweetEval,
@@ -172,7 +184,7 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
         // Nobody knows the layout: the importer that comes closest says best what is missing.
         None => match recognize(&root) {
             Some(importer) => importer,
-            None if is_file && !csv_list::is_list(&root) => return Err(DatasetError::NotAFolder(root)),
+            None if is_file && !is_list(&root) => return Err(DatasetError::NotAFolder(root)),
             None if csv_list::has_list(&root) => &CsvList,
             None => &Folders,
         },

@@ -2,15 +2,19 @@
 //!
 //! `Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1/{train,test}.txt`: `00025.mp4 anger`, or with captions
 //! `clip.mp4⇥label⇥Chinese⇥English`. The captioned lists mix Windows-1252 and GBK, and some lists end without a line feed.
-//! The English caption is the text, the Chinese one where there is no other. Left out: the spreadsheets with the votes.
+//! The English caption is the text, the Chinese one where there is no other.
+//!
+//! The spreadsheets in `Labels` are read where they are there: `single-set.xlsx` in place of lists of folds,
+//! `descriptive_text.xlsx` for captions, `annotation.xlsx` for what each rater voted. Left out: `multi-set.xlsx`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{FaceSource, LabelSet, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::naming::class_of;
-use crate::table::Lines;
+use crate::table::{Lines, Record, Table};
 use crate::tree::{Kind, Tree, child, kind, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
@@ -25,7 +29,7 @@ impl Importer for Mafw {
     }
 
     fn describe(&self) -> &'static str {
-        "MAFW: Train & Test Set/single/with_caption/set_K/{train,test}.txt with data/clips/*.mp4"
+        "MAFW: Train & Test Set/single/with_caption/set_K/{train,test}.txt or Labels/single-set.xlsx with data/clips/*.mp4"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -36,54 +40,151 @@ impl Importer for Mafw {
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        lists(root, "single").or_else(|| lists(root, "compound")).is_some()
+        lists(root, "single").or_else(|| lists(root, "compound")).or_else(|| labels(root, "single-set.xlsx")).is_some()
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let variant = variant(self, options)?;
-        let missing = |what: String| DatasetError::Incomplete { what, path: root.to_owned() };
-        let lists = lists(root, variant).ok_or_else(|| missing(format!("Train & Test Set/{variant}")))?;
-        let fold = options.fold.unwrap_or(1);
-        let set = child(&lists, &[&format!("set_{fold}")]);
-        let no_fold = || DatasetError::NoFold { asked: fold, there: format!("1 to {N_FOLDS}"), path: lists.clone() };
-        let set = set.ok_or_else(no_fold)?;
         let mut draft = Draft::new(self.name(), root, root, warn);
         let clips = Clips::of(Tree::walk_to_frames(root, &mut |problem| draft.warn(problem))?);
-        for split in ["train", "test"] {
-            let list = child(&set, &[&format!("{split}.txt")]).ok_or_else(|| missing(format!("{split}.txt")))?;
-            let Lines { lines, n_foreign } = Lines::read(&list)?;
-            if n_foreign > 0 {
-                draft.note(&list, format!("lines that are not UTF-8, read as GBK or Windows-1252: {n_foreign}"));
+        let sheet = if variant == "single" { labels(root, "single-set.xlsx") } else { None };
+        let (rows, protocol) = match (lists(root, variant), sheet) {
+            (None, Some(sheet)) if options.fold.is_none() => {
+                (rows_of_sheet(&sheet)?, "MAFW, single labels, without its folds".to_owned())
             }
-            for (line, text) in lines {
-                let mut fields =
-                    if text.contains('\t') { text.splitn(4, '\t') } else { text.splitn(4, ' ') }.map(str::trim);
-                let (name, word) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-                let label = match variant {
-                    "single" => class_of(word, &LabelSet::ELEVEN).map(str::to_owned),
-                    _ => Some(word.to_lowercase()).filter(|word| !word.is_empty()),
-                };
-                let Some(label) = label else {
-                    draft.skip(name, format!("line {line} of {split} has the unknown class {word:?}: left out"));
-                    continue;
-                };
-                let Some((path, audio)) = clips.find(stem(Path::new(name)), options.faces) else {
-                    draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
-                    continue;
-                };
-                let (chinese, english) = (fields.next(), fields.next());
-                let caption = english.into_iter().chain(chinese).find(|caption| !caption.is_empty()).map(str::to_owned);
-                let split = Some(split.to_owned());
-                draft.rows.push(Row { path, audio, label, split, text: caption, ..Row::default() });
+            (lists, _) => {
+                let what = format!("Train & Test Set/{variant}");
+                let lists = lists.ok_or_else(|| DatasetError::Incomplete { what, path: root.to_owned() })?;
+                let fold = options.fold.unwrap_or(1);
+                let rows = rows_of_fold(&lists, fold, &mut draft)?;
+                (rows, format!("MAFW's official fold {fold} of {N_FOLDS}, {variant} labels"))
             }
+        };
+        let captions =
+            labels(root, "descriptive_text.xlsx").map(|path| captions(&path)).transpose()?.unwrap_or_default();
+        let votes = match labels(root, "annotation.xlsx").filter(|_| variant == "single") {
+            Some(path) => votes(&path, &mut draft)?,
+            None => HashMap::new(),
+        };
+        for ListRow { name, word, place, split, caption } in rows {
+            let label = match variant {
+                "single" => class_of(&word, &LabelSet::ELEVEN).map(str::to_owned),
+                _ => Some(word.to_lowercase()).filter(|word| !word.is_empty()),
+            };
+            let Some(label) = label else {
+                draft.skip(name, format!("{place} has the unknown class {word:?}: left out"));
+                continue;
+            };
+            let number = number(&name);
+            let Some((path, audio)) = clips.find(&number, options.faces) else {
+                draft.skip(name, format!("clip of {place} is missing: left out"));
+                continue;
+            };
+            let text = caption.or_else(|| captions.get(&number).cloned());
+            let votes = votes.get(&number).cloned().unwrap_or_default();
+            draft.rows.push(Row { path, audio, label, split, text, votes, ..Row::default() });
         }
         if variant == "single" {
             draft.labels = LabelSet::ELEVEN.to_vec();
         }
-        draft.protocol = Some(format!("MAFW's official fold {fold} of {N_FOLDS}, {variant} labels"));
+        draft.protocol = Some(protocol);
         draft.faces = if clips.uses_faces(options.faces) { FaceSource::Cropped } else { FaceSource::Auto };
         draft.finish(options)
     }
+}
+
+/// What a list says about a clip.
+struct ListRow {
+    name: String,
+    word: String,
+    /// Where that stands.
+    place: String,
+    split: Option<String>,
+    caption: Option<String>,
+}
+
+fn rows_of_fold(lists: &Path, fold: usize, draft: &mut Draft<'_>) -> Result<Vec<ListRow>, DatasetError> {
+    let no_fold = || DatasetError::NoFold { asked: fold, there: format!("1 to {N_FOLDS}"), path: lists.to_owned() };
+    let set = child(lists, &[&format!("set_{fold}")]).ok_or_else(no_fold)?;
+    let mut rows = Vec::new();
+    for split in ["train", "test"] {
+        let missing = || DatasetError::Incomplete { what: format!("{split}.txt"), path: set.clone() };
+        let list = child(&set, &[&format!("{split}.txt")]).ok_or_else(missing)?;
+        let Lines { lines, n_foreign } = Lines::read(&list)?;
+        if n_foreign > 0 {
+            draft.note(&list, format!("lines that are not UTF-8, read as GBK or Windows-1252: {n_foreign}"));
+        }
+        for (line, text) in lines {
+            let delimiter = if text.contains('\t') { '\t' } else { ' ' };
+            let mut fields = text.splitn(4, delimiter).map(str::trim);
+            rows.push(ListRow {
+                name: fields.next().unwrap_or_default().to_owned(),
+                word: fields.next().unwrap_or_default().to_owned(),
+                place: format!("line {line} of {split}"),
+                split: Some(split.to_owned()),
+                caption: caption(fields.next(), fields.next()),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// `single-set.xlsx`: the clip, and `single_label` from 1 in the order of the eleven emotions.
+fn rows_of_sheet(path: &Path) -> Result<Vec<ListRow>, DatasetError> {
+    let table = Table::read(path)?;
+    let [label] = table.columns(["single_label"], path)?;
+    let named = |word: &str| {
+        let number = word.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        number.and_then(|at| LabelSet::ELEVEN.get(at)).map_or_else(|| word.to_owned(), ToString::to_string)
+    };
+    let row = |record: &Record| ListRow {
+        name: record.field(0).to_owned(),
+        word: named(record.field(label)),
+        place: format!("row {} of {}", record.line, stem(path)),
+        split: None,
+        caption: None,
+    };
+    Ok(table.records.iter().map(row).collect())
+}
+
+/// Captions by the number of the clip; the sheet has the columns clip, Chinese and English and no header.
+fn captions(path: &Path) -> Result<HashMap<String, String>, DatasetError> {
+    let records = Table::read(path)?.headless();
+    let text =
+        |record: &Record| Some((number(record.field(0)), caption(Some(record.field(1)), Some(record.field(2)))?));
+    Ok(records.iter().filter_map(text).collect())
+}
+
+/// Shares of the raters by the number of the clip: `annotation.xlsx` has a column for each emotion.
+fn votes(path: &Path, draft: &mut Draft<'_>) -> Result<HashMap<String, Vec<f32>>, DatasetError> {
+    let table = Table::read(path)?;
+    let place = |class: &&'static str| table.header.iter().position(|name| class_of(name, &[class]).is_some());
+    let columns: Option<Vec<usize>> = LabelSet::ELEVEN.iter().map(place).collect();
+    let Some(columns) = columns else {
+        draft.note(path, format!("not a column for each of the eleven emotions, but {}: not used", table.listed()));
+        return Ok(HashMap::new());
+    };
+    let shares = |record: &Record| {
+        let counts: Vec<f32> = columns.iter().map(|&column| record.field(column).parse().unwrap_or(0.0)).collect();
+        let total: f32 = counts.iter().sum();
+        (total > 0.0).then(|| (number(record.field(0)), counts.iter().map(|count| count / total).collect()))
+    };
+    Ok(table.records.iter().filter_map(shares).collect())
+}
+
+/// The English caption, the Chinese one where there is no other.
+fn caption(chinese: Option<&str>, english: Option<&str>) -> Option<String> {
+    english.into_iter().chain(chinese).find(|caption| !caption.is_empty()).map(str::to_owned)
+}
+
+/// `00025` of `00025.mp4`, or of 25 as spreadsheets keep it.
+fn number(name: &str) -> String {
+    let stem = stem(Path::new(name));
+    stem.parse::<u32>().map_or_else(|_| stem.to_owned(), |number| format!("{number:05}"))
+}
+
+fn labels(root: &Path, file: &str) -> Option<PathBuf> {
+    child(&child(root, &["Labels"])?, &[file])
 }
 
 /// The folder of the folds, with captions where those are there.
@@ -96,7 +197,7 @@ fn lists(root: &Path, variant: &str) -> Option<PathBuf> {
 struct Clips {
     films: crate::tree::Recordings,
     /// Folders of cut-out faces by number.
-    faces: std::collections::HashMap<String, PathBuf>,
+    faces: HashMap<String, PathBuf>,
     has_films: bool,
 }
 

@@ -52,9 +52,11 @@ impl Importer for Meld {
                 draft.note(&list, format!("no films of {split} beside the list: the clips are text alone"));
             }
             let table = Table::read(&list)?;
-            if table.n_foreign > 0 {
-                draft
-                    .note(&list, format!("lines that are not UTF-8, read as GBK or Windows-1252: {}", table.n_foreign));
+            if table.n_foreign() > 0 {
+                draft.note(
+                    &list,
+                    format!("lines that are not UTF-8, read as GBK or Windows-1252: {}", table.n_foreign()),
+                );
             }
             let [text, speaker, class, dialogue, utterance] =
                 table.columns(["Utterance", "Speaker", column, "Dialogue_ID", "Utterance_ID"], &list)?;

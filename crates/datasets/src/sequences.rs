@@ -16,7 +16,7 @@ use crate::{DatasetError, Importer, Options, Variant, variant};
 const PARTS: [(&str, Modality); 3] = [("text", Modality::Text), ("audio", Modality::Voice), ("vision", Modality::Face)];
 const SPLITS: [&str; 3] = ["train", "valid", "test"];
 /// By the sign of the sentiment.
-const SENTIMENTS: [&str; 3] = ["negative", "neutral", "positive"];
+pub(crate) const SENTIMENTS: [&str; 3] = ["negative", "neutral", "positive"];
 /// Columns of the labels of MulT's IEMOCAP.
 const EMOTIONS: [&str; 4] = ["neutral", "happiness", "sadness", "anger"];
 /// Padding is looked for in arrays of at most so many numbers; MOSEI's larger ones would take minutes.
@@ -235,7 +235,7 @@ fn identity(parts: &[String], split: &str, row: usize) -> (String, Option<String
 }
 
 /// Class and sentiment of an utterance; the error says why it has none.
-fn class(values: &[f32]) -> Result<(&'static str, Affect), String> {
+pub(crate) fn class(values: &[f32]) -> Result<(&'static str, Affect), String> {
     if let [sentiment] = *values {
         let valence = Scale::SENTIMENT.to_unit(sentiment);
         let valence = valence.ok_or_else(|| format!("the sentiment {sentiment} is not in −3 to 3"))?;

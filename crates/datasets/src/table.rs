@@ -1,25 +1,57 @@
-//! Lists as text: whatever the encoding, the delimiter and the line ends.
+//! Lists: as text, whatever the encoding, the delimiter and the line ends; or in Excel.
 //!
 //! UTF-8 and UTF-16 with or without a byte order mark, single lines in GBK or Windows-1252, quoted fields, commas,
 //! semicolons or tabs, CRLF, empty lines. Left out: other legacy encodings; they read as Windows-1252.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use emotion::text_from_bytes;
 
-use crate::DatasetError;
+use crate::tree::extension;
+use crate::{DatasetError, spreadsheet};
 
-/// A list as text.
+/// What is read to tell a list by its header.
+const HEAD_BYTES: u64 = 1 << 18;
+
+/// The extension of lists that are spreadsheets.
+const SPREADSHEET: &str = "xlsx";
+
+/// Whether `path` is called like a list of clips: `.csv`, `.tsv` or `.xlsx`.
+pub fn is_list(path: &Path) -> bool {
+    matches!(extension(path).as_deref(), Some("csv" | "tsv" | SPREADSHEET))
+}
+
+/// Whether `path` is called like a list in Excel.
+pub(crate) fn is_spreadsheet(path: &Path) -> bool {
+    extension(path).as_deref() == Some(SPREADSHEET)
+}
+
+/// A list in memory.
 pub(crate) struct Table {
     pub header: Vec<String>,
     pub records: Vec<Record>,
-    pub delimiter: u8,
-    /// Lines that were not UTF-8.
-    pub n_foreign: usize,
+    pub origin: Origin,
+}
+
+/// What kind of file a list is.
+pub(crate) enum Origin {
+    Text {
+        delimiter: u8,
+        /// Lines that were not UTF-8.
+        n_foreign: usize,
+    },
+    Spreadsheet {
+        /// The one that was read.
+        sheet: String,
+        /// Others with rows.
+        others: Vec<String>,
+    },
 }
 
 pub(crate) struct Record {
-    /// Line in the file, from 1.
+    /// Line in the file or row of the sheet, from 1.
     pub line: u64,
     pub fields: Vec<String>,
 }
@@ -33,8 +65,27 @@ impl Record {
 
 impl Table {
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
+        if is_spreadsheet(path) {
+            let spreadsheet::Sheet { name, records, others } = spreadsheet::read(path)?;
+            return Self::new(records, Origin::Spreadsheet { sheet: name, others }, path);
+        }
         let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        let (text, n_foreign) = decode(&bytes);
+        Self::parse(&bytes, path)
+    }
+
+    /// The header and the first rows, of which the last may be cut off: enough to tell what a list is, however long.
+    pub fn head(path: &Path) -> Result<Self, DatasetError> {
+        if is_spreadsheet(path) {
+            return Self::read(path);
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut bytes));
+        file.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+        Self::parse(&bytes, path)
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self, DatasetError> {
+        let (text, n_foreign) = decode(bytes);
         // The reader takes the second half of such an end for a part of the next line when it counts.
         let text = text.replace("\r\n", "\n");
         let delimiter = sniff(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
@@ -45,19 +96,44 @@ impl Table {
             .from_reader(text.as_bytes());
         let mut records = Vec::new();
         for record in reader.records() {
-            let record =
-                record.map_err(|error| DatasetError::Csv { reason: error.to_string(), path: path.to_owned() })?;
+            let record = record
+                .map_err(|error| DatasetError::Unreadable { reason: error.to_string(), path: path.to_owned() })?;
             // Spreadsheets leave rows of delimiters behind.
             if record.iter().any(|field| !field.trim().is_empty()) {
                 let line = record.position().map(csv::Position::line).unwrap_or_default();
                 records.push(Record { line, fields: record.iter().map(str::to_owned).collect() });
             }
         }
+        Self::new(records, Origin::Text { delimiter, n_foreign }, path)
+    }
+
+    fn new(mut records: Vec<Record>, origin: Origin, path: &Path) -> Result<Self, DatasetError> {
         if records.is_empty() {
             return Err(DatasetError::EmptyList(path.to_owned()));
         }
         let header = records.remove(0).fields.into_iter().map(|name| name.trim().to_owned()).collect();
-        Ok(Self { header, records, delimiter, n_foreign })
+        Ok(Self { header, records, origin })
+    }
+
+    /// The rows of a list whose first row is no header.
+    pub fn headless(self) -> Vec<Record> {
+        let first = Record { line: 1, fields: self.header };
+        std::iter::once(first).chain(self.records).collect()
+    }
+
+    /// Lines that were not UTF-8.
+    pub fn n_foreign(&self) -> usize {
+        if let Origin::Text { n_foreign, .. } = self.origin { n_foreign } else { 0 }
+    }
+
+    /// The column names as messages list them.
+    pub fn listed(&self) -> String {
+        let names = self.header.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        match &self.origin {
+            _ if names.is_empty() => "none".to_owned(),
+            Origin::Text { .. } => names,
+            Origin::Spreadsheet { sheet, .. } => format!("{names} on the sheet {sheet:?}"),
+        }
     }
 
     /// Position of the column called `name` in any case.
@@ -69,8 +145,8 @@ impl Table {
     pub fn columns<const N: usize>(&self, names: [&'static str; N], path: &Path) -> Result<[usize; N], DatasetError> {
         let mut found = [0; N];
         for (place, role) in found.iter_mut().zip(names) {
-            let header = self.header.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-            *place = self.column(role).ok_or(DatasetError::NoColumn { role, found: header, path: path.to_owned() })?;
+            let missing = || DatasetError::NoColumn { role, found: self.listed(), path: path.to_owned() };
+            *place = self.column(role).ok_or_else(missing)?;
         }
         Ok(found)
     }

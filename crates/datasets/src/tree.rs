@@ -1,5 +1,5 @@
 //! The files of a dataset folder, and how a name in a list finds its file.
-//! Left out: hidden files and folders, and the `__MACOSX` twins that archives bring along.
+//! Left out: hidden files and folders, the `__MACOSX` twins that archives bring along, and what Excel notes beside an open file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,8 @@ pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_string_lossy().starts_with('.') || name == "__MACOSX" {
+        let shown = name.to_string_lossy();
+        if shown.starts_with('.') || shown.starts_with("~$") || name == "__MACOSX" {
             continue;
         }
         let kind = entry.file_type()?;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{Clip, FaceSource, Manifest, Scale, Split};
-use limbic_datasets::{IMPORTERS, Importer, Options, import};
+use limbic_datasets::{ColumnMap, IMPORTERS, Importer, Options, import};
 
-#[path = "assets/make.rs"]
-#[allow(unreachable_pub, reason = "the script is a program of its own, too")]
+#[path = "assets/layouts.rs"]
+#[allow(unreachable_pub, reason = "the script that writes them includes it, too")]
 mod make;
 
 fn assets() -> PathBuf {
@@ -79,7 +79,10 @@ fn the_copies_are_as_the_script_makes_them() {
     }
     made.sort();
     made.dedup_by(|a, b| a.0 == b.0);
-    assert_eq!(found.len(), made.len() + 1, "the script and what it makes, nothing else");
+    // HDF5 is written by a script of its own.
+    let is_csd = |path: &PathBuf| path.extension().is_some_and(|end| end == "csd");
+    let n_csd = found.iter().filter(|path| is_csd(path)).count();
+    assert_eq!(found.len(), made.len() + n_csd + 3, "the scripts and what they make, nothing else");
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn mafw() {
         &[
             ("data/clips/00001.mp4", "train anger*"),
             ("data/clips/00002.mp4", "train happiness*"),
-            ("data/clips/00003.mp4", "train neutral"),
+            ("data/clips/00003.mp4", "train neutral*"),
             ("data/clips/00004.mp4", "test disappointment*"),
         ],
         &[
@@ -162,11 +165,13 @@ fn mafw() {
         ],
     );
     assert_eq!(clip(&manifest, "data/clips/00001.mp4").text.as_deref(), Some("A woman doesn’t listen."));
+    assert_eq!(clip(&manifest, "data/clips/00003.mp4").text.as_deref(), Some("She waits."));
+    assert_eq!(clip(&manifest, "data/clips/00001.mp4").votes[..3], [0.75, 0.25, 0.0]);
     assert_eq!((manifest.labels.name(0), manifest.labels.name(10)), ("anger", "disappointment"));
     let compound = [
         ("data/clips/00001.mp4", "train anger_disgust"),
         ("data/clips/00002.mp4", "train happiness_surprise"),
-        ("data/clips/00003.mp4", "test anger_disgust"),
+        ("data/clips/00003.mp4", "test anger_disgust*"),
     ];
     check_as("mafw", &variant("compound"), &compound, &[]);
 }
@@ -373,6 +378,42 @@ fn sequences() {
 }
 
 #[test]
+fn csd() {
+    let problems = [
+        "-3g5yACwYnA[2]: COVAREP has nothing",
+        "-3g5yACwYnA[2]: FACET 4.2 has nothing",
+        "_dI--eQ6qVU[0]: FACET 4.2 does not",
+    ];
+    let manifest = check(
+        "csd",
+        &[
+            ("-3g5yACwYnA[0]", "train positive*"),
+            ("-3g5yACwYnA[1]", "train negative*"),
+            ("-3g5yACwYnA[2]", "train neutral"),
+            ("_dI--eQ6qVU[0]", "test negative*"),
+        ],
+        &[problems[0], problems[1], problems[2]],
+    );
+    let second = clip(&manifest, "-3g5yACwYnA[1]");
+    assert_eq!((second.text.as_deref(), second.recording.as_deref()), (Some("bad"), Some("-3g5yACwYnA")));
+    assert_eq!(clip(&manifest, "-3g5yACwYnA[0]").affect.valence, Some(0.5));
+    let streams: Vec<_> =
+        manifest.streams.iter().map(|stream| (stream.name.as_str(), stream.n_dims, stream.aligned)).collect();
+    assert_eq!(streams, [("COVAREP", 3, false), ("FACET 4.2", 2, false)]);
+    let mut reader = features::Reader::new(&manifest.root);
+    let mut values = |at: usize| reader.read(&manifest.streams, &second.features[at]).unwrap().0.values;
+    // From second 4 to 8: steps 40 to 79 of three values, steps 20 to 39 of two.
+    assert_eq!(values(0), (120..240).map(|value: u16| f32::from(value)).collect::<Vec<_>>());
+    assert_eq!(values(1), (40..80).map(|value: u16| f32::from(value)).collect::<Vec<_>>());
+    let emotions = import(&assets().join("csd"), &variant("emotions")).unwrap();
+    let labels: Vec<_> =
+        emotions.clips.iter().map(|clip| (clip.id.as_str(), emotions.labels.name(clip.label))).collect();
+    assert_eq!(labels, [("-3g5yACwYnA[0]", "happiness"), ("_dI--eQ6qVU[0]", "anger")]);
+    let says = |part: &str| emotions.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says("several emotions are equally strong") && says("none of the six emotions"), "{:?}", emotions.problems);
+}
+
+#[test]
 fn fer_plus() {
     let manifest = check(
         "fer-plus",
@@ -394,6 +435,71 @@ fn fer_plus() {
     );
     assert_eq!(clip(&manifest, "train/fer0000001.png").votes[..2], [0.125, 0.875]);
     assert_eq!(manifest.faces, FaceSource::Cropped);
+}
+
+#[test]
+fn fer2013() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |variant: Option<&str>| {
+        let pictures = Some(folder.path().join("pictures"));
+        Options { pictures, variant: variant.map(str::to_owned), ..Options::default() }
+    };
+    let rest = [
+        "Training/fer0000002.png: row 3 has no emotion from 0 to 6",
+        "PublicTest/fer0000003.png: row 4 is no square of pixels",
+        "fer0000006.png: row 7 is for \"Private\", which is no part",
+        "without a clip: fear, sadness, surprise",
+    ];
+    let manifest = check_as(
+        "fer2013",
+        &with(None),
+        &[
+            ("Training/fer0000000.png", "train anger"),
+            ("Training/fer0000001.png", "train happiness"),
+            ("PublicTest/fer0000004.png", "val neutral"),
+            ("PrivateTest/fer0000005.png", "test disgust"),
+        ],
+        &[rest[0], rest[1], rest[2], rest[3], "fer0000005.png: the same content as Training/fer0000000.png"],
+    );
+    assert_eq!((manifest.name.as_str(), manifest.faces), ("fer2013", FaceSource::Cropped));
+    let picture = |clip: &Clip| {
+        let file = std::io::BufReader::new(std::fs::File::open(manifest.clip_path(clip)).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let mut grey = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut grey).unwrap();
+        (reader.info().width, grey)
+    };
+    assert_eq!(picture(&manifest.clips[1]), (2, vec![255, 1, 2, 3]));
+
+    // Pictures that are there stay; what a crash left of one is mended.
+    let changed = |clip: &Clip| std::fs::metadata(manifest.clip_path(clip)).unwrap().modified().unwrap();
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    for clip in &manifest.clips[..2] {
+        let file = std::fs::File::options().write(true).open(manifest.clip_path(clip)).unwrap();
+        if clip == &manifest.clips[1] {
+            file.set_len(10).unwrap();
+        }
+        file.set_modified(old).unwrap();
+    }
+    let votes = import(&assets().join("fer2013"), &with(Some("votes"))).unwrap();
+    assert_eq!(changed(&manifest.clips[0]), old);
+    assert_eq!(picture(&manifest.clips[1]), (2, vec![255, 1, 2, 3]));
+    let labels: Vec<_> = votes.clips.iter().map(|clip| (clip.id.as_str(), votes.labels.name(clip.label))).collect();
+    assert_eq!(
+        labels,
+        [
+            ("Training/fer0000000.png", "anger"),
+            ("Training/fer0000001.png", "happiness"),
+            ("Training/fer0000002.png", "contempt"),
+            ("PublicTest/fer0000004.png", "neutral"),
+            ("PrivateTest/fer0000005.png", "contempt"),
+        ]
+    );
+    let says = |manifest: &Manifest, part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says(&votes, "the taggers see no face") && says(&votes, "on which taggers tie"), "{:?}", votes.problems);
+
+    let shown = import(&assets().join("fer2013"), &Options::default()).unwrap();
+    assert!(says(&shown, "written as files when it is imported") && !assets().join("fer2013/Training").exists());
 }
 
 #[test]
@@ -421,6 +527,50 @@ fn meld() {
     assert!(!clip(&manifest, "test/dia0_utt0").has_media());
     let sentiment = import(&assets().join("meld"), &variant("sentiment")).unwrap();
     assert_eq!((sentiment.labels.len(), sentiment.clips.len()), (3, 5));
+}
+
+#[test]
+fn csv() {
+    let manifest = check(
+        "csv",
+        &[("clips/a.wav", "train anger*"), ("clips/b.wav", "val happiness"), ("clips/7.wav", "test anger")],
+        &[
+            "labels.xlsx: only the sheet \"Clips\" is read; there are rows on Notes, too",
+            "gone.wav: file of line 6 is missing",
+            "\"joy\" (1) is read as happiness",
+        ],
+    );
+    let speakers: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.speaker.as_deref()).collect();
+    assert_eq!(speakers, ["12", "13", "14.5"]);
+    let list = assets().join("csv/labels.xlsx");
+    assert_eq!(import(&list, &Options::default()).unwrap().clips, manifest.clips);
+    let columns = ColumnMap { split: Some("day".to_owned()), ..ColumnMap::default() };
+    let by_day = import(&list, &Options { columns, ..Options::default() }).unwrap();
+    let says = by_day.problems.iter().any(|problem| problem.reason.contains("\"2024-03-01\", \"2024-03-02 12:00:00\""));
+    assert!(says, "{:?}", by_day.problems);
+    let columns = ColumnMap { label: Some("mood".to_owned()), ..ColumnMap::default() };
+    let error = import(&list, &Options { columns, ..Options::default() }).unwrap_err().to_string();
+    assert!(error.contains("\"Text\" on the sheet \"Clips\"") && error.contains("labels.xlsx"), "{error}");
+}
+
+#[test]
+fn mafw_without_its_folds_is_read_from_its_spreadsheets() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, content) in make::layouts() {
+        let Some(path) = path.strip_prefix("mafw/").filter(|path| !path.starts_with("Train")) else { continue };
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let manifest = import(folder.path(), &Options::default()).unwrap();
+    let labels: Vec<_> =
+        manifest.clips.iter().map(|clip| (clip.id.as_str(), manifest.labels.name(clip.label))).collect();
+    assert_eq!(labels, [("data/clips/00001.mp4", "anger"), ("data/clips/00002.mp4", "happiness")]);
+    check_protocol(&manifest, "made by Limbic");
+    let says = |part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says("row 4 of single-set has the unknown class \"12\""), "{:?}", manifest.problems);
+    let error = import(folder.path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err().to_string();
+    assert!(error.contains("Train & Test Set/single is missing"), "{error}");
 }
 
 #[test]

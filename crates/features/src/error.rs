@@ -22,7 +22,7 @@ pub enum FeatureError {
         source: std::io::Error,
     },
     /// No file of a known format.
-    #[error("features are read from .npy, .npz, .csv, .safetensors, .pkl and .pickle files, this is another: {path}", path = .0.display())]
+    #[error("features are read from .npy, .npz, .csv, .safetensors, .csd, .h5, .hdf5, .pkl and .pickle files, this is another: {path}", path = .0.display())]
     UnknownFormat(PathBuf),
     /// The content contradicts itself or the format.
     #[error("damaged, or no such file at all: {reason}: {path}", path = .path.display())]

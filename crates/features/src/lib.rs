@@ -1,4 +1,5 @@
-//! Files of precomputed features in, sequences out: `.npy`, `.npz`, `.csv`, `.safetensors` and pickles of numpy arrays; and `.npy` out.
+//! Files of precomputed features in, sequences out: `.npy`, `.npz`, `.csv`, `.safetensors`, HDF5 (`.csd`) and pickles of numpy
+//! arrays; and `.npy` out.
 //!
 //! A file is a set of named arrays and texts, whatever its format; rows are read when they are asked for, so a file may be larger
 //! than memory. Nothing in a file is ever run: a pickle that needs more than plain values and arrays is refused, and no
@@ -7,6 +8,7 @@
 
 mod element;
 mod error;
+mod hdf5;
 mod npy;
 mod npz;
 mod pickle;

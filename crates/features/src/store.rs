@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ::pickle::{Bytes, Fault};
 
+use crate::hdf5::{self, Packed};
 use crate::{Element, FeatureError, npy, npz, pickle, safetensors_file, table};
 
 /// Numbers in row-major order.
@@ -50,9 +51,10 @@ impl Layout {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Entry {
     Numbers(Layout),
+    Packed(Packed),
     Texts(Arc<Texts>),
 }
 
@@ -64,9 +66,19 @@ pub struct Store {
     entries: BTreeMap<String, Entry>,
 }
 
+/// The error of a format, for the file at `path`.
+fn failed(fault: Fault, path: &Path) -> FeatureError {
+    let path = path.to_owned();
+    match fault {
+        Fault::Io(source) => FeatureError::Read { path, source },
+        Fault::Damaged(reason) => FeatureError::Damaged { reason, path },
+        Fault::Refused(what) => FeatureError::Refused { what, path },
+    }
+}
+
 impl Store {
     /// Opens a file by its extension and lists what is in it. A file that is one array has one entry without a name;
-    /// dictionaries in dictionaries of a pickle have names such as `train/audio`.
+    /// dictionaries in dictionaries of a pickle, and groups in groups of HDF5, have names such as `train/audio`.
     pub fn open(path: &Path) -> Result<Self, FeatureError> {
         let read = |source| FeatureError::Read { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(read)?;
@@ -77,24 +89,24 @@ impl Store {
             "npz" => npz::entries(&mut file, n_bytes),
             "safetensors" => safetensors_file::entries(&mut file, n_bytes),
             "pkl" | "pickle" => pickle::entries(&mut file, n_bytes),
+            "csd" | "h5" | "hdf5" => hdf5::entries(&file, n_bytes),
             "csv" | "tsv" => table::entries(&mut file),
             _ => return Err(FeatureError::UnknownFormat(path.to_owned())),
         };
-        let entries = entries.map_err(|fault| {
-            let path = path.to_owned();
-            match fault {
-                Fault::Io(source) => FeatureError::Read { path, source },
-                Fault::Damaged(reason) => FeatureError::Damaged { reason, path },
-                Fault::Refused(what) => FeatureError::Refused { what, path },
-            }
-        })?;
+        let entries = entries.map_err(|fault| failed(fault, path))?;
         Ok(Self { path: path.to_owned(), file, entries })
+    }
+
+    /// Names of arrays and texts, in order of name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
     }
 
     /// Names of arrays of numbers with their shapes, in order of name.
     pub fn arrays(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.entries.iter().filter_map(|(name, entry)| match entry {
             Entry::Numbers(layout) => Some((name.as_str(), layout.shape.as_slice())),
+            Entry::Packed(packed) => Some((name.as_str(), packed.shape.as_slice())),
             Entry::Texts(_) => None,
         })
     }
@@ -103,6 +115,7 @@ impl Store {
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         match self.entries.get(name)? {
             Entry::Numbers(layout) => Some(&layout.shape),
+            Entry::Packed(packed) => Some(&packed.shape),
             Entry::Texts(texts) => Some(&texts.shape),
         }
     }
@@ -111,15 +124,23 @@ impl Store {
     pub fn texts(&self, name: &str) -> Option<&Texts> {
         match self.entries.get(name)? {
             Entry::Texts(texts) => Some(texts),
-            Entry::Numbers(_) => None,
+            Entry::Numbers(_) | Entry::Packed(_) => None,
         }
     }
 
     /// Reads the array `name`, or its `row` along the first axis.
     pub fn read(&mut self, name: &str, row: Option<usize>) -> Result<Array, FeatureError> {
-        let Some(Entry::Numbers(layout)) = self.entries.get(name) else {
-            let known = self.arrays().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-            return Err(FeatureError::NoArray { name: name.to_owned(), known, path: self.path.clone() });
+        let unpacked;
+        let layout = match self.entries.get(name) {
+            Some(Entry::Numbers(layout)) => layout,
+            Some(Entry::Packed(packed)) => {
+                unpacked = packed.unpack(name).map_err(|fault| failed(fault, &self.path))?;
+                &unpacked
+            }
+            Some(Entry::Texts(_)) | None => {
+                let known = self.arrays().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+                return Err(FeatureError::NoArray { name: name.to_owned(), known, path: self.path.clone() });
+            }
         };
         let out_of_range =
             |what| FeatureError::OutOfRange { what, shape: layout.shape.clone(), path: self.path.clone() };

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Cursor, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use emotion::{FeatureRef, Modality, Stream};
 
@@ -110,6 +110,54 @@ fn pickles_are_read_by_row_and_large_arrays_from_the_file() {
     check(&mut store, "a", Some(299), &[100], &last);
 }
 
+/// A computational sequence as h5py writes it, from the copy of CMU-MOSEI's layout.
+fn csd(name: &str) -> Vec<u8> {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets/tests/assets/csd");
+    fs::read(assets.join(format!("CMU_MOSEI_{name}.csd"))).unwrap()
+}
+
+#[test]
+fn hdf5_is_read_in_old_and_new_groups_compressed_or_not() {
+    let folder = Folder::new();
+    let counted = |range: std::ops::Range<u16>| range.map(f32::from).collect::<Vec<_>>();
+    let mut sound = folder.open("a.csd", &csd("COVAREP")).unwrap();
+    check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", None, &[50, 3], &counted(0..150));
+    check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", Some(7), &[3], &[21.0, 22.0, 23.0]);
+    check(&mut sound, "COVAREP/data/_dI--eQ6qVU/intervals", Some(1), &[2], &[0.1, 0.2]);
+    assert_eq!(sound.texts("COVAREP/metadata/root name").unwrap().values, ["COVAREP"]);
+    assert!(sound.read("COVAREP/data/_dI--eQ6qVU/features", Some(50)).is_err());
+    let mut faces = folder.open("b.h5", &csd("VisualFacet42")).unwrap();
+    check(&mut faces, "FACET 4.2/data/-3g5yACwYnA/features", None, &[40, 2], &counted(0..80));
+    let mut labels = folder.open("c.csd", &csd("Labels")).unwrap();
+    check(&mut labels, "All Labels/data/_dI--eQ6qVU/features", Some(0), &[7], &[-3.0, 0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
+    let words = folder.open("d.csd", &csd("TimestampedWords")).unwrap();
+    assert_eq!(words.texts("words/data/-3g5yACwYnA/features").unwrap().values, ["so", "sp", "good", "bad"]);
+}
+
+#[test]
+fn no_damage_to_hdf5_is_a_crash() {
+    let folder = Folder::new();
+    for name in ["COVAREP", "VisualFacet42", "TimestampedWords"] {
+        let whole = csd(name);
+        let n = whole.len();
+        let cut = (0..24).map(|part| whole[..n * part / 24].to_vec());
+        let flipped = (0..100).map(|at| {
+            let mut bytes = whole.clone();
+            bytes[(at * 7919) % n] ^= 1 << (at % 8);
+            bytes
+        });
+        for bytes in cut.chain(flipped) {
+            let Ok(mut store) = folder.open("damaged.csd", &bytes) else { continue };
+            let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
+            for name in names {
+                if let Ok(array) = store.read(&name, None) {
+                    assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_a_file_states_is_checked_before_it_is_believed() {
     let folder = Folder::new();
@@ -138,7 +186,7 @@ fn what_a_file_states_is_checked_before_it_is_believed() {
         assert!(matches!(error, FeatureError::Damaged { .. }), "{name}: {error}");
     }
     assert!(matches!(folder.open("x.npy", &npy("|O", false, "(1,)", b"x")), Err(FeatureError::Refused { .. })));
-    assert!(matches!(folder.open("x.h5", b"x"), Err(FeatureError::UnknownFormat(_))));
+    assert!(matches!(folder.open("x.mat", b"x"), Err(FeatureError::UnknownFormat(_))));
     assert!(matches!(Store::open(&folder.0.path().join("gone.npy")), Err(FeatureError::Read { .. })));
     let error = folder.open("x.pkl", b"cos\nsystem\n.").map(|_| ()).unwrap_err().to_string();
     assert!(error.starts_with("refused") && error.contains("os.system") && error.ends_with("x.pkl"), "{error}");

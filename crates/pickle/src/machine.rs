@@ -172,7 +172,7 @@ impl<T: Dialect, R: BufRead + Seek> Machine<'_, T, R> {
                 }
                 let class = self.pop()?;
                 let object = self.values.own(class).and_then(T::object);
-                let object = object.ok_or_else(|| refused(opcode, ", an object without a class,", place))?;
+                let object = object.ok_or_else(|| refused(opcode, ", an object without a class", place))?;
                 self.push(object);
             }
             b'b' => {
@@ -185,7 +185,7 @@ impl<T: Dialect, R: BufRead + Seek> Machine<'_, T, R> {
             }
             b'i' => {
                 let (module, name) = (self.line()?, self.line()?);
-                return Err(refused(opcode, &format!(", a call of {module}.{name},"), place));
+                return Err(refused(opcode, &format!(", a call of {module}.{name}"), place));
             }
             _ => return Err(refused(opcode, "", place)),
         }
@@ -397,5 +397,5 @@ fn refused(opcode: u8, what: &str, place: u64) -> Fault {
         0x97 => "NEXT_BUFFER",
         _ => "unknown",
     };
-    Fault::Refused(format!("the opcode {name} (0x{opcode:02x}){what} at byte {place}"))
+    Fault::Refused(format!("the opcode {name} (0x{opcode:02x}) at byte {place}{what}"))
 }

@@ -88,14 +88,6 @@ pub enum TrainError {
         /// What it lacks.
         what: &'static str,
     },
-    /// A folder holds features that were made otherwise.
-    #[error("this folder holds other features, or {kind} made with other weights or frames: choose another folder: {path}", path = path.display())]
-    OtherFeatures {
-        /// What was to be made.
-        kind: String,
-        /// The folder.
-        path: PathBuf,
-    },
     /// A setting that does not exist or does not fit.
     #[error(transparent)]
     Setting(#[from] models::SettingError),

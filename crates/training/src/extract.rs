@@ -1,20 +1,20 @@
 //! Features of clips as files: one `.npy` a clip, which models here and other tools read, and a manifest that names them.
 //!
-//! Files that are there already are kept, so that an extraction that was stopped goes on; the folder remembers how they were
-//! made and takes no others.
+//! A file's name says of what it was made: the content of the clip, the settings and the content of the weights. What is there
+//! under its name is kept, so that an extraction that was stopped goes on, and one that is repeated makes what changed.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use emotion::{Clip, FaceInput, FeatureRef, Frames, Inputs, Manifest, Modality, Stream};
+use emotion::{Clip, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
 use media::{FaceChoice, HOG_SIDE_PX, HOG_WIDTH, Request, STATISTICS_RATE_HZ, SampleCache};
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use serde::{Deserialize, Serialize};
 
-use crate::run::{read, write_atomically};
 use crate::{Control, Event, TrainError};
 
 /// Mel bins of log-mel features, as AudioMAE takes them.
@@ -23,12 +23,14 @@ const LOG_MEL_BINS: usize = 128;
 const MFCC_BINS: usize = 26;
 /// Clips between two looks at the control and reports of progress.
 const CHUNK: usize = 16;
-/// How the files of a folder were made.
-const RECORD: &str = "features.toml";
+/// Changes whenever the same clip and settings give other features than before.
+const VERSION: u32 = 1;
+/// Digits of the key in the name of a file.
+const KEY_DIGITS: usize = 16;
+const EXTENSION: &str = "npy";
 
 /// A kind of features.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeatureKind {
     /// Kaldi-compatible log-mel energies, 128 every 10 ms.
     LogMel,
@@ -86,7 +88,7 @@ impl fmt::Display for FeatureKind {
 }
 
 /// What to extract, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extraction {
     /// The features.
     pub kind: FeatureKind,
@@ -149,14 +151,28 @@ impl Maker {
     }
 }
 
-/// Extracts features of all clips of `manifest` into `dir` and returns the manifest with their stream.
+/// What an extraction made.
+#[derive(Debug)]
+pub struct Extracted {
+    /// The dataset with the stream of the features.
+    pub manifest: Manifest,
+    /// Clips whose features were made.
+    pub n_made: usize,
+    /// Clips whose features were there, made of the same content in the same way.
+    pub n_kept: usize,
+    /// Files of the folder that the same clips had before they, the settings or the weights changed; nothing names them
+    /// once the manifest is saved.
+    pub outdated: Vec<PathBuf>,
+}
+
+/// Extracts features of all clips of `manifest` into `dir`.
 ///
 /// A clip without the modality, or of which nothing can be read, is reported and has no file. Stops with
 /// [`TrainError::Stopped`] when asked to; what is made by then stays.
 ///
 /// # Errors
 ///
-/// Weights that are missing or of another network, a folder that holds features made otherwise or that cannot be written.
+/// Weights that are missing or of another network, a folder that cannot be written.
 pub fn extract(
     manifest: &Manifest,
     extraction: &Extraction,
@@ -165,85 +181,147 @@ pub fn extract(
     cache: &SampleCache,
     control: &Control,
     on_event: &mut dyn FnMut(Event),
-) -> Result<Manifest, TrainError> {
-    claim(dir, extraction)?;
+) -> Result<Extracted, TrainError> {
+    std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
     let maker = Maker::new(extraction, device)?;
+    let recipe = recipe(extraction)?;
     let (total, start) = (manifest.clips.len(), Instant::now());
-    let mut lengths = vec![None; total];
-    let (mut n_fresh, mut done) = (0, 0);
+    let mut files: Vec<Option<Made>> = Vec::with_capacity(total);
+    let (mut n_made, mut done) = (0, 0);
     on_event(Event::Preparing { done, total, remaining_secs: None });
-    for (clips, lengths) in manifest.clips.chunks(CHUNK).zip(lengths.chunks_mut(CHUNK)) {
+    for clips in manifest.clips.chunks(CHUNK) {
         control.wait_while_paused();
         if control.is_stopping() {
             return Err(TrainError::Stopped);
         }
-        let work = |clip: &Clip| one(manifest, clip, extraction, &maker, dir, cache);
+        let work = |clip: &Clip| one(manifest, clip, extraction, &recipe, &maker, dir, cache);
         // A network keeps all cores busy with one clip.
         let results: Vec<_> = match maker {
             Maker::Voice { .. } | Maker::Face { .. } | Maker::Text { .. } => clips.par_iter().map(work).collect(),
             Maker::Network(_) => clips.iter().map(work).collect(),
         };
-        for ((clip, result), length) in clips.iter().zip(results).zip(lengths) {
+        for (clip, result) in clips.iter().zip(results) {
             match result {
-                Ok(Made { n_steps, fresh }) => {
-                    n_fresh += usize::from(fresh);
-                    *length = Some(n_steps);
+                Ok(made) => {
+                    n_made += usize::from(made.fresh);
+                    files.push(Some(made));
                 }
                 Err(error @ TrainError::Features(features::FeatureError::Write { .. })) => return Err(error),
                 Err(error) => {
                     let path = manifest.clip_path(clip);
                     on_event(Event::Warning { path, reason: format!("no features: {error}") });
+                    files.push(None);
                 }
             }
         }
         done += clips.len();
-        let per_clip = start.elapsed().as_secs_f64() / f64::from(n_fresh.max(1) as u32);
+        let per_clip = start.elapsed().as_secs_f64() / f64::from(n_made.max(1) as u32);
         on_event(Event::Preparing { done, total, remaining_secs: Some(per_clip * (total - done) as f64) });
     }
-    Ok(with_stream(manifest, extraction, &maker, dir, &lengths))
+    Ok(Extracted {
+        n_made,
+        n_kept: files.iter().flatten().count() - n_made,
+        outdated: outdated(manifest, dir, &files),
+        manifest: with_stream(manifest, extraction, &maker, dir, &files),
+    })
 }
 
-/// What became of a clip.
+/// The features of a clip.
 struct Made {
+    file: String,
     n_steps: usize,
     fresh: bool,
+}
+
+/// What all clips have in common: kind, settings and weights.
+fn recipe(extraction: &Extraction) -> Result<blake3::Hasher, TrainError> {
+    let mut recipe = blake3::Hasher::new();
+    recipe.update(&VERSION.to_le_bytes()).update(extraction.kind.to_string().as_bytes());
+    if let Some(path) = extraction.weights.as_deref().filter(|_| extraction.kind.needs_weights()) {
+        let failed = |source| TrainError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        recipe.update_reader(file).map_err(failed)?;
+    }
+    Ok(recipe)
+}
+
+/// Files in `dir` of the clips of `manifest` other than those in `files`.
+fn outdated(manifest: &Manifest, dir: &Path, files: &[Option<Made>]) -> Vec<PathBuf> {
+    // Of a clip that could not be read this time, what there was stays.
+    let current: HashMap<String, &str> = manifest
+        .clips
+        .iter()
+        .zip(files)
+        .filter_map(|(clip, made)| Some((stem(clip), made.as_ref()?.file.as_str())))
+        .collect();
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_outdated = |path: &PathBuf| {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+        let Some(key_at) = name.len().checked_sub(KEY_DIGITS + 2 + EXTENSION.len()) else { return false };
+        let stem = name.get(..key_at).filter(|_| name.ends_with(EXTENSION));
+        stem.and_then(|stem| current.get(stem)).is_some_and(|&file| file != name)
+    };
+    let mut outdated: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_outdated).collect();
+    outdated.sort();
+    outdated
 }
 
 fn one(
     manifest: &Manifest,
     clip: &Clip,
     extraction: &Extraction,
+    recipe: &blake3::Hasher,
     maker: &Maker,
     dir: &Path,
     cache: &SampleCache,
 ) -> Result<Made, TrainError> {
-    let path = dir.join(file_name(clip));
+    let (hears, sees) = (maker.modality() == Modality::Voice, maker.modality() == Modality::Face);
+    let media = match &clip.audio {
+        Some(audio) if hears => manifest.root.join(audio),
+        _ => manifest.clip_path(clip),
+    };
+    let size_px = if let Maker::Face { side_px, .. } = maker { *side_px } else { FACE_SIDE_PX };
+    let face = sees.then_some(FaceInput { n_frames: extraction.n_frames, size_px });
+    let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
+    // Where faces are has no say in what is heard.
+    let (faces, face) = if sees { (manifest.faces, clip.face) } else { (FaceSource::Auto, None) };
+    let (choice, detectors) = (FaceChoice::Size, cache.detectors());
+    let request = Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
+    let content = match maker {
+        Maker::Text { .. } => clip.text.clone().unwrap_or_default(),
+        Maker::Voice { .. } | Maker::Face { .. } | Maker::Network(_) => cache.key(&request)?,
+    };
+    let key = recipe.clone().update(content.as_bytes()).finalize().to_hex();
+    let file = format!("{}-{}.{EXTENSION}", stem(clip), &key[..KEY_DIGITS]);
+    let path = dir.join(&file);
     let n_dims = maker.n_dims();
     if let Ok(store) = features::Store::open(&path)
         && let Some(&[n_steps, width]) = store.shape("")
         && width == n_dims
     {
-        return Ok(Made { n_steps, fresh: false });
+        return Ok(Made { file, n_steps, fresh: false });
     }
     let nothing = |what| Err(TrainError::NothingToExtract { clip: clip.id.clone(), what });
+    let sound = |rate_hz| media::decode_audio(&media, rate_hz);
+    let faces = || Ok::<_, TrainError>(cache.prepare(&request)?.1.sample.face);
     let values = match maker {
         Maker::Text { make, .. } => match clip.text.as_deref() {
             Some(text) => make(text),
             None => return nothing("no text"),
         },
-        Maker::Voice { rate_hz, make, .. } => match sound(manifest, clip, *rate_hz)? {
+        Maker::Voice { rate_hz, make, .. } => match sound(*rate_hz)? {
             Some(samples) => make(&samples),
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) if !network.sees() => match sound(manifest, clip, VOICE_RATE_HZ)? {
+        Maker::Network(network) if hears => match sound(VOICE_RATE_HZ)? {
             Some(samples) => network.voice(&samples)?,
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) => match face(manifest, clip, extraction.n_frames, FACE_SIDE_PX, cache)? {
+        Maker::Network(network) => match faces()? {
             Some(frames) => network.faces(&frames)?,
             None => return nothing("no face"),
         },
-        Maker::Face { side_px, make, .. } => match face(manifest, clip, extraction.n_frames, *side_px, cache)? {
+        Maker::Face { make, .. } => match faces()? {
             // A short clip's last frame is repeated for models that need their number, not here.
             Some(frames) => (0..frames.n_frames())
                 .filter(|&frame_idx| frames.valid[frame_idx])
@@ -257,51 +335,15 @@ fn one(
     }
     let n_steps = values.len() / n_dims;
     features::write_npy(&path, &[n_steps, n_dims], &values)?;
-    Ok(Made { n_steps, fresh: true })
-}
-
-/// The sound of a clip.
-fn sound(manifest: &Manifest, clip: &Clip, rate_hz: u32) -> Result<Option<Vec<f32>>, TrainError> {
-    let path = clip.audio.as_ref().map_or_else(|| manifest.clip_path(clip), |audio| manifest.root.join(audio));
-    Ok(media::decode_audio(&path, rate_hz)?)
-}
-
-/// The face crops of a clip.
-fn face(
-    manifest: &Manifest,
-    clip: &Clip,
-    n_frames: usize,
-    size_px: usize,
-    cache: &SampleCache,
-) -> Result<Option<Frames>, TrainError> {
-    let path = manifest.clip_path(clip);
-    let face = FaceInput { n_frames, size_px };
-    let inputs = Inputs { face: Some(face), voice: None, text: None, features: Vec::new() };
-    let (faces, face, choice, detectors) = (manifest.faces, clip.face, FaceChoice::Size, cache.detectors());
-    let request = Request { path: &path, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
-    Ok(cache.prepare(&request)?.1.sample.face)
+    Ok(Made { file, n_steps, fresh: true })
 }
 
 /// A clip's name as a file can be called on every system; two clips never get the same.
-fn file_name(clip: &Clip) -> String {
+fn stem(clip: &Clip) -> String {
     let plain: String =
         clip.id.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).take(80).collect();
     let hash = blake3::hash(clip.id.as_bytes()).to_hex();
-    if plain == clip.id { format!("{plain}.npy") } else { format!("{plain}-{}.npy", &hash[..8]) }
-}
-
-/// Makes `dir`, or checks that what is in it was made in the same way.
-fn claim(dir: &Path, extraction: &Extraction) -> Result<(), TrainError> {
-    std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
-    let path = dir.join(RECORD);
-    if !path.exists() {
-        let text = toml::to_string(extraction).expect("an extraction is plain TOML");
-        return write_atomically(&path, text.as_bytes());
-    }
-    match toml::from_str::<Extraction>(&read(&path)?) {
-        Ok(other) if other == *extraction => Ok(()),
-        _ => Err(TrainError::OtherFeatures { kind: extraction.kind.to_string(), path: dir.to_owned() }),
-    }
+    if plain == clip.id { plain } else { format!("{plain}-{}", &hash[..8]) }
 }
 
 /// The manifest with the features of those clips that have some.
@@ -310,7 +352,7 @@ fn with_stream(
     extraction: &Extraction,
     maker: &Maker,
     dir: &Path,
-    lengths: &[Option<usize>],
+    files: &[Option<Made>],
 ) -> Manifest {
     let mut manifest = manifest.clone();
     let name = extraction.kind.to_string();
@@ -326,17 +368,20 @@ fn with_stream(
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     // Inside of the dataset a path stays true when both are moved.
     let dir = dir.strip_prefix(&manifest.root).map(Path::to_owned).unwrap_or(dir);
-    for (clip, length) in manifest.clips.iter_mut().zip(lengths) {
+    for (clip, made) in manifest.clips.iter_mut().zip(files) {
         clip.features.retain(|feature| feature.stream != stream);
-        clip.features.extend(length.map(|n_steps| FeatureRef {
+        clip.features.extend(made.as_ref().map(|made| FeatureRef {
             stream,
-            path: dir.join(file_name(clip)),
+            path: dir.join(&made.file),
             array: None,
             row: None,
             first_dim: 0,
             first_step: 0,
-            n_steps,
+            n_steps: made.n_steps,
         }));
     }
     manifest
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub use cross_validation::{CrossReport, cross_validate};
 pub use error::TrainError;
 pub use evaluate::{ClipPrediction, RatedValue, evaluate, write_predictions};
 pub use event::{AttributeScores, EpochRecord, Event, Outcome, Report, StopReason};
-pub use extract::{Extraction, FeatureKind, extract};
+pub use extract::{Extracted, Extraction, FeatureKind, extract};
 pub use fit::fit;
 pub use inspect::inspect;
 pub use job::{Job, JobSetting, Recipe, settings};

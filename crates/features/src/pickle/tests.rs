@@ -77,7 +77,7 @@ fn what_would_run_something_is_refused_by_name() {
     // os.system("true"), as every guide writes it.
     check_refused(b"cos\nsystem\n(S'true'\ntR.", "the global os.system at byte 0");
     check_refused(b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93.", "the global builtins.eval at byte");
-    check_refused(b"(S'true'\nios\nsystem\n.", "the opcode INST (0x69) at byte 9");
+    check_refused(b"(S'true'\nios\nsystem\n.", "the opcode INST (0x69), a call of os.system, at byte 9");
     check_refused(b"\x80\x02}(ccollections\nOrderedDict\n)\x81.", "the opcode NEWOBJ (0x81)");
     check_refused(b"Pother file\n.", "PERSID");
     check_refused(b"\x80\x05\x97.", "NEXT_BUFFER");

@@ -1,0 +1,73 @@
+//! What is extracted again, and what is kept.
+
+use emotion::LabelSet;
+
+use super::*;
+
+/// Half a second of a tone.
+fn write_tone(path: &Path, hz: f32) {
+    let rate_hz = VOICE_RATE_HZ;
+    let samples = (0..rate_hz / 2).flat_map(|at| {
+        let phase = std::f32::consts::TAU * hz * at as f32 / rate_hz as f32;
+        ((phase.sin() * 8000.0) as i16).to_le_bytes()
+    });
+    let samples: Vec<u8> = samples.collect();
+    let n_bytes = samples.len() as u32;
+    let header = [
+        b"RIFF".as_slice(),
+        &(n_bytes + 36).to_le_bytes(),
+        b"WAVEfmt \x10\0\0\0\x01\0\x01\0",
+        &rate_hz.to_le_bytes(),
+        &(rate_hz * 2).to_le_bytes(),
+        b"\x02\0\x10\0data",
+        &n_bytes.to_le_bytes(),
+    ];
+    std::fs::write(path, [header.concat(), samples].concat()).unwrap();
+}
+
+#[test]
+fn what_changed_is_made_again_and_the_rest_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::new("m", "csv", folder.path(), LabelSet::basic(2));
+    for (name, hz) in [("a.wav", 200.0), ("b.wav", 300.0)] {
+        write_tone(&folder.path().join(name), hz);
+        manifest.clips.push(Clip { id: name.into(), path: name.into(), ..Clip::default() });
+    }
+    let (dir, cache) = (folder.path().join("features"), SampleCache::open(&folder.path().join("cache")).unwrap());
+    let run = |kind: FeatureKind| {
+        let extraction = Extraction { kind, weights: None, n_frames: 16 };
+        let (device, control) = (DeviceId::Cpu, Control::default());
+        let made = extract(&manifest, &extraction, &dir, &device, &cache, &control, &mut |_| {}).unwrap();
+        assert!(made.manifest.clips.iter().all(|clip| manifest.root.join(&clip.features[0].path).is_file()));
+        made
+    };
+    let counts = |made: &Extracted| (made.n_made, made.n_kept, made.outdated.len());
+    let first = run(FeatureKind::Mfcc);
+    assert_eq!(counts(&first), (2, 0, 0));
+    assert_eq!(counts(&run(FeatureKind::Mfcc)), (0, 2, 0));
+
+    write_tone(&folder.path().join("b.wav"), 400.0);
+    let second = run(FeatureKind::Mfcc);
+    assert_eq!(counts(&second), (1, 1, 1));
+    let file = |made: &Extracted, clip: usize| manifest.root.join(&made.manifest.clips[clip].features[0].path);
+    assert_eq!(file(&first, 0), file(&second, 0));
+    assert_eq!(second.outdated, [file(&first, 1)]);
+    let values = |path: &Path| features::Store::open(path).unwrap().read("", None).unwrap().values;
+    assert_ne!(values(&file(&first, 1)), values(&file(&second, 1)));
+
+    assert_eq!(counts(&run(FeatureKind::LogMel)), (2, 0, 3));
+}
+
+#[test]
+fn weights_count_by_their_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let kind = FeatureKind::Network("mae-face".to_owned());
+        recipe(&Extraction { kind, weights: Some(path), n_frames: 16 }).unwrap().finalize()
+    };
+    let first = key("a.pth", "one");
+    assert_eq!(key("b.pth", "one"), first);
+    assert_ne!(key("a.pth", "two"), first);
+}
