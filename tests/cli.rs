@@ -386,7 +386,7 @@ fn models_list_and_measure_know_every_preset() {
 fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
     let extract = |kind: &'static str| ["features", "--manifest", "demo/manifest.json", "--kind", kind, "--out", "own"];
     let manifest = WORLD.path("own/manifest.json");
-    for (kind, n_dims) in [("mfcc", 39), ("log-mel", 128), ("voice-statistics", 32)] {
+    for (kind, n_dims) in [("mfcc", 39), ("log-mel", 128), ("voice-statistics", 32), ("hog", 576), ("words", 256)] {
         WORLD.ok(&extract(kind));
         let named = datasets::load(&manifest).unwrap();
         let stream = named.streams.last().unwrap();
@@ -398,7 +398,7 @@ fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
             assert_eq!((sequence.n_dims, sequence.n_steps(), n_cleaned), (n_dims, own.n_steps, 0));
         }
     }
-    assert!(datasets::load(&manifest).unwrap().clips.iter().all(|clip| clip.features.len() == 3));
+    assert!(datasets::load(&manifest).unwrap().clips.iter().all(|clip| clip.features.len() == 5));
 
     // What is there under its name, which says what it was made of, is not made again.
     let files = std::fs::read_dir(WORLD.path("own/mfcc")).unwrap().map(|entry| entry.unwrap().path());

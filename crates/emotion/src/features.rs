@@ -1,6 +1,7 @@
 //! Precomputed features: sequences of vectors that stand for a modality, as manifests name them and as samples hold them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,19 @@ pub struct Sequence {
     /// Steps at the end that are of the clips after this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_after: usize,
+    /// The scale of the clip's speaker, where a model asks for it and the speaker is known; it follows from the dataset and is not
+    /// stored.
+    #[serde(skip)]
+    pub speaker: Option<Arc<SpeakerScale>>,
+}
+
+/// What the features of a speaker are normalized by: `mean` is taken off, `divisor` is what is left divided by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpeakerScale {
+    /// Of each value of a step.
+    pub mean: Vec<f32>,
+    /// Of each value of a step, positive.
+    pub divisor: Vec<f32>,
 }
 
 impl Sequence {

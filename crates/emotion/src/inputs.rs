@@ -73,6 +73,23 @@ pub struct FeatureInput {
     pub n_after: usize,
     /// Clips before and after in the same recording whose features come along.
     pub context: usize,
+    /// What the features are normalized by.
+    #[serde(default)]
+    pub normalize: Normalization,
+}
+
+/// Whose mean and deviation features are normalized by before a network sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// Those of the training split.
+    #[default]
+    Train,
+    /// Those of the clip's own speaker, over all clips that are at hand of that person, whatever their split; no label is looked
+    /// at. A clip whose speaker is not known takes those of the training split.
+    Speaker,
+    /// Nobody's: features come as they are.
+    None,
 }
 
 /// Square RGB face crops spread evenly over the clip.

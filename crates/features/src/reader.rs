@@ -66,7 +66,7 @@ impl Reader {
             steps.flat_map(|step| &step[feature.first_dim..feature.first_dim + stream.n_dims]).copied().collect();
         let n_cleaned = clean(&mut values);
         let (name, modality) = (stream.name.clone(), stream.modality);
-        Ok((Sequence { stream: name, modality, n_dims: stream.n_dims, values, n_after: 0 }, n_cleaned))
+        Ok((Sequence { stream: name, modality, n_dims: stream.n_dims, values, n_after: 0, speaker: None }, n_cleaned))
     }
 }
 

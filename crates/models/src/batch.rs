@@ -6,11 +6,12 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use emotion::{FeatureInput, Inputs, Modalities, Modality, Sample, TextInput, Voice};
+use emotion::{FeatureInput, Inputs, Modalities, Modality, Normalization, Sample, TextInput, Voice};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::encoders::clip::{Overlong, Tokenizer, end_of};
+use crate::hashed_tokens;
 
 /// Mean and twice the deviation of AudioSet's log-mel energies (AudioMAE), used for every log-mel input.
 const LOG_MEL_MEAN: f32 = -4.267_739_3;
@@ -97,6 +98,19 @@ pub struct FeatureBatch {
     pub values: Tensor<3>,
     /// `[rows, steps]` of 0 and 1.
     pub valid: Tensor<2>,
+    /// What rows are normalized by, where it is not the training split's statistics for all of them.
+    pub own_scale: Option<RowScale>,
+}
+
+/// What some rows of features are normalized by instead of the training split's statistics.
+#[derive(Debug, Clone)]
+pub struct RowScale {
+    /// Is taken off, `[rows, values]`; zero where a row has no scale of its own.
+    pub mean: Tensor<2>,
+    /// What is left is divided by this, `[rows, values]`; zero where a row has no scale of its own.
+    pub divisor: Tensor<2>,
+    /// 0 where a row has a scale of its own, 1 where it takes the training split's, `[rows, 1]`.
+    pub common: Tensor<2>,
 }
 
 /// How pixels become numbers.
@@ -289,48 +303,43 @@ fn features(input: &FeatureInput, samples: &[&Sample], rows: Vec<usize>, device:
     }
     (!rows.is_empty()).then(|| FeatureBatch {
         modality,
+        own_scale: own_scale(input, samples, &rows, device),
         values: Tensor::from_data(TensorData::new(values, [rows.len(), length, n_dims]), device),
         valid: Tensor::from_data(TensorData::new(valid, [rows.len(), length]), device),
         rows,
     })
 }
 
-/// Words as numbers 1..`n_buckets` without a vocabulary (the hashing trick, Weinberger et al. 2009).
-///
-/// A word is a run of letters, digits and apostrophes, in lower case; `_` separates words, as in MAFW's captions.
-/// A text without words becomes one token, so that it still is a text.
-pub fn hashed_tokens(text: &str, n_buckets: usize) -> Vec<i64> {
-    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '\''));
-    let mut tokens: Vec<i64> = words
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            // 64-bit FNV-1a.
-            let hash = word
-                .to_lowercase()
-                .bytes()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-            2 + (hash % (n_buckets as u64 - 2)) as i64
-        })
-        .collect();
-    if tokens.is_empty() {
-        tokens.push(1);
+/// The scales of `rows` that are not the training split's.
+fn own_scale(input: &FeatureInput, samples: &[&Sample], rows: &[usize], device: &Device) -> Option<RowScale> {
+    let n_dims = input.n_dims;
+    let of = |row: usize| match input.normalize {
+        Normalization::Train => None,
+        Normalization::None => Some((vec![0.0; n_dims], vec![1.0; n_dims])),
+        Normalization::Speaker => {
+            let scale = samples[row].sequence(&input.stream)?.speaker.as_ref()?;
+            Some((scale.mean.clone(), scale.divisor.clone()))
+        }
+    };
+    if input.normalize == Normalization::Train {
+        return None;
     }
-    tokens
+    let (mut mean, mut divisor, mut common) = (Vec::new(), Vec::new(), Vec::new());
+    for &row in rows {
+        let own = of(row);
+        common.push(f32::from(u8::from(own.is_none())));
+        let (own_mean, own_divisor) = own.unwrap_or_else(|| (vec![0.0; n_dims], vec![0.0; n_dims]));
+        mean.extend(own_mean);
+        divisor.extend(own_divisor);
+    }
+    let table = |values: Vec<f32>, width| Tensor::from_data(TensorData::new(values, [rows.len(), width]), device);
+    Some(RowScale { mean: table(mean, n_dims), divisor: table(divisor, n_dims), common: table(common, 1) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_ignore_case_and_punctuation() {
-        let tokens = hashed_tokens("I can't, I won't!", 4096);
-        assert_eq!(tokens.len(), 4);
-        assert_eq!(tokens, hashed_tokens("i CAN'T_i won't", 4096));
-        assert_eq!(tokens[0], tokens[2]);
-        assert_eq!(hashed_tokens("?!", 4096), [1]);
-        assert!(tokens.iter().all(|&token| (2..4096).contains(&token)));
-    }
+    use crate::layers::normalization::{Scale, Statistics};
 
     #[test]
     fn features_end_at_one_place_and_padding_is_marked() {
@@ -341,6 +350,7 @@ mod tests {
             n_steps: 3,
             n_after: 2,
             context: 1,
+            normalize: Normalization::Train,
         };
         let sample = |values: &[f32], n_after| Sample {
             features: vec![emotion::Sequence {
@@ -349,6 +359,7 @@ mod tests {
                 n_dims: 1,
                 values: values.to_vec(),
                 n_after,
+                speaker: None,
             }],
             ..Sample::default()
         };
@@ -363,6 +374,47 @@ mod tests {
         assert_eq!(values, [2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0, 8.0, 9.0, 0.0]);
         let valid: Vec<f32> = part.valid.clone().try_into_vec_as().unwrap();
         assert_eq!(valid, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn rows_are_normalized_by_their_own_scale_or_the_training_splits() {
+        let device = Device::flex();
+        let input = |normalize| FeatureInput {
+            stream: "s".into(),
+            modality: Modality::Voice,
+            n_dims: 2,
+            n_steps: 1,
+            n_after: 0,
+            context: 0,
+            normalize,
+        };
+        let sample = |speaker: Option<emotion::SpeakerScale>| Sample {
+            features: vec![emotion::Sequence {
+                stream: "s".into(),
+                modality: Modality::Voice,
+                n_dims: 2,
+                values: vec![7.0, 9.0],
+                n_after: 0,
+                speaker: speaker.map(std::sync::Arc::new),
+            }],
+            ..Sample::default()
+        };
+        let known = sample(Some(emotion::SpeakerScale { mean: vec![5.0, 3.0], divisor: vec![2.0, 3.0] }));
+        let unknown = sample(None);
+        let mut scale = Scale::new(2, &mut crate::Init::new(1, &device));
+        scale.set(&Statistics { mean: vec![6.0, 1.0], deviation: vec![0.5, 4.0] });
+        for (normalize, expected) in [
+            (Normalization::Speaker, [1.0, 2.0, 2.0, 2.0]),
+            (Normalization::Train, [2.0, 2.0, 2.0, 2.0]),
+            (Normalization::None, [7.0, 9.0, 7.0, 9.0]),
+        ] {
+            let reader = crate::encoders::feature_sequences::reader_of(vec![input(normalize)]);
+            let batch = reader.batch(&[&known, &unknown], &[Modalities::ALL; 2], &device).unwrap();
+            let part = batch.features(Modality::Voice).unwrap();
+            let scaled = scale.forward_rows(part.values.clone(), part.own_scale.as_ref());
+            let values: Vec<f32> = scaled.try_into_vec_as().unwrap();
+            assert!(values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{normalize:?}: {values:?}");
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn clip(reader: &Reader, device: &Device) -> Batch {
         let length = input.n_steps + input.n_after;
         let valid = Tensor::ones([1, length], device);
         let values = Tensor::random([1, length, input.n_dims], even, device);
-        FeatureBatch { modality: input.modality, rows: vec![0], values, valid }
+        FeatureBatch { modality: input.modality, rows: vec![0], values, valid, own_scale: None }
     });
     let scene = face.clone().filter(|_| reader.face_as_scene);
     let present = Tensor::from_floats([present], device);

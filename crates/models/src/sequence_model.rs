@@ -269,6 +269,9 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
         "sequences.language.stream" => "The dataset's features for language; empty: its first.",
         "sequences.video.stream" => "The dataset's features for video; empty: its first.",
         "sequences.audio.stream" => "The dataset's features for audio; empty: its first.",
+        "sequences.language.normalize" | "sequences.video.normalize" | "sequences.audio.normalize" => {
+            "Whose mean and deviation these features are normalized by: train, speaker (of all clips of the person, no labels), none."
+        }
         "sequences.max_steps" => "Steps of a sequence, at most; the farthest from the clip's end are left out.",
         "sequences.context" => "Clips before and after in the same recording that are seen, too.",
         "sequences.dropout" => "Share of the features' values that a training step does without.",

@@ -11,8 +11,8 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
-use media::{Request, STATISTICS_RATE_HZ, SampleCache};
-use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, compute};
+use media::{HOG_SIDE_PX, HOG_WIDTH, Request, STATISTICS_RATE_HZ, SampleCache};
+use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::{Control, Event, TrainError};
@@ -38,6 +38,10 @@ pub enum FeatureKind {
     Mfcc,
     /// Statistics of pitch, loudness, voice quality and spectrum, once a clip.
     VoiceStatistics,
+    /// Histograms of oriented gradients of the face, once a frame.
+    Hog,
+    /// Hashes of words and of their parts, once a word.
+    Words,
     /// What a published network makes of faces or voices, by the key of its weights.
     Network(String),
 }
@@ -45,7 +49,7 @@ pub enum FeatureKind {
 impl FeatureKind {
     /// All kinds, by name.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ["log-mel", "mfcc", "voice-statistics"].into_iter().chain(Extractor::KEYS)
+        ["log-mel", "mfcc", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
     }
 
     /// Whether weights are needed.
@@ -62,6 +66,8 @@ impl FromStr for FeatureKind {
             "log-mel" => Ok(Self::LogMel),
             "mfcc" => Ok(Self::Mfcc),
             "voice-statistics" => Ok(Self::VoiceStatistics),
+            "hog" => Ok(Self::Hog),
+            "words" => Ok(Self::Words),
             key if Extractor::KEYS.contains(&key) => Ok(Self::Network(key.to_owned())),
             _ => Err(format!("unknown features {name:?}: use {}", Self::names().collect::<Vec<_>>().join(", "))),
         }
@@ -74,6 +80,8 @@ impl fmt::Display for FeatureKind {
             Self::LogMel => "log-mel",
             Self::Mfcc => "mfcc",
             Self::VoiceStatistics => "voice-statistics",
+            Self::Hog => "hog",
+            Self::Words => "words",
             Self::Network(key) => key,
         })
     }
@@ -90,9 +98,11 @@ pub struct Extraction {
     pub n_frames: usize,
 }
 
-/// How features are made: from a voice by arithmetic, or by a network.
+/// How features are made: by arithmetic, or by a network.
 enum Maker {
     Voice { n_dims: usize, rate_hz: u32, make: fn(&[f32]) -> Vec<f32> },
+    Face { n_dims: usize, side_px: usize, make: fn(&[u8]) -> Vec<f32> },
+    Text { n_dims: usize, make: fn(&str) -> Vec<f32> },
     Network(Extractor),
 }
 
@@ -115,6 +125,8 @@ impl Maker {
                 rate_hz: STATISTICS_RATE_HZ,
                 make: |samples| media::voice_statistics(samples).unwrap_or_default(),
             },
+            FeatureKind::Hog => Self::Face { n_dims: HOG_WIDTH, side_px: HOG_SIDE_PX, make: media::hog },
+            FeatureKind::Words => Self::Text { n_dims: WORD_WIDTH, make: models::hashed_words },
             FeatureKind::Network(key) => {
                 let weights = extraction.weights.as_deref().ok_or_else(|| TrainError::NoWeights(key.clone()))?;
                 Self::Network(Extractor::open(key, weights, &compute::open(device)?)?)
@@ -124,15 +136,17 @@ impl Maker {
 
     fn n_dims(&self) -> usize {
         match self {
-            Self::Voice { n_dims, .. } => *n_dims,
+            Self::Voice { n_dims, .. } | Self::Face { n_dims, .. } | Self::Text { n_dims, .. } => *n_dims,
             Self::Network(network) => network.n_dims(),
         }
     }
 
     fn modality(&self) -> Modality {
         match self {
+            Self::Face { .. } => Modality::Face,
             Self::Network(network) if network.sees() => Modality::Face,
             Self::Voice { .. } | Self::Network(_) => Modality::Voice,
+            Self::Text { .. } => Modality::Text,
         }
     }
 }
@@ -183,7 +197,7 @@ pub fn extract(
         let work = |clip: &Clip| one(manifest, clip, extraction, &recipe, &maker, dir, cache);
         // A network keeps all cores busy with one clip.
         let results: Vec<_> = match maker {
-            Maker::Voice { .. } => clips.par_iter().map(work).collect(),
+            Maker::Voice { .. } | Maker::Face { .. } | Maker::Text { .. } => clips.par_iter().map(work).collect(),
             Maker::Network(_) => clips.iter().map(work).collect(),
         };
         for (clip, result) in clips.iter().zip(results) {
@@ -261,19 +275,24 @@ fn one(
     dir: &Path,
     cache: &SampleCache,
 ) -> Result<Made, TrainError> {
-    let hears = maker.modality() == Modality::Voice;
+    let (hears, sees) = (maker.modality() == Modality::Voice, maker.modality() == Modality::Face);
     let media = match &clip.audio {
         Some(audio) if hears => manifest.root.join(audio),
         _ => manifest.clip_path(clip),
     };
-    let face = (!hears).then_some(FaceInput { n_frames: extraction.n_frames, size_px: FACE_SIDE_PX });
+    let size_px = if let Maker::Face { side_px, .. } = maker { *side_px } else { FACE_SIDE_PX };
+    let face = sees.then_some(FaceInput { n_frames: extraction.n_frames, size_px });
     let inputs = Inputs { face, voice: None, text: None, features: Vec::new() };
     // Where faces are has no say in what is heard.
-    let of_face = manifest.face_of(clip);
-    let (faces, face, choice) = if hears { (FaceSource::Auto, None, FaceChoice::Size) } else { of_face };
+    let of_nobody = (FaceSource::Auto, None, FaceChoice::Size);
+    let (faces, face, choice) = if sees { manifest.face_of(clip) } else { of_nobody };
     let detectors = cache.detectors();
     let request = Request { path: &media, audio: None, text: None, faces, face, choice, detectors, inputs: &inputs };
-    let key = recipe.clone().update(cache.key(&request)?.as_bytes()).finalize().to_hex();
+    let content = match maker {
+        Maker::Text { .. } => clip.text.clone().unwrap_or_default(),
+        Maker::Voice { .. } | Maker::Face { .. } | Maker::Network(_) => cache.key(&request)?,
+    };
+    let key = recipe.clone().update(content.as_bytes()).finalize().to_hex();
     let file = format!("{}-{}.{EXTENSION}", stem(clip), &key[..KEY_DIGITS]);
     let path = dir.join(&file);
     let n_dims = maker.n_dims();
@@ -284,22 +303,36 @@ fn one(
         return Ok(Made { file, n_steps, fresh: false });
     }
     let nothing = |what| Err(TrainError::NothingToExtract { clip: clip.id.clone(), what });
-    let values = if hears {
-        let rate_hz = if let Maker::Voice { rate_hz, .. } = maker { *rate_hz } else { VOICE_RATE_HZ };
-        let Some(samples) = media::decode_audio(&media, rate_hz)? else { return nothing("no audio track") };
-        match maker {
-            Maker::Voice { make, .. } => make(&samples),
-            Maker::Network(network) => network.voice(&samples)?,
-        }
-    } else {
-        let (_, prepared) = cache.prepare(&request)?;
-        match (maker, prepared.sample.face) {
-            (Maker::Network(network), Some(frames)) => network.faces(&frames)?,
-            _ => return nothing("no face"),
-        }
+    let sound = |rate_hz| media::decode_audio(&media, rate_hz);
+    let faces = || Ok::<_, TrainError>(cache.prepare(&request)?.1.sample.face);
+    let values = match maker {
+        Maker::Text { make, .. } => match clip.text.as_deref() {
+            Some(text) => make(text),
+            None => return nothing("no text"),
+        },
+        Maker::Voice { rate_hz, make, .. } => match sound(*rate_hz)? {
+            Some(samples) => make(&samples),
+            None => return nothing("no audio track"),
+        },
+        Maker::Network(network) if hears => match sound(VOICE_RATE_HZ)? {
+            Some(samples) => network.voice(&samples)?,
+            None => return nothing("no audio track"),
+        },
+        Maker::Network(network) => match faces()? {
+            Some(frames) => network.faces(&frames)?,
+            None => return nothing("no face"),
+        },
+        Maker::Face { make, .. } => match faces()? {
+            // A short clip's last frame is repeated for models that need their number, not here.
+            Some(frames) => (0..frames.n_frames())
+                .filter(|&frame_idx| frames.valid[frame_idx])
+                .flat_map(|frame_idx| make(frames.frame(frame_idx)))
+                .collect(),
+            None => return nothing("no face"),
+        },
     };
     if values.is_empty() {
-        return nothing("too short, or silent");
+        return nothing("too short, silent or without words");
     }
     let n_steps = values.len() / n_dims;
     features::write_npy(&path, &[n_steps, n_dims], &values)?;

@@ -16,7 +16,8 @@ impl FeatureKind {
         match self {
             Self::LogMel | Self::Mfcc | Self::VoiceStatistics => Modality::Voice,
             Self::Network(key) if Extractor::hears(key) => Modality::Voice,
-            Self::Network(_) => Modality::Face,
+            Self::Hog | Self::Network(_) => Modality::Face,
+            Self::Words => Modality::Text,
         }
     }
 
@@ -26,6 +27,8 @@ impl FeatureKind {
             Self::LogMel => "128 log-mel energies every 10 ms",
             Self::Mfcc => "39 cepstral coefficients and slopes every 10 ms",
             Self::VoiceStatistics => "pitch, loudness and voice quality, once a clip",
+            Self::Hog => "histograms of oriented gradients, once a frame",
+            Self::Words => "hashes of words and of parts of words, once a word",
             Self::Network(key) => Published::with_key(key).map_or("a published network", |published| published.title),
         }
     }

@@ -1,16 +1,22 @@
 //! Precomputed features of clips, read when they are needed, with those of their neighbours in a recording.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use emotion::{Clip, FeatureInput, FeatureRef, Manifest, Modality, Recordings, Sequence, Stream};
+use emotion::{
+    Clip, FeatureInput, FeatureRef, Manifest, Modality, Normalization, Recordings, Sequence, SpeakerScale, Stream,
+};
 use models::ModelError;
+use models::vavl::Moments;
 
 use crate::{Event, TrainError};
 
+/// Clips of a speaker that a scale of its own takes at least (choice): the mean of one clip is the clip.
+const MIN_SPEAKER_CLIPS: usize = 4;
+
 /// What a clip's sequence of one stream is put together from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ClipSequence {
     /// The features of the clips before, of the clip itself, of the clips after.
     pieces: Vec<FeatureRef>,
@@ -18,6 +24,15 @@ pub struct ClipSequence {
     n_after: usize,
     /// What they stand for.
     pub modality: Modality,
+    /// The scale of the clip's speaker, where it is asked for and known.
+    speaker: Option<Arc<SpeakerScale>>,
+}
+
+impl ClipSequence {
+    /// The features of one clip, nothing around them.
+    fn alone(feature: &FeatureRef, modality: Modality) -> Self {
+        Self { pieces: vec![feature.clone()], n_after: 0, modality, speaker: None }
+    }
 }
 
 /// Reads the features of a manifest's clips; every file is opened once.
@@ -52,7 +67,8 @@ impl SequenceReader {
                 whole.n_after += n_steps;
             }
         }
-        Ok((whole.expect("a clip's own features are among the pieces"), n_cleaned))
+        let whole = whole.expect("a clip's own features are among the pieces");
+        Ok((Sequence { speaker: wanted.speaker.clone(), ..whole }, n_cleaned))
     }
 }
 
@@ -77,8 +93,7 @@ pub(crate) fn find(
         let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
         for &clip in clips {
             let Some(feature) = own(clip) else { continue };
-            let alone = ClipSequence { pieces: vec![feature.clone()], n_after: 0, modality: input.modality };
-            match reader.read(&alone) {
+            match reader.read(&ClipSequence::alone(&feature, input.modality)) {
                 Ok((_, n)) => {
                     n_cleaned += n;
                     if n > 0 {
@@ -96,6 +111,21 @@ pub(crate) fn find(
             let reason = format!("{n_cleaned} numbers of {:?} are not finite and count as zero", input.stream);
             on_event(Event::Warning { path, reason });
         }
+        let scales = match input.normalize {
+            Normalization::Speaker => speaker_scales(manifest, clips, stream, reader),
+            Normalization::Train | Normalization::None => HashMap::new(),
+        };
+        let scale_of = |clip: &Clip| scales.get(clip.speaker.as_deref()?).cloned();
+        let n_without = clips.iter().filter(|clip| own(clip).is_some() && scale_of(clip).is_none()).count();
+        if n_without > 0 && input.normalize == Normalization::Speaker {
+            let reason = format!(
+                "the features {:?} of {n_without} of {} clips are normalized like the training split: their speaker is not known, \
+                 or has fewer than {MIN_SPEAKER_CLIPS} clips",
+                input.stream,
+                clips.len()
+            );
+            on_event(Event::Warning { path: manifest.root.clone(), reason });
+        }
         for (clip, found) in clips.iter().zip(&mut found) {
             let place = places[clip.id.as_str()];
             let Some(own) = readable.get(&place) else { continue };
@@ -107,10 +137,34 @@ pub(crate) fn find(
             let n_after = after.len();
             pieces.push(own.clone());
             pieces.extend(after);
-            found.push(ClipSequence { pieces, n_after, modality: input.modality });
+            let (modality, speaker) = (input.modality, scale_of(clip));
+            found.push(ClipSequence { pieces, n_after, modality, speaker });
         }
     }
     Ok(found)
+}
+
+/// The scales of those who speak in `clips`, over all of their clips in `manifest` that can be read, whatever their split.
+fn speaker_scales<'a>(
+    manifest: &'a Manifest,
+    clips: &[&Clip],
+    stream: usize,
+    reader: &SequenceReader,
+) -> HashMap<&'a str, Arc<SpeakerScale>> {
+    let Stream { n_dims, modality, .. } = manifest.streams[stream];
+    let wanted: HashSet<&str> = clips.iter().filter_map(|clip| clip.speaker.as_deref()).collect();
+    let mut seen: HashMap<&str, (usize, Moments)> = HashMap::new();
+    for clip in &manifest.clips {
+        let Some(speaker) = clip.speaker.as_deref().filter(|speaker| wanted.contains(speaker)) else { continue };
+        let Some(feature) = clip.features.iter().find(|feature| feature.stream == stream) else { continue };
+        // Whoever uses the clip reports what cannot be read of it.
+        let Ok((sequence, _)) = reader.read(&ClipSequence::alone(feature, modality)) else { continue };
+        let (n_clips, moments) = seen.entry(speaker).or_insert_with(|| (0, Moments::new(n_dims)));
+        *n_clips += 1;
+        moments.add(&sequence.values);
+    }
+    let enough = seen.into_iter().filter(|(_, (n_clips, _))| *n_clips >= MIN_SPEAKER_CLIPS);
+    enough.filter_map(|(speaker, (_, moments))| Some((speaker, Arc::new(moments.statistics()?.scale())))).collect()
 }
 
 /// Place of the stream that an input means.
@@ -132,4 +186,75 @@ fn stream_of(manifest: &Manifest, input: &FeatureInput) -> Result<usize, TrainEr
         }
     };
     Err(ModelError::Config(reason).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use emotion::LabelSet;
+
+    use super::*;
+
+    /// Clips of `speakers`, one step of two values each: the place of the clip, and ten times that.
+    fn dataset(dir: &Path, speakers: &[Option<&str>]) -> Manifest {
+        let mut manifest = Manifest::new("m", "csv", dir, LabelSet::basic(2));
+        manifest.streams.push(Stream {
+            name: "s".into(),
+            modality: Modality::Voice,
+            n_dims: 2,
+            aligned: false,
+            extracted: false,
+        });
+        for (place, speaker) in speakers.iter().enumerate() {
+            let path = PathBuf::from(format!("{place}.npy"));
+            features::write_npy(&dir.join(&path), &[1, 2], &[place as f32, 10.0 * place as f32]).unwrap();
+            let feature =
+                FeatureRef { stream: 0, path, array: None, row: None, first_dim: 0, first_step: 0, n_steps: 1 };
+            manifest.clips.push(Clip {
+                id: place.to_string(),
+                speaker: speaker.map(str::to_owned),
+                features: vec![feature],
+                ..Clip::default()
+            });
+        }
+        manifest
+    }
+
+    #[test]
+    fn speakers_have_the_scale_of_all_of_their_clips_and_others_are_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (Some("a"), Some("b"));
+        let manifest = dataset(dir.path(), &[a, a, b, a, a, None, b]);
+        let input = |normalize| FeatureInput {
+            stream: "s".into(),
+            modality: Modality::Voice,
+            n_dims: 2,
+            n_steps: 1,
+            n_after: 0,
+            context: 0,
+            normalize,
+        };
+        let reader = SequenceReader::new(&manifest);
+        // Asked about one clip of each alone: the others count all the same.
+        let clips: Vec<&Clip> = [0, 2, 5].iter().map(|&place| &manifest.clips[place]).collect();
+        let read = |normalize| {
+            let mut warnings = Vec::new();
+            let found = find(&manifest, &clips, &[input(normalize)], &reader, &mut |event| {
+                if let Event::Warning { reason, .. } = event {
+                    warnings.push(reason);
+                }
+            });
+            let scales =
+                found.unwrap().iter().map(|found| reader.read(&found[0]).unwrap().0.speaker).collect::<Vec<_>>();
+            (scales, warnings)
+        };
+        let (scales, warnings) = read(Normalization::Speaker);
+        let scale = scales[0].as_ref().unwrap();
+        assert_eq!(scale.mean, [2.0, 20.0], "of clips 0, 1, 3 and 4");
+        assert!((scale.divisor[0] - 2.5_f32.sqrt()).abs() < 1e-5, "{:?}", scale.divisor);
+        assert_eq!(scales[1..], [None, None], "two clips are too few, and who is not known has none");
+        assert!(warnings.len() == 1 && warnings[0].contains("2 of 3 clips"), "{warnings:?}");
+        assert_eq!(read(Normalization::Train), (vec![None; 3], Vec::new()));
+    }
 }

@@ -6,7 +6,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Dropout;
 use burn::tensor::Tensor;
-use emotion::{FeatureInput, Inputs, Manifest, Modalities, Modality, Recordings};
+use emotion::{FeatureInput, Inputs, Manifest, Modalities, Modality, Normalization, Recordings};
 use serde::{Deserialize, Serialize};
 
 use super::sequences::placed;
@@ -42,6 +42,9 @@ pub struct StreamSize {
     pub stream: String,
     /// Steps up to a clip's last one, steps after it, values of a step: those of the dataset.
     pub shape: [usize; 3],
+    /// What the features are normalized by.
+    #[serde(default)]
+    pub normalize: Normalization,
 }
 
 impl StreamSize {
@@ -50,7 +53,7 @@ impl StreamSize {
 
     /// A stream of a dataset that is not known yet; until then, of these steps and values.
     pub const fn of(n_steps: usize, n_dims: usize) -> Self {
-        Self { stream: String::new(), shape: [n_steps, 0, n_dims] }
+        Self { stream: String::new(), shape: [n_steps, 0, n_dims], normalize: Normalization::Train }
     }
 
     /// That of `manifest` for `modality`, or of none where it has none.
@@ -89,7 +92,8 @@ impl StreamSize {
             n_steps = n_steps.max(before.iter().map(|&clip| steps(clip)).sum::<usize>() + steps(clip));
             n_after = n_after.max(after.iter().map(|&clip| steps(clip)).sum());
         }
-        Ok(Self { stream: found.name.clone(), shape: [n_steps.min(max_steps), n_after.min(max_steps), found.n_dims] })
+        let shape = [n_steps.min(max_steps), n_after.min(max_steps), found.n_dims];
+        Ok(Self { stream: found.name.clone(), shape, normalize: self.normalize })
     }
 
     /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is called like its
@@ -103,6 +107,7 @@ impl StreamSize {
             n_steps,
             n_after,
             context,
+            normalize: self.normalize,
         })
     }
 
@@ -216,7 +221,7 @@ pub(crate) fn reader_of(features: Vec<FeatureInput>) -> Reader {
 /// What becomes of features before a network sees them.
 #[derive(Module, Debug)]
 pub struct FeatureSequences {
-    /// To mean 0 and deviation 1, as the training split has it.
+    /// To mean 0 and deviation 1, as the training split has it; rows may bring a scale of their own.
     scale: Streams<Scale>,
     absent: Streams<Param<Tensor<1>>>,
     dropout: Dropout,
@@ -257,7 +262,7 @@ impl FeatureSequences {
             Some(match batch.features(stream) {
                 None => filler.expand([n, steps, n_dims]),
                 Some(features) => {
-                    let scaled = self.scale[stream].forward(features.values.clone());
+                    let scaled = self.scale[stream].forward_rows(features.values.clone(), features.own_scale.as_ref());
                     let seen = self.dropout.forward(scaled * features.valid.clone().unsqueeze_dim::<3>(2));
                     placed(seen, &features.rows, n, filler)
                 }

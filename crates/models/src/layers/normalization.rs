@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
+use emotion::SpeakerScale;
 
-use crate::{Init, ModelError};
+use crate::{Init, ModelError, RowScale};
 
 /// Added to deviations.
 const EPSILON: f64 = 1e-6;
@@ -81,6 +82,12 @@ impl Statistics {
         Padded { values, lengths, n_frames }
     }
 
+    /// The same as samples carry it.
+    pub fn scale(&self) -> SpeakerScale {
+        let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+        SpeakerScale { mean: narrow(self.mean.clone()), divisor: narrow(self.divisors()) }
+    }
+
     fn divisors(&self) -> Vec<f64> {
         let divisor = |&deviation: &f64| if deviation > CONSTANT { deviation + EPSILON } else { 1.0 };
         self.deviation.iter().map(divisor).collect()
@@ -153,6 +160,14 @@ impl Scale {
     /// `[.., width]` to the same.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         (x - self.mean.val().unsqueeze()) / self.divisor.val().unsqueeze()
+    }
+
+    /// `[rows, steps, width]` to the same, rows with a scale of their own by that one.
+    pub fn forward_rows(&self, x: Tensor<3>, own: Option<&RowScale>) -> Tensor<3> {
+        let Some(RowScale { mean, divisor, common }) = own else { return self.forward(x) };
+        let mean = mean.clone() + common.clone() * self.mean.val().unsqueeze();
+        let divisor = divisor.clone() + common.clone() * self.divisor.val().unsqueeze();
+        (x - mean.unsqueeze_dim::<3>(1)) / divisor.unsqueeze_dim::<3>(1)
     }
 }
 

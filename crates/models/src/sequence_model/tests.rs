@@ -304,7 +304,7 @@ fn impossible_configurations_are_refused() {
 
 /// MulT on features of which two steps are the clip's and one is of the clip after it.
 fn on_features(causal: bool) -> MultConfig {
-    let stream = |name: &str| StreamSize { stream: name.into(), shape: [2, 1, 3] };
+    let stream = |name: &str| StreamSize { stream: name.into(), shape: [2, 1, 3], ..StreamSize::of(2, 3) };
     let size = FeatureSize { language: stream("l"), video: stream("v"), audio: stream("a"), ..FeatureSize::mosi() };
     MultConfig {
         network: MultSize { causal, ..mult().network },
@@ -320,6 +320,7 @@ fn features(seed: usize, after: f32) -> Sample {
         n_dims: 3,
         values: (0..6).map(|i| ((i * 5 + seed * 7 + shift) % 11) as f32 - 5.0).chain([after; 3]).collect(),
         n_after: 1,
+        speaker: None,
     };
     let streams = [("l", Modality::Text, 1), ("v", Modality::Face, 2), ("a", Modality::Voice, 3)];
     Sample {

@@ -236,6 +236,9 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
         "face.features.stream" => "The dataset's features of faces; empty: its first.",
         "voice.features.stream" => "The dataset's features of voices; empty: its first.",
+        "face.features.normalize" | "voice.features.normalize" => {
+            "Whose mean and deviation these features are normalized by: train, speaker (of all clips of the person, no labels), none."
+        }
         "face.max_steps" | "voice.max_steps" => "Steps of the features, at most; earlier ones are left out.",
         "face.dropout" => "Share of a face's features that training drops.",
         "voice.n_samples" => "Samples of a clip at 16 kHz. Released code: 192000.",

@@ -1,7 +1,8 @@
 //! Clips to sequences of features: pretrained extractors that stand still, descriptions that need no training, or features that
 //! the dataset brings.
 //!
-//! Waveforms and the features of faces are normalized by statistics of the training set; padding is zero after that.
+//! Waveforms and features are normalized by statistics of the training set, features of a dataset by those of their speaker where
+//! that is asked for; padding is zero after that.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::encoders::efficientnet::EfficientNet;
 use crate::encoders::tiny::{CEPSTRAL_WIDTH, cepstral_statistics, oriented_gradients};
 use crate::encoders::wav2vec2::Wav2vec2;
 use crate::layers::normalization::{Moments, Scale};
-use crate::{Batch, Init, ModelError};
+use crate::{Batch, Init, ModelError, RowScale};
 
 /// Face frames to features.
 #[derive(Module, Debug)]
@@ -92,8 +93,8 @@ impl FaceFeatures {
 
     /// The frames of those who have a face, and which samples these are.
     pub fn forward(&self, batch: &Batch) -> Option<(Vec<usize>, Sequence)> {
-        let Raw { rows, values, valid } = self.raw(batch)?;
-        let whole = padded(self.scale.forward(values), valid);
+        let Raw { rows, values, valid, own_scale } = self.raw(batch)?;
+        let whole = padded(self.scale.forward_rows(values, own_scale.as_ref()), valid);
         let seen = match &self.extractor {
             FaceExtractor::EfficientNet(_) => whole.clone(),
             FaceExtractor::Gradients(dropout) | FaceExtractor::Precomputed(dropout) => dropout.forward(whole.clone()),
@@ -130,7 +131,7 @@ impl FaceFeatures {
             let features = encode(face.frames.clone().reshape([rows * frames, channels, side, side]));
             let [_, width] = features.dims();
             let values = features.reshape([rows, frames, width]);
-            Raw { rows: face.rows.clone(), values, valid: face.valid.clone() }
+            Raw { rows: face.rows.clone(), values, valid: face.valid.clone(), own_scale: None }
         };
         match &self.extractor {
             FaceExtractor::EfficientNet(network) => {
@@ -174,8 +175,8 @@ impl VoiceFeatures {
 
     /// The steps of those who speak, and which samples these are.
     pub fn forward(&self, batch: &Batch) -> Result<Option<(Vec<usize>, Sequence)>, ModelError> {
-        let Some(Raw { rows, values, valid }) = self.raw(batch) else { return Ok(None) };
-        let whole = padded(self.scale.forward(values), valid.clone());
+        let Some(Raw { rows, values, valid, own_scale }) = self.raw(batch) else { return Ok(None) };
+        let whole = padded(self.scale.forward_rows(values, own_scale.as_ref()), valid.clone());
         let sequence = match &self.extractor {
             VoiceExtractor::Wav2vec2(network) => {
                 let [n_rows, samples, _] = whole.dims();
@@ -231,7 +232,7 @@ impl VoiceFeatures {
             }
             _ => (values.clone().swap_dims(1, 2), valid.clone()),
         };
-        Some(Raw { rows: rows.clone(), values, valid })
+        Some(Raw { rows: rows.clone(), values, valid, own_scale: None })
     }
 }
 
@@ -243,12 +244,14 @@ struct Raw {
     values: Tensor<3>,
     /// `[rows, steps]` of 0 and 1.
     valid: Tensor<2>,
+    /// What rows are normalized by, where it is not the training set's statistics for all of them.
+    own_scale: Option<RowScale>,
 }
 
 impl From<&FeatureBatch> for Raw {
     fn from(features: &FeatureBatch) -> Self {
-        let FeatureBatch { rows, values, valid, .. } = features.clone();
-        Self { rows, values, valid }
+        let FeatureBatch { rows, values, valid, own_scale, .. } = features.clone();
+        Self { rows, values, valid, own_scale }
     }
 }
 
