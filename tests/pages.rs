@@ -45,19 +45,24 @@ impl Window {
 
     fn show(&mut self, page: PageName) {
         self.harness.state_mut().obey(Command::GoTo(page));
-        self.harness.run();
+        self.settle();
+    }
+
+    /// Steps until nothing moves any more; a spinner of work in the background never rests.
+    fn settle(&mut self) {
+        self.harness.run_ok();
     }
 
     /// Steps until `done`, for what a worker does meanwhile.
     #[track_caller]
     fn wait_until(&mut self, done: impl Fn(&App) -> bool) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         while !done(self.harness.state()) {
             assert!(Instant::now() < until, "it did not happen in time");
             self.harness.step();
             std::thread::yield_now();
         }
-        self.harness.run();
+        self.settle();
     }
 
     #[track_caller]
@@ -271,20 +276,20 @@ fn a_running_training_is_steered_from_its_page_and_seen_everywhere() {
 fn the_palette_goes_anywhere_by_keyboard() {
     let mut window = full();
     window.harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
-    window.harness.run();
+    window.settle();
     for letter in ["i", "n", "s", "i", "g", "h", "t"] {
         window.harness.event(egui::Event::Text(letter.into()));
-        window.harness.run();
+        window.settle();
     }
     window.harness.key_press(Key::Enter);
-    window.harness.run();
+    window.settle();
     assert_eq!(window.harness.state().state.page, PageName::Insight);
     window.harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
-    window.harness.run();
+    window.settle();
     window.harness.key_press(Key::Escape);
-    window.harness.run();
+    window.settle();
     window.harness.key_press(Key::Num8);
-    window.harness.run();
+    window.settle();
     assert_eq!(window.harness.state().state.page, PageName::Settings);
 }
 
@@ -300,7 +305,7 @@ fn every_tab_of_insight_has_its_figure() {
         ("Training curves", "Losses"),
     ] {
         window.harness.get_by_label(tab).click();
-        window.harness.run();
+        window.settle();
         window.sees(words);
     }
 }
@@ -310,11 +315,11 @@ fn a_cell_of_the_confusion_matrix_lists_its_clips() {
     let mut window = full();
     window.show(PageName::Insight);
     window.harness.get_by_label("Confusion").click();
-    window.harness.run();
+    window.settle();
     let names = labels();
     let cell = format!("true {}, predicted {}: 1 clip", names.name(1), names.name(0));
     window.harness.get_by_label(&cell).click();
-    window.harness.run();
+    window.settle();
     window.sees("Play clip38");
 }
 
@@ -349,15 +354,15 @@ fn a_run_of_ratings_shows_its_errors_and_the_halves_of_the_scale() {
     window.tell(Event::Opened { project, datasets: Vec::new(), runs: vec![run] });
     window.show(PageName::Runs);
     window.harness.state_mut().obey(Command::SelectRuns(vec!["ratings".into()]));
-    window.harness.run();
+    window.settle();
     window.sees("Valence");
     window.sees("MAE 0.500");
     window.harness.state_mut().obey(Command::SelectRun("ratings".into()));
     window.show(PageName::Insight);
     window.harness.get_by_label("Confusion").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("true positive, predicted negative: 1 clip").click();
-    window.harness.run();
+    window.settle();
     window.sees("Play clip2");
 }
 
@@ -366,7 +371,7 @@ fn a_clip_of_the_library_tells_about_itself() {
     let mut window = full();
     window.show(PageName::Library);
     window.harness.get_by_label_contains("Clip clip04").click();
-    window.harness.run();
+    window.settle();
     window.sees("“what a day”");
     window.sees("Play in live");
 }
@@ -376,7 +381,7 @@ fn two_runs_are_compared() {
     let mut window = full();
     window.show(PageName::Runs);
     window.harness.state_mut().obey(Command::SelectRuns(vec!["faces-1".into(), "faces-2".into()]));
-    window.harness.run();
+    window.settle();
     window.sees("What differs");
     window.sees("Delete 2 runs");
 }
@@ -406,7 +411,7 @@ fn live_shows_what_the_model_says_and_what_is_missing() {
         window.sees(words);
     }
     window.harness.get_by_label("Voice").click();
-    window.harness.run();
+    window.settle();
     assert_eq!(window.harness.state().state.live.on.to_string(), "VT");
 }
 
@@ -438,7 +443,7 @@ fn an_empty_folder_is_refused_with_a_reason() {
     window.wait_until(looked_at);
     window.sees("Choose another layout or other columns");
     window.harness.get_by_label("Cancel").click();
-    window.harness.run();
+    window.settle();
     assert!(window.harness.state().state.import.is_none());
 }
 
@@ -479,21 +484,21 @@ fn an_import_is_looked_at_before_it_is_made_and_its_classes_are_merged_and_taken
     assert_eq!((found.recognized, found.facts.speakers.n), (Some("csv"), 4));
 
     window.harness.get_by_label("New name of sadness").focus();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("New name of sadness").type_text("anger");
-    window.harness.run();
+    window.settle();
     window.harness.key_press(Key::Enter);
-    window.harness.run();
+    window.settle();
     window.wait_until(looked_at);
     assert_eq!(classes(window.harness.state()), ["anger", "contempt", "happiness"], "merged");
 
     window.harness.get_by_label("Use contempt").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(looked_at);
     assert_eq!(classes(window.harness.state()), ["anger", "happiness"], "left out");
 
     window.harness.get_by_label("Undo the last decision").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(looked_at);
     assert_eq!(classes(window.harness.state()), ["anger", "contempt", "happiness"], "taken back");
 }
@@ -575,11 +580,11 @@ fn a_preset_without_its_files_says_which_and_where_to_choose_them() {
     let mut window = full();
     window.show(PageName::Train);
     window.harness.get_by_label("Model and preset").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("MMA-DFER · paper").click();
-    window.harness.run();
+    window.settle();
     window.sees("This preset starts from MAE-Face");
     window.harness.get_by_label("Open Models").click();
-    window.harness.run();
+    window.settle();
     assert_eq!(window.harness.state().state.page, PageName::Models);
 }

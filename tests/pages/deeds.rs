@@ -31,7 +31,7 @@ impl Window {
     /// Lets `path` go over the window.
     fn drop_in(&mut self, path: &Path) {
         self.harness.input_mut().dropped_files.push(Arc::new(Dropped(path.to_owned())));
-        self.harness.run();
+        self.settle();
     }
 }
 
@@ -73,7 +73,7 @@ fn a_trained_run_is_scored_again_and_its_model_exported_and_loaded_elsewhere() {
     window.harness.state_mut().obey(Command::SelectRuns(vec!["first".into()]));
     window.show(PageName::Runs);
     window.harness.get_by_label("Evaluate").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| app.state.runs[0].record.report.is_some() && app.state.jobs.is_empty());
     assert!(project.run_dir("first").join("report.json").exists());
 
@@ -99,7 +99,7 @@ fn a_dataset_that_is_read_again_comes_back_with_undo() {
     window.wait_until(|app| app.state.datasets.len() == 1);
     window.show(PageName::Library);
     window.harness.get_by_label("Read again…").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(looked_at);
     let mut import = window.harness.state().state.import.as_ref().unwrap().import.clone();
     import.options.labels = Some(format!("{}=calm", before[0]));

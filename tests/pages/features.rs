@@ -29,16 +29,16 @@ fn with_sample() -> Window {
 fn features_are_extracted_from_the_library_and_named_in_the_dataset() {
     let mut window = with_sample();
     window.harness.get_by_label("Extract features…").click();
-    window.harness.run();
+    window.settle();
     // All kinds that the engine has are offered; networks only with their weights.
     for name in FeatureKind::names() {
         window.sees(name);
     }
     window.harness.get_by_label("mfcc").click();
     window.harness.get_by_label("voice-statistics").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("Extract").click();
-    window.harness.run();
+    window.settle();
     let is_made =
         |app: &limbic::app::App| app.state.datasets[0].manifest.streams.len() == 2 && app.state.jobs.is_empty();
     window.wait_until(is_made);
@@ -64,9 +64,9 @@ fn features_are_extracted_from_the_library_and_named_in_the_dataset() {
 fn a_network_without_its_weights_leads_to_the_page_of_models() {
     let mut window = with_sample();
     window.harness.get_by_label("Extract features…").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("Choose the weights of mae-face").click();
-    window.harness.run();
+    window.settle();
     assert_eq!(window.harness.state().state.page, PageName::Models);
     assert!(window.harness.query_by_label("Extract").is_none());
 }
@@ -76,11 +76,11 @@ fn a_folder_that_cannot_be_made_is_said_and_changes_nothing() {
     let mut window = with_sample();
     std::fs::write(window.harness.state().state.datasets[0].dir.join("features"), "a file in its place").unwrap();
     window.harness.get_by_label("Extract features…").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("mfcc").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("Extract").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| app.state.notices.iter().any(|notice| notice.level == Level::Error));
     window.sees("mfcc could not be extracted");
     assert!(window.harness.state().state.datasets[0].manifest.streams.is_empty());

@@ -48,7 +48,7 @@ fn opened() -> (Window, PathBuf) {
     window.wait_until(|app| app.state.datasets.len() == 1 && app.state.jobs.is_empty());
     window.show(PageName::Library);
     window.harness.get_by_label_contains("Clip anger/clip").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| matches!(&app.state.people, Some((_, Computed::Ready(people))) if people.is_some()));
     (window, dir.join("manifest.json"))
 }
@@ -66,7 +66,7 @@ fn a_click_on_a_face_makes_it_the_clips_and_is_taken_back() {
     let (mut window, path) = opened();
     assert!(is_marked(&window, "Face 1 of 2") && !is_marked(&window, "Face 2 of 2"), "the largest is meant at first");
     window.harness.get_by_label("Face 2 of 2").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| of_clip(app).is_some());
     assert!(is_marked(&window, "Face 2 of 2") && !is_marked(&window, "Face 1 of 2"));
     let kept = |path: &Path| datasets::load(path).unwrap().clips[0].person;
@@ -74,18 +74,18 @@ fn a_click_on_a_face_makes_it_the_clips_and_is_taken_back() {
 
     window.wait_until(|app| app.state.notices.iter().any(|notice| notice.action.is_some() && !notice.closed));
     window.harness.get_by_label("Undo").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| of_clip(app).is_none());
     assert!(is_marked(&window, "Face 1 of 2") && kept(&path).is_none());
 
     // The same by keys alone, and back to what the dataset says.
     window.harness.get_by_label("Face 2 of 2").focus();
-    window.harness.run();
+    window.settle();
     window.harness.key_press(Key::Enter);
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| of_clip(app).is_some());
     window.harness.get_by_label("As in the dataset").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| of_clip(app).is_none());
 }
 
@@ -102,7 +102,7 @@ fn a_chosen_face_survives_reading_again_and_only_its_clip_is_prepared_anew() {
     };
     let before = keys(&datasets::load(&path).unwrap());
     window.harness.get_by_label("Face 2 of 2").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| of_clip(app).is_some());
     let after = keys(&datasets::load(&path).unwrap());
     assert!(before.len() == 2 && before[0] != after[0] && before[1] == after[1], "{before:?} {after:?}");
@@ -121,16 +121,16 @@ fn a_chosen_face_survives_reading_again_and_only_its_clip_is_prepared_anew() {
 fn whose_face_it_is_in_a_dataset_is_kept_and_asked_for_in_a_later_reading() {
     let (mut window, path) = opened();
     window.harness.get_by_label("Close the clip").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("Whose face").click();
-    window.harness.run();
+    window.settle();
     window.harness.get_by_label("Nearest the centre").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| app.state.datasets[0].manifest.person == FaceChoice::Centre);
     assert_eq!(datasets::load(&path).unwrap().person, FaceChoice::Centre);
     assert_eq!(window.harness.state().state.datasets[0].import.options.person, FaceChoice::Centre);
     window.wait_until(|app| app.state.notices.iter().any(|notice| notice.text.contains("nearest the centre")));
     window.harness.get_by_label("Undo").click();
-    window.harness.run();
+    window.settle();
     window.wait_until(|app| app.state.datasets[0].manifest.person == FaceChoice::Size);
 }
