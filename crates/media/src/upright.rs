@@ -113,8 +113,10 @@ impl Scaler {
             return Err(ffmpeg::Error::InvalidData);
         }
         let (stride, row) = (out.stride(0), out_width as usize * 3);
-        let rgb: Vec<u8> =
-            out.data(0).chunks(stride).take(out_height as usize).flat_map(|line| &line[..row]).copied().collect();
+        let mut rgb = Vec::with_capacity(row * out_height as usize);
+        for line in out.data(0).chunks(stride).take(out_height as usize) {
+            rgb.extend_from_slice(&line[..row]);
+        }
         // A frame may carry its own orientation, as photographs do.
         let turn = frame
             .side_data(frame::side_data::Type::DisplayMatrix)

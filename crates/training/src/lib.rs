@@ -16,6 +16,7 @@ mod extract;
 mod feature_kinds;
 mod fit;
 mod frozen;
+mod in_order;
 mod inspect;
 mod job;
 mod loader;

@@ -11,7 +11,8 @@ use super::choice::merit;
 use super::{Face, FaceFinder, SEARCH_SIDE_PX, centre_of, overlap, side_px_of};
 use crate::{Image, MediaError, spread_frames};
 
-/// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them.
+/// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them. Else those
+/// halfway between them are searched, and all only where the face is not where even motion would have it.
 const N_SEARCHED: usize = 4;
 /// A face that was searched and not found in fewer pictures than this in a row is still taken to be there.
 const MAX_ABSENCE: usize = 4;
@@ -37,14 +38,30 @@ pub(crate) fn follow(
     let size_px = images.first().map_or([1, 1], |image| [image.width_px, image.height_px]);
     let mut found = search(finder, images, &first, SEARCH_SIDE_PX)?;
     if !is_still(&found) {
-        let others: Vec<usize> = (0..images.len()).filter(|image_idx| !first.contains(image_idx)).collect();
-        found.extend(search(finder, images, &others, SEARCH_SIDE_PX)?);
+        let second = halfway(&first, images.len());
+        let more = search(finder, images, &second, SEARCH_SIDE_PX)?;
+        let is_even = moves_evenly(&found, &more);
+        found.extend(more);
+        // Who is in none of these is not looked for in the others.
+        if !is_even && found.iter().any(|(_, faces)| !faces.is_empty()) {
+            let is_left = |image_idx: &usize| !first.contains(image_idx) && !second.contains(image_idx);
+            let others: Vec<usize> = (0..images.len()).filter(is_left).collect();
+            found.extend(search(finder, images, &others, SEARCH_SIDE_PX)?);
+        }
         found.sort_by_key(|&(image_idx, _)| image_idx);
     }
     let mut track = chosen(tracks(&found), choice, size_px, &|face| finder.is_sure(face));
     if track.is_none() {
-        // A face far away needs more pixels, which take four times as long.
-        found = search(finder, images, &first, 2 * SEARCH_SIDE_PX)?;
+        // A face far away needs more pixels, which take four times as long: the middle is looked at first.
+        let (middle, ends) = match first[..] {
+            [begin, ref middle @ .., end] if !middle.is_empty() => (middle, vec![begin, end]),
+            ref all => (all, Vec::new()),
+        };
+        found = search(finder, images, middle, 2 * SEARCH_SIDE_PX)?;
+        if found.iter().any(|(_, faces)| !faces.is_empty()) {
+            found.extend(search(finder, images, &ends, 2 * SEARCH_SIDE_PX)?);
+            found.sort_by_key(|&(image_idx, _)| image_idx);
+        }
         track = chosen(tracks(&found), choice, size_px, &|face| finder.is_sure(face));
     }
     let Some(track) = track else { return Ok(vec![None; images.len()]) };
@@ -66,6 +83,30 @@ pub(super) fn search(
 fn is_still(found: &[(usize, Vec<Face>)]) -> bool {
     found.iter().all(|(_, faces)| faces.len() == 1)
         && found.windows(2).all(|pair| overlap(&pair[0].1[0].area, &pair[1].1[0].area) >= STILL_OVERLAP)
+}
+
+/// The images halfway between `searched`, which are in rising order, the first and the last; without those searched already.
+fn halfway(searched: &[usize], n_images: usize) -> Vec<usize> {
+    let middles = searched.windows(2).map(|pair| pair[0].midpoint(pair[1]));
+    let mut halfway: Vec<usize> = middles.chain([0, n_images.saturating_sub(1)]).collect();
+    halfway.sort_unstable();
+    halfway.dedup();
+    halfway.retain(|image_idx| !searched.contains(image_idx));
+    halfway
+}
+
+/// Whether there is one face only, and `more` has it where it would be if it moved evenly between the places of `found`.
+fn moves_evenly(found: &[(usize, Vec<Face>)], more: &[(usize, Vec<Face>)]) -> bool {
+    let single = |(image_idx, faces): &(usize, Vec<Face>)| match faces[..] {
+        [face] => Some((*image_idx, face.area)),
+        _ => None,
+    };
+    let Some(track) = found.iter().map(single).collect::<Option<Vec<_>>>().filter(|track| !track.is_empty()) else {
+        return false;
+    };
+    more.iter().all(|search| {
+        single(search).is_some_and(|(image_idx, area)| overlap(&between(&track, image_idx), &area) >= STILL_OVERLAP)
+    })
 }
 
 /// The people in the searched pictures, in the order of their appearance.
@@ -189,6 +230,19 @@ mod tests {
 
     fn face(x_px: f32, side: f32) -> Face {
         Face { area: FaceBox { x_px, y_px: 40.0, width_px: side, height_px: side }, score: 0.9, landmarks: None }
+    }
+
+    #[test]
+    fn all_pictures_are_searched_only_where_motion_is_uneven() {
+        assert_eq!(halfway(&[2, 6, 10, 14], 16), [0, 4, 8, 12, 15]);
+        assert_eq!((halfway(&[0], 1), halfway(&[0, 1, 2], 3)), (Vec::new(), Vec::new()));
+        let at = |image_idx: usize, x_px: f32| (image_idx, vec![face(x_px, 10.0)]);
+        let found = [at(2, 0.0), at(6, 20.0), at(10, 40.0)];
+        assert!(moves_evenly(&found, &[at(0, 0.0), at(4, 11.0), at(8, 29.0)]));
+        assert!(!moves_evenly(&found, &[at(4, 17.0)]), "it hurried");
+        assert!(!moves_evenly(&found, &[(4, vec![face(10.0, 10.0), face(90.0, 10.0)])]), "there are two");
+        assert!(!moves_evenly(&found, &[(4, Vec::new())]), "it is gone");
+        assert!(!moves_evenly(&[], &[]));
     }
 
     #[test]

@@ -191,18 +191,21 @@ fn reduced(image: &Image, width: usize, height: usize) -> Vec<u8> {
     };
     let across = taps(image.width_px, width);
     let row = |y: usize| &image.rgb[3 * y * image.width_px..3 * (y + 1) * image.width_px];
-    let mut rgb = Vec::with_capacity(3 * width * height);
-    for (above, below, down) in taps(image.height_px, height) {
+    let mut rgb = vec![0; 3 * width * height];
+    for ((above, below, down), out) in taps(image.height_px, height).into_iter().zip(rgb.chunks_exact_mut(3 * width)) {
         let (above, below) = (row(above), row(below));
-        for &(left, right, over) in &across {
-            let mix = |line: &[u8], channel: usize| {
-                let (a, b) = (f32::from(line[3 * left + channel]), f32::from(line[3 * right + channel]));
-                a + (b - a) * over
+        for (&(left, right, over), pixel) in across.iter().zip(out.chunks_exact_mut(3)) {
+            let mix = |line: &[u8]| {
+                let (a, b) = (&line[3 * left..3 * left + 3], &line[3 * right..3 * right + 3]);
+                [0, 1, 2].map(|channel| {
+                    let (a, b) = (f32::from(a[channel]), f32::from(b[channel]));
+                    a + (b - a) * over
+                })
             };
-            rgb.extend((0..3).map(|channel| {
-                let (a, b) = (mix(above, channel), mix(below, channel));
-                (a + (b - a) * down + 0.5) as u8
-            }));
+            let (a, b) = (mix(above), mix(below));
+            for channel in 0..3 {
+                pixel[channel] = (a[channel] + (b[channel] - a[channel]) * down + 0.5) as u8;
+            }
         }
     }
     rgb
@@ -210,7 +213,13 @@ fn reduced(image: &Image, width: usize, height: usize) -> Vec<u8> {
 
 /// Pixels `[height, width, 3]` as BGR planes.
 fn planes(rgb: &[u8]) -> Vec<f32> {
-    (0..3).rev().flat_map(|channel| rgb.iter().skip(channel).step_by(3).map(|&value| f32::from(value))).collect()
+    let mut planes = vec![0.0; rgb.len()];
+    let (blue, rest) = planes.split_at_mut(rgb.len() / 3);
+    let (green, red) = rest.split_at_mut(rgb.len() / 3);
+    for (((pixel, blue), green), red) in rgb.chunks_exact(3).zip(blue).zip(green).zip(red) {
+        (*red, *green, *blue) = (f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]));
+    }
+    planes
 }
 
 #[cfg(test)]
