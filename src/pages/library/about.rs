@@ -161,9 +161,11 @@ pub fn clip_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset, clip: &Cli
     let mut close = false;
     ui.spacing_mut().item_spacing.y = 6.0;
     ui.horizontal(|ui| {
-        ui.add(egui::Label::new(theme::group_title(&clip.id)).truncate());
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             close = icon_button(ui, Icon::Close, "Close the clip").clicked();
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(egui::Label::new(theme::group_title(&clip.id)).truncate());
+            });
         });
     });
     let path = manifest.clip_path(clip);
