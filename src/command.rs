@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emotion::{FaceChoice, Modalities};
+use emotion::{FaceChoice, LabelSet, Modalities};
 use models::{DeviceId, ModelKind};
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,12 @@ pub enum Command {
     VerifyWeights(&'static str),
     /// Use the file of published weights with this key no longer; it stays where it is.
     ForgetWeights(&'static str),
+    /// Look into a file, to decide about importing it as a trained model.
+    ShowRelease(PathBuf),
+    /// Import no trained model.
+    DropRelease,
+    /// Make a run of a trained model of a released code.
+    ImportModel(ImportModel),
     /// Count the size of the cache.
     MeasureCache,
     /// Empty the cache.
@@ -233,6 +239,25 @@ impl Training {
             settings: BTreeMap::new(),
         }
     }
+}
+
+/// What a trained model of a released code becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportModel {
+    /// Name of the run.
+    pub name: String,
+    /// The checkpoint, or the folder of a set of files.
+    pub path: PathBuf,
+    /// The model.
+    pub model: ModelKind,
+    /// Its preset.
+    pub preset: String,
+    /// Settings that differ from the preset, as on the command line.
+    pub settings: Vec<(String, String)>,
+    /// The classes in the order of its outputs.
+    pub labels: LabelSet,
+    /// Name of the dataset that it is scored on.
+    pub dataset: Option<String>,
 }
 
 /// What the live view looks at.

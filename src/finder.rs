@@ -127,6 +127,7 @@ fn entries(state: &State, device: DeviceId) -> Vec<Entry> {
     entries.push(entry(Icon::Plus, "Create the sample project".into(), vec![Command::CreateSample]));
     entries.push(entry(Icon::Folder, "Open a project…".into(), vec![Command::Choose(DialogFor::ProjectFolder)]));
     entries.push(entry(Icon::Import, "Import clips…".into(), vec![Command::Choose(DialogFor::ImportFolder)]));
+    entries.push(entry(Icon::Models, "Import a trained model…".into(), vec![Command::Choose(DialogFor::TrainedModel)]));
     if state.training.is_none() {
         for dataset in &state.datasets {
             for model in ModelKind::ALL {

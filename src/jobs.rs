@@ -18,7 +18,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emotion::FaceChoice;
+use emotion::{FaceChoice, LabelSet};
 use media::SampleCache;
 use models::{DeviceId, Published};
 use training::{Control, Order};
@@ -32,6 +32,7 @@ use crate::textures::{N_PEAKS, Preview, THUMBNAIL_PX};
 
 use desk::REPORT_EVERY;
 pub use desk::{Desk, Errand};
+pub use dialogs::WEIGHT_FILES;
 pub use export::export_path;
 pub use lane::Lane;
 pub use live::Recording;
@@ -189,6 +190,21 @@ pub enum Job {
         /// The file.
         path: PathBuf,
     },
+    /// Look into a file that is to be imported as a trained model.
+    LookIntoRelease(PathBuf),
+    /// Make a run of a trained model of a released code.
+    ImportModel {
+        /// What it becomes; its name is the run's.
+        job: Box<training::Job>,
+        /// The classes in the order of its outputs.
+        labels: LabelSet,
+        /// The checkpoint, or the folder of a set of files.
+        path: PathBuf,
+        /// The run's folder.
+        dir: PathBuf,
+        /// Prepared clips.
+        cache: CacheRoom,
+    },
     /// Let the user choose a path.
     Choose(DialogFor),
     /// Count the cache.
@@ -256,6 +272,8 @@ impl Job {
             | Self::StartLive { .. }
             | Self::FindWeights { .. }
             | Self::VerifyWeights { .. }
+            | Self::LookIntoRelease(_)
+            | Self::ImportModel { .. }
             | Self::MeasureCache(_)
             | Self::ClearCache(_) => Lane::Analyse,
             Self::Thumbnail(_) | Self::FindPeople { .. } => Lane::Thumbnails,
@@ -279,6 +297,7 @@ impl Job {
             Self::ExportModel { .. } => "Exporting a model".into(),
             Self::ClearCache(_) => "Clearing the cache".into(),
             Self::VerifyWeights { published, .. } => format!("Verifying {}", published.title),
+            Self::ImportModel { job, .. } => format!("Importing the model “{}”", job.name),
             _ => return None,
         })
     }
@@ -307,6 +326,8 @@ impl Job {
             Self::ListCaptureDevices => "Cameras and microphones could not be listed".into(),
             Self::FindWeights { .. } => "Files of weights could not be looked for".into(),
             Self::VerifyWeights { published, .. } => format!("{} could not be verified", published.title),
+            Self::LookIntoRelease(_) => "The file could not be looked into".into(),
+            Self::ImportModel { job, .. } => format!("The model “{}” could not be imported", job.name),
             Self::Choose(_) => "The dialog could not be opened".into(),
             Self::MeasureCache(_) => "The cache could not be counted".into(),
             Self::ClearCache(_) => "The cache could not be cleared".into(),
@@ -371,6 +392,14 @@ impl Job {
                 Ok(())
             }
             Self::VerifyWeights { published, path } => weights::verify(published, &path, desk),
+            Self::LookIntoRelease(path) => {
+                let report = weights::look_into(&path);
+                desk.tell(Event::Release(path, report));
+                Ok(())
+            }
+            Self::ImportModel { job, labels, path, dir, cache } => {
+                runs::import(&job, &labels, path, &dir, &cache, desk)
+            }
             Self::Choose(what) => {
                 dialogs::choose(what, desk);
                 Ok(())

@@ -61,7 +61,7 @@ pub fn pages() -> [Box<dyn Page>; 8] {
         Box::<runs::Runs>::default(),
         Box::<insight::Insight>::default(),
         Box::<live::Live>::default(),
-        Box::new(models::Models),
+        Box::<models::Models>::default(),
         Box::new(settings::Preferences),
     ]
 }

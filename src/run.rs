@@ -62,7 +62,12 @@ impl Run {
 
     /// Whether there is a model to use.
     pub fn has_model(&self) -> bool {
-        self.record.report.is_some()
+        self.record.report.is_some() || self.record.is_imported()
+    }
+
+    /// Whether there are clips that it can be scored on.
+    pub fn has_dataset(&self) -> bool {
+        self.record.job.as_ref().is_some_and(|job| !job.manifest.as_os_str().is_empty())
     }
 }
 
@@ -269,6 +274,11 @@ impl Record {
                 (self.preparing, self.remaining_secs, self.paused) = (None, None, false);
             }
         }
+    }
+
+    /// Whether its model was trained elsewhere: a plan without stages that is complete.
+    pub fn is_imported(&self) -> bool {
+        self.job.is_some() && self.stages.is_empty() && self.status() == Status::Complete
     }
 
     /// Where the run stands, if it does not run right now.

@@ -91,6 +91,8 @@ pub enum DialogFor {
     LiveClip,
     /// Published weights, by their key.
     Weights(&'static str),
+    /// A trained model of a released code.
+    TrainedModel,
 }
 
 /// A file of published weights on this computer.
@@ -271,6 +273,8 @@ pub struct State {
     pub live: Live,
     /// Published weights on this computer, by their keys.
     pub weights: BTreeMap<String, Weights>,
+    /// A file that is to be imported as a trained model, and what was found in it.
+    pub release: Option<(PathBuf, Computed<Report>)>,
     /// Size of the cache in bytes, once it was counted.
     pub cache_bytes: Option<u64>,
     /// The number that the next notice gets.

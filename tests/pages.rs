@@ -2,6 +2,7 @@
 
 mod deeds;
 mod features;
+mod models_page;
 mod people;
 
 use std::collections::BTreeMap;

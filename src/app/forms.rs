@@ -39,6 +39,7 @@ impl Form {
                 DialogFor::ProjectFolder => ("Open a project", "Open"),
                 DialogFor::LiveClip => ("Play a clip", "Play"),
                 DialogFor::Weights(key) => (Published::with_key(key).map_or(key, |published| published.title), "Use"),
+                DialogFor::TrainedModel => ("Import a trained model", "Look into it"),
             };
             ui.label(theme::title(title));
             ui.label(caption(match self.what {
@@ -46,6 +47,7 @@ impl Form {
                 DialogFor::ProjectFolder => "A project folder, or an empty folder to make one in.",
                 DialogFor::LiveClip => "Any video or sound that FFmpeg reads.",
                 DialogFor::Weights(_) => "The file as it was published, or the same weights as .safetensors. It stays where it is; nothing in it is run.",
+                DialogFor::TrainedModel => "A checkpoint that the released code of UMBEnet or MMA-DFER saved, or the folder of the files of a VAVL. Nothing in it is run.",
             }));
             ui.add_space(theme::GAP);
             let entered = self.path_ui(ui, shell);
@@ -65,6 +67,7 @@ impl Form {
                         DialogFor::ProjectFolder => Command::OpenProject(path),
                         DialogFor::LiveClip => Command::StartLive(LiveSource::File { path, text: None }),
                         DialogFor::Weights(key) => Command::UseWeights { key, path },
+                        DialogFor::TrainedModel => Command::ShowRelease(path),
                     });
                     return true;
                 }

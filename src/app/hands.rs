@@ -1,11 +1,12 @@
 //! Keys that work everywhere, and what is dropped on the window.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Key, Modifiers};
 
 use super::App;
 use crate::command::{Command, LiveSource};
+use crate::jobs::WEIGHT_FILES;
 use crate::state::{Level, Notice, PageName};
 
 /// All shortcuts: the keys and what they do.
@@ -67,6 +68,8 @@ impl App {
             self.obey(Command::OpenProject(path));
         } else if path.is_dir() || datasets::is_list(&path) {
             self.obey(Command::ShowImport(path));
+        } else if is_weights(&path) {
+            self.obey(Command::ShowRelease(path));
         } else if self.state.runs.iter().any(crate::run::Run::has_model) {
             self.obey(Command::GoTo(PageName::Live));
             self.obey(Command::StartLive(LiveSource::File { path, text: None }));
@@ -74,4 +77,9 @@ impl App {
             self.state.notify(Notice::new(Level::Info, "Drop a folder of clips, or its labels.csv, to import them"));
         }
     }
+}
+
+fn is_weights(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    WEIGHT_FILES.iter().any(|own| own.eq_ignore_ascii_case(ending))
 }

@@ -1,11 +1,13 @@
 //! What a page asked for, done or given to a worker.
 
+use std::path::PathBuf;
+
 use egui::ViewportCommand;
 use training::Order;
 
 use super::App;
 use super::forms::Form;
-use crate::command::{Command, Import, LiveSource, Training};
+use crate::command::{Command, Import, ImportModel, LiveSource, Training};
 use crate::figure::Draft;
 use crate::jobs::{self, Job, Message, Recording};
 use crate::project::{self, Project, unused_name};
@@ -70,6 +72,14 @@ impl App {
                 }
             }
             Command::DropImport => self.state.import = None,
+            Command::ShowRelease(path) => {
+                self.form = None;
+                self.state.page = PageName::Models;
+                self.state.apply(Event::Release(path.clone(), Computed::Underway));
+                self.start(Job::LookIntoRelease(path));
+            }
+            Command::DropRelease => self.state.release = None,
+            Command::ImportModel(import) => self.import_model(import),
             Command::Import(import) => self.import(import),
             Command::Exchange { place, dir } => {
                 self.start(Job::Exchange { place, dir });
@@ -302,6 +312,24 @@ impl App {
             Err(error) => {
                 self.state.notify(Notice::error("The training cannot start", &error.into()));
             }
+        }
+    }
+
+    fn import_model(&mut self, import: ImportModel) {
+        let Some(project) = &self.state.project else { return };
+        let ImportModel { name, path, model, preset, settings, labels, dataset } = import;
+        let dataset = self.state.datasets.iter().find(|own| Some(&own.name) == dataset.as_ref());
+        let manifest = dataset.map_or_else(PathBuf::new, |dataset| dataset.dir.join("manifest.json"));
+        let name = unused_name(&project.dir.join("runs"), &name);
+        let dir = project.run_dir(&name);
+        match training::Job::new(&name, &manifest, model, &preset, &settings) {
+            Ok(mut job) => {
+                job.device = self.device();
+                let cache = self.cache();
+                self.start(Job::ImportModel { job: Box::new(job), labels, path, dir, cache });
+                self.state.release = None;
+            }
+            Err(error) => self.state.notify(Notice::error("The model cannot be imported", &error.into())),
         }
     }
 

@@ -61,6 +61,10 @@ impl App {
                 self.form = None;
                 self.obey(Command::UseWeights { key, path });
             }
+            DialogFor::TrainedModel => {
+                self.form = None;
+                self.obey(Command::ShowRelease(path));
+            }
         }
     }
 

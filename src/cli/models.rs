@@ -48,17 +48,17 @@ pub(super) struct ImportArgs {
     /// Folder to make: a model as `limbic export` writes it, or with --manifest a run.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The model.
-    #[arg(long)]
-    model: ModelKind,
-    /// Its preset, whose sizes the checkpoint must have.
-    #[arg(long)]
-    preset: String,
+    /// The model, where the checkpoint's names do not tell.
+    #[arg(long, requires = "preset")]
+    model: Option<ModelKind>,
+    /// Its preset, whose sizes the checkpoint must have; without it sizes are taken from the checkpoint.
+    #[arg(long, requires = "model")]
+    preset: Option<String>,
     /// Change a setting; `limbic train --list-settings` shows them.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::key_value)]
     settings: Vec<(String, String)>,
-    /// The classes in the order of the model's outputs, a,b,c; or a known order: four, six, seven, eight, eleven (UMBEnet on
-    /// MAFW), dfew (MMA-DFER on DFEW and FERV39k), mafw (MMA-DFER on MAFW).
+    /// The classes in the order of the model's outputs, a,b,c; or a known order: four, six, seven (UMBEnet on DFEW), eight,
+    /// eleven (UMBEnet on MAFW), dfew (MMA-DFER on DFEW and FERV39k), mafw (MMA-DFER on MAFW), crema-d (VAVL on CREMA-D).
     #[arg(long, value_name = "NAMES")]
     labels: String,
     /// The dataset to score it on; the same names of classes, in any order.
@@ -154,7 +154,19 @@ fn import(shell: &Shell, args: &ImportArgs) -> anyhow::Result<()> {
         Some(path) => std::path::absolute(path).with_context(|| format!("cannot find {}", path.display()))?,
         None => PathBuf::new(),
     };
-    let mut job = Job::new(&name, &dataset, *model, preset, settings)?;
+    let (model, preset, mut changed) = match (model, preset) {
+        (Some(model), Some(preset)) => (*model, preset.clone(), Vec::new()),
+        _ => {
+            let report = identify(&files[0])?;
+            let released = report.released.with_context(|| {
+                format!("this is {}, no trained model of a released code: {}", report.title, report.path.display())
+            })?;
+            let changed = released.settings.into_iter().map(|setting| (setting.key, setting.value)).collect();
+            (released.model, released.preset.to_owned(), changed)
+        }
+    };
+    changed.extend(settings.iter().cloned());
+    let mut job = Job::new(&name, &dataset, model, &preset, &changed)?;
     job.device = shell.device;
     if manifest.is_some() {
         let (cache, control) = (shell.cache()?, interruptible()?);

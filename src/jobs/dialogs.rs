@@ -7,6 +7,9 @@ use models::Published;
 use super::Desk;
 use crate::state::{DialogFor, Event};
 
+/// Endings of files of weights.
+pub const WEIGHT_FILES: [&str; 6] = ["pt", "pth", "bin", "ckpt", "safetensors", "gz"];
+
 /// Lets the user choose a path.
 pub fn choose(what: DialogFor, desk: &Desk) {
     let dialog = rfd::AsyncFileDialog::new();
@@ -26,8 +29,11 @@ pub fn choose(what: DialogFor, desk: &Desk) {
         DialogFor::Weights(key) => {
             let title = Published::with_key(key).map_or(key, |published| published.title);
             let dialog = dialog.set_title(format!("Choose the file of {title}"));
-            let kinds = ["pt", "pth", "bin", "ckpt", "safetensors", "gz"];
-            block_on(dialog.add_filter("Weights", &kinds).add_filter("All files", &["*"]).pick_file())
+            block_on(dialog.add_filter("Weights", &WEIGHT_FILES).add_filter("All files", &["*"]).pick_file())
+        }
+        DialogFor::TrainedModel => {
+            let dialog = dialog.set_title("Import a trained model");
+            block_on(dialog.add_filter("Checkpoints", &WEIGHT_FILES).add_filter("All files", &["*"]).pick_file())
         }
     };
     // Nothing chosen: cancelled, or a system without dialogs, where the path field of the form does it.

@@ -1,11 +1,11 @@
 //! Runs: trained, scored again, and laid out as maps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use emotion::{Manifest, Modalities, Modality, Split};
+use emotion::{LabelSet, Manifest, Modalities, Modality, Split};
 use models::DeviceId;
 
 use super::{Desk, REPORT_EVERY};
@@ -42,9 +42,43 @@ pub fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, d
     Ok(())
 }
 
+/// Makes a run of a trained model of a released code.
+pub fn import(
+    job: &training::Job,
+    labels: &LabelSet,
+    path: PathBuf,
+    dir: &Path,
+    cache: &CacheRoom,
+    desk: &Desk,
+) -> anyhow::Result<()> {
+    let cache = cache.open()?;
+    let mut on_event = |event| {
+        if let training::Event::Preparing { done, total, .. } = event {
+            desk.progress("preparing clips", done, total);
+        }
+    };
+    let made = training::import_released_run(job, labels, &[path], dir, &cache, &desk.control, &mut on_event);
+    if !desk.keep_going() {
+        return Ok(());
+    }
+    made?;
+    let run = Run::load(dir)?;
+    let (text, next) = match &run.record.report {
+        Some(report) => {
+            let score = crate::wording::percent(report.scores.war);
+            (format!("“{}” gets {score} of the {} clips right", run.name, report.split.name()), PageName::Insight)
+        }
+        None => (format!("“{}” is imported and can be used in Live", run.name), PageName::Live),
+    };
+    desk.tell(Event::Run(run));
+    desk.notice(Notice::new(Level::Success, text).with_action("Show", Command::GoTo(next)));
+    Ok(())
+}
+
 /// The manifest that a run was trained on.
 fn manifest_of(run: &Run) -> anyhow::Result<Manifest> {
     let job = run.record.job.as_ref().context("the run has no job")?;
+    anyhow::ensure!(run.has_dataset(), "it was imported without a dataset: import the model again with one");
     datasets::load(&job.manifest).context("the dataset that it was trained on cannot be opened")
 }
 

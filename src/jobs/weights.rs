@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use models::Published;
-use models::identify::identify;
+use models::identify::{Report, identify};
 use sha2::{Digest as _, Sha256};
 
 use super::Desk;
@@ -34,6 +34,14 @@ pub(super) fn find(dir: &Path, chosen: &BTreeMap<String, PathBuf>, desk: &Desk) 
         {
             tell(key, &path, checked, desk);
         }
+    }
+}
+
+/// What a file that is to be imported is.
+pub(super) fn look_into(path: &Path) -> Computed<Report> {
+    match identify(path) {
+        Ok(report) => Computed::Ready(Arc::new(report)),
+        Err(error) => Computed::Failed(error.to_string()),
     }
 }
 

@@ -128,6 +128,10 @@ impl Insight {
             Tab::Features => is_ready(analysis.and_then(|analysis| analysis.features.as_ref())),
         };
         (!there).then_some(match self.tab {
+            Tab::Curves if run.record.is_imported() => "This model was trained elsewhere, so there are no curves.",
+            Tab::Confusion | Tab::Robustness if run.record.is_imported() && !run.has_dataset() => {
+                "This model was imported without a dataset. Import it again with one to see its figures."
+            }
             Tab::Curves => "No epoch of this run is finished yet.",
             _ => "This run has no finished model yet. Its figures appear when it is evaluated.",
         })
@@ -135,10 +139,11 @@ impl Insight {
 
     fn figure_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, run: &Run) {
         let state = shell.state;
-        let needs_model = !matches!(self.tab, Tab::Curves);
-        if needs_model && !run.has_model() || self.tab == Tab::Curves && self.missing(state, run).is_some() {
-            let sentence = self.missing(state, run).unwrap_or_default();
-            let can_resume = state.training.is_none();
+        let sentence = self.missing(state, run);
+        // Maps offer to be computed once there is a model.
+        let is_computed = matches!(self.tab, Tab::Prompts | Tab::Features) && run.has_model();
+        if let (Some(sentence), false) = (sentence, is_computed) {
+            let can_resume = state.training.is_none() && !run.has_model();
             if empty(ui, Icon::Insight, sentence, can_resume.then_some((Icon::Play, "Resume training"))) {
                 shell.ask(Command::ResumeRun(run.name.clone()));
             }

@@ -1,8 +1,12 @@
 //! Models: the published weights that presets start from, which of them are here, and whether they fit.
 
+mod import;
+
+use ::models::identify::Report;
 use ::models::{ModelKind, PUBLISHED, Published};
 use egui::{Align, Layout, Panel, ScrollArea, Ui, vec2};
 
+use self::import::ImportForm;
 use super::{Page, Shell};
 use crate::command::Command;
 use crate::state::{Checked, Computed, DialogFor, State, Weights};
@@ -19,7 +23,10 @@ const LISTED: usize = 6;
 const LINE: f32 = 18.0;
 
 /// Models.
-pub struct Models;
+#[derive(Default)]
+pub struct Models {
+    import: Option<ImportForm>,
+}
 
 impl Page for Models {
     fn ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>) {
@@ -40,6 +47,12 @@ impl Page for Models {
                 {
                     shell.ask(Command::Reveal(shell.places.models.clone()));
                 }
+                if button(ui, Some(Icon::Import), "Import a trained model…", Weight::Quiet)
+                    .on_hover_text("A checkpoint of the released code of UMBEnet, MMA-DFER or VAVL becomes a run")
+                    .clicked()
+                {
+                    shell.ask(Command::Choose(DialogFor::TrainedModel));
+                }
             });
             ui.add(
                 egui::Label::new(caption(
@@ -55,6 +68,23 @@ impl Page for Models {
                 }
             });
         });
+        self.import_ui(ui.ctx(), shell);
+    }
+}
+
+impl Models {
+    fn import_ui(&mut self, ctx: &egui::Context, shell: &mut Shell<'_>) {
+        let Some((path, report)) = &shell.state.release else {
+            self.import = None;
+            return;
+        };
+        let form = match self.import.take() {
+            Some(form) if form.path == *path => form,
+            _ => ImportForm::new(path.clone()),
+        };
+        if self.import.insert(form).ui(ctx, shell, report) {
+            shell.ask(Command::DropRelease);
+        }
     }
 }
 
@@ -225,20 +255,26 @@ fn findings_ui(ui: &mut Ui, published: &Published, weights: &Weights) {
                     "Its checksum is not the published one: the file is incomplete or was changed. Get it again.";
                 remark(ui, Icon::Warning, colors.danger, text);
             }
-            let Some(fit) = &report.fit else {
-                report.notes.iter().for_each(|note| remark(ui, Icon::Info, colors.weak, &capital(note)));
-                return;
-            };
-            let tensors = count(fit.n_mapped, "tensor");
-            let leftovers: usize = fit.leftovers.iter().map(|leftovers| leftovers.names.len()).sum();
-            let leftovers = leftovers + report.set_aside.len();
-            let rest =
-                if leftovers > 0 { format!("; {} not needed", count(leftovers, "other")) } else { String::new() };
-            let text = format!("{tensors} with {} values map{rest}{packing}", grouped(fit.n_values));
-            remark(ui, Icon::Info, colors.weak, &text);
-            for (what, names) in problems(fit, LISTED) {
-                remark(ui, Icon::Warning, colors.danger, &format!("{what}: {names}"));
-            }
+            fit_ui(ui, report);
         }
+    }
+}
+
+/// How much of a file maps, and what does not.
+fn fit_ui(ui: &mut Ui, report: &Report) {
+    let colors = palette(ui);
+    let Some(fit) = &report.fit else {
+        report.notes.iter().for_each(|note| remark(ui, Icon::Info, colors.weak, &capital(note)));
+        return;
+    };
+    let tensors = count(fit.n_mapped, "tensor");
+    let leftovers: usize = fit.leftovers.iter().map(|leftovers| leftovers.names.len()).sum();
+    let leftovers = leftovers + report.set_aside.len();
+    let rest = if leftovers > 0 { format!("; {} not needed", count(leftovers, "other")) } else { String::new() };
+    let packing = if report.packing.is_empty() { String::new() } else { format!(" ({})", report.packing) };
+    let text = format!("{tensors} with {} values map{rest}{packing}", grouped(fit.n_values));
+    remark(ui, Icon::Info, colors.weak, &text);
+    for (what, names) in problems(fit, LISTED) {
+        remark(ui, Icon::Warning, colors.danger, &format!("{what}: {names}"));
     }
 }

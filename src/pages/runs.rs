@@ -278,7 +278,8 @@ fn actions_ui(ui: &mut Ui, shell: &mut Shell<'_>, selected: &[&Run]) {
         if button(ui, Some(Icon::Export), "Export model…", Weight::Quiet).clicked() {
             shell.ask(Command::ExportModel(run.name.clone()));
         }
-        if button(ui, Some(Icon::Refresh), "Evaluate", Weight::Quiet).clicked() {
+        let blocked = (!run.has_dataset()).then_some("It was imported without a dataset to be scored on");
+        if button_if(ui, Some(Icon::Refresh), "Evaluate", Weight::Quiet, blocked).clicked() {
             shell.ask(Command::Evaluate(run.name.clone()));
         }
         if button(ui, Some(Icon::Insight), "Open insight", Weight::Plain).clicked() {

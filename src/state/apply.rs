@@ -85,7 +85,8 @@ impl State {
             }
             Event::Run(run) => {
                 self.analyses.remove(&run.name);
-                if self.run.is_none() {
+                // One that was not there before is what the user waits for.
+                if self.run.is_none() || self.run_named(&run.name).is_none() {
                     self.run = Some(run.name.clone());
                 }
                 put(&mut self.runs, run, |run| &run.name);
@@ -112,6 +113,13 @@ impl State {
             }
             Event::Weights { key, weights } => drop(self.weights.insert(key, weights)),
             Event::WeightsGone(key) => drop(self.weights.remove(&key)),
+            Event::Release(path, report) => {
+                // What is found in a file that was closed again is not shown.
+                let is_wanted = self.release.as_ref().is_some_and(|(own, _)| *own == path);
+                if is_wanted || matches!(report, Computed::Underway) {
+                    self.release = Some((path, report));
+                }
+            }
             Event::Features { run, maps } => self.analyses.entry(run).or_default().features = Some(maps),
             Event::Prompts { run, maps } => self.analyses.entry(run).or_default().prompts = Some(maps),
             Event::LiveStarting { source, run } => {

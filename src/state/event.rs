@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use emotion::{LabelSet, Modalities, Prediction};
 use models::DeviceInfo;
+use models::identify::Report;
 
 use super::{CaptureDevice, Computed, Dataset, DialogFor, Found, JobId, Map, Notice, PeopleOf, Weights};
 use crate::command::LiveSource;
@@ -164,6 +165,8 @@ pub enum Event {
     },
     /// A file of published weights is to be used no longer.
     WeightsGone(String),
+    /// A file that is to be imported as a trained model is looked into, or was.
+    Release(PathBuf, Computed<Report>),
     /// Size of the cache.
     CacheSize(u64),
     /// A path was chosen in a dialog.

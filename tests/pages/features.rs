@@ -11,7 +11,7 @@ use training::FeatureKind;
 use super::Window;
 
 /// A window with a project of a few sample clips.
-fn with_sample() -> Window {
+pub(super) fn with_sample() -> Window {
     let mut window = Window::open();
     let project = Project::create(&window.home.path().join("study")).unwrap();
     let root = project.dataset_dir("sample");

@@ -27,12 +27,29 @@ const MAFW_LABELS: [&str; 11] = [
     "helplessness",
     "disappointment",
 ];
-/// An order of classes by its name: that of DFEW and FERV39k in these lists (`dfew`), of MAFW (`mafw`), or one that corpora share,
-/// see [`LabelSet::named`].
+
+/// Classes of CREMA-D in the order of the columns of VAVL's lists.
+const VAVL_LABELS: [&str; 6] = ["anger", "sadness", "disgust", "fear", "neutral", "happiness"];
+
+/// Names that [`label_order`] knows, with whose orders of outputs they are.
+pub const LABEL_ORDERS: [(&str, &str); 8] = [
+    ("dfew", "MMA-DFER on DFEW and FERV39k"),
+    ("mafw", "MMA-DFER on MAFW"),
+    ("eleven", "UMBEnet on MAFW"),
+    ("seven", "UMBEnet on DFEW: alphabetical"),
+    ("crema-d", "VAVL on CREMA-D"),
+    ("six", "six classes, alphabetical"),
+    ("four", "IEMOCAP’s usual four, alphabetical"),
+    ("eight", "RAVDESS, alphabetical"),
+];
+
+/// An order of classes by its name, one of [`LABEL_ORDERS`]: that of DFEW and FERV39k in these lists (`dfew`), of MAFW (`mafw`), of
+/// VAVL's outputs (`crema-d`), or one that corpora share, see [`LabelSet::named`].
 pub fn label_order(name: &str) -> Option<LabelSet> {
     let names: &[&str] = match name {
         "dfew" => &dfew::LABELS,
         "mafw" => &MAFW_LABELS,
+        "crema-d" => &VAVL_LABELS,
         name => return LabelSet::named(name),
     };
     Some(LabelSet::new(names.iter().copied()).expect("names that differ"))

@@ -52,7 +52,7 @@ pub use fer2013::Fer2013;
 pub use ferv39k::Ferv39k;
 pub use fold::fold;
 pub use folders::Folders;
-pub use frame_lists::{FrameLists, label_order};
+pub use frame_lists::{FrameLists, LABEL_ORDERS, label_order};
 pub use iemocap::Iemocap;
 pub use kaldi::Kaldi;
 pub use mafw::Mafw;

@@ -17,7 +17,9 @@ use crate::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use crate::encoders::vit::{self, Vit, VitSize};
 use crate::encoders::wav2vec2::{Wav2vec2, Wav2vec2Size};
 use crate::published::{Published, Use};
-use crate::{Contents, DeviceId, Fit, Init, ModelError, compute, fit, open_checkpoint};
+use crate::{
+    Config, Contents, DeviceId, Fit, Init, ModelError, ModelKind, Setting, compute, fit, open_checkpoint, settings_of,
+};
 
 /// What a file of weights is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +51,29 @@ pub enum Kind {
     Unknown,
 }
 
+/// Which model of ours a trained one of a released code becomes, as far as names and shapes tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// The model.
+    pub model: ModelKind,
+    /// The preset that is like it.
+    pub preset: &'static str,
+    /// What is different from the preset, as settings.
+    pub settings: Vec<Setting>,
+    /// Outputs: classes, or ratings.
+    pub n_outputs: usize,
+}
+
+impl Released {
+    /// A model of `config`, told by how it differs from `preset`.
+    fn of(config: &Config, preset: &'static str, n_outputs: usize) -> Result<Self, ModelError> {
+        let model = config.kind();
+        let usual = settings_of(&model.preset(preset)?);
+        let settings = settings_of(config).into_iter().filter(|setting| !usual.contains(setting)).collect();
+        Ok(Self { model, preset, settings, n_outputs })
+    }
+}
+
 /// What was found out about a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -64,6 +89,8 @@ pub struct Report {
     pub published: Option<&'static str>,
     /// Which presets take it as which setting.
     pub uses: Vec<Use>,
+    /// What it becomes when it is imported, for a trained model of a released code.
+    pub released: Option<Released>,
     /// Names of the tensors beside the weights, an optimizer's say.
     pub set_aside: Vec<String>,
     /// What maps and what does not; nothing for a file that nothing is known of.
@@ -86,6 +113,7 @@ impl Report {
             packing: String::new(),
             published: None,
             uses: Vec::new(),
+            released: None,
             set_aside: Vec::new(),
             fit: None,
             notes: Vec::new(),

@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use emotion::{Attribute, Manifest};
 
 use crate::bundle::refuse_occupied;
-use crate::{Bundle, Card, Config, DeviceId, EmotionModel as _, Init, ModelError, compute, save_bundle, with_model};
+use crate::{
+    Bundle, Card, Config, DeviceId, EmotionModel as _, Init, ModelError, ModelKind, compute, save_bundle, with_model,
+};
+
+/// The models whose released codes save weights in a form of their own.
+pub const RELEASED: [ModelKind; 3] = [ModelKind::Umbenet, ModelKind::MmaDfer, ModelKind::Vavl];
 
 /// What a released code leaves of a trained model.
 #[derive(Debug, Clone, Default)]

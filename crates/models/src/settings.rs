@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use toml::Value;
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
     /// Path with dots: `top_k`, `face.side_px`.
     pub key: String,

@@ -19,7 +19,10 @@ pub fn import_released(job: &Job, labels: &LabelSet, files: &[PathBuf], to: &Pat
     Ok(models::import_released(&job.config, &about, &release(files)?, card, to)?)
 }
 
-/// The same as a run in the folder `to`, with the scores on the job's dataset. Classes of the dataset may come in another order.
+/// The same as a run in the folder `to`, with the scores on the job's dataset, whose classes may come in another order; a job
+/// without a dataset gives a run without scores.
+///
+/// The run appears when it is whole: [`TrainError::Stopped`] and any other error leave nothing.
 pub fn import_released_run(
     job: &Job,
     labels: &LabelSet,
@@ -29,14 +32,44 @@ pub fn import_released_run(
     control: &Control,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(), TrainError> {
-    let manifest = datasets::load(&job.manifest)?;
-    let about = Manifest { labels: labels.clone(), clips: Vec::new(), ..manifest.clone() };
-    let run = Run::at(to);
-    if run.exists() {
+    if Run::at(to).exists() {
         return Err(TrainError::Occupied { path: to.to_owned() });
     }
-    let card = Card { dataset: manifest.name.clone(), ..card(job, files) };
-    let mut bundle = models::import_released(&job.config, &about, &release(files)?, card, &run.best_dir())?;
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let partly = to.with_file_name(format!(".{name}.partly"));
+    // What a killed import left.
+    std::fs::remove_dir_all(&partly).ok();
+    let made = make_run(job, labels, files, &partly, cache, control, on_event).and_then(|()| {
+        // A folder without a run may be there; one with files in it stays, and the error says so.
+        std::fs::remove_dir(to).ok();
+        std::fs::rename(&partly, to).map_err(|source| TrainError::Write { path: to.to_owned(), source })
+    });
+    if made.is_err() {
+        std::fs::remove_dir_all(&partly).ok();
+    }
+    made
+}
+
+fn make_run(
+    job: &Job,
+    labels: &LabelSet,
+    files: &[PathBuf],
+    to: &Path,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(), TrainError> {
+    let has_dataset = !job.manifest.as_os_str().is_empty();
+    let manifest = if has_dataset { Some(datasets::load(&job.manifest)?) } else { None };
+    let run = Run::at(to);
+    let mut bundle = match &manifest {
+        Some(manifest) => {
+            let about = Manifest { labels: labels.clone(), clips: Vec::new(), ..manifest.clone() };
+            let card = Card { dataset: manifest.name.clone(), ..card(job, files) };
+            models::import_released(&job.config, &about, &release(files)?, card, &run.best_dir())?
+        }
+        None => import_released(job, labels, files, &run.best_dir())?,
+    };
     run.create(job)?;
     let mut log = run.event_log()?;
     let mut tell = |event: Event| {
@@ -53,7 +86,12 @@ pub fn import_released_run(
         n_parameters: models::load(&run.best_dir(), &job.device)?.n_parameters(),
         device: models::compute::resolve(&job.device).to_string(),
     })?;
-    score(&run, &mut bundle, &manifest, &job.device, cache, control, &mut tell)?;
+    if let Some(manifest) = &manifest {
+        score(&run, &mut bundle, manifest, &job.device, cache, control, &mut tell)?;
+    }
+    if control.is_stopping() {
+        return Err(TrainError::Stopped);
+    }
     tell(Event::Finished { outcome: Outcome::Complete, checksum: run.checksum().ok() })
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as PackTensor;
 
-use super::{Kind, Names, Report, empty};
+use super::{Kind, Names, Released, Report, empty};
 use crate::vavl::checkpoint::{module_path, set_of};
 use crate::vavl::{Network, VavlConfig};
 use crate::{
-    DeviceId, EmotionModel, ModelError, Place, Rename, compute, fit, load_bundle, open_checkpoint, with_model,
+    Config, DeviceId, EmotionModel, ModelError, Place, Rename, compute, fit, load_bundle, open_checkpoint, with_model,
 };
 
 /// Widths of the features that VAVL's released code reads.
@@ -68,17 +68,20 @@ fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
         }));
     }
     let names = Names(&tensors);
-    let mut network = VavlConfig::paper().network;
+    let mut config = VavlConfig::paper();
     let layers = names.count("final_acoustic_head/x_acoustic.encoder.layers.");
-    network.layers = if (1..64).contains(&layers) { layers } else { network.layers };
+    if (1..64).contains(&layers) {
+        config.network.layers = layers;
+    }
     let outputs = names.side("MLP_a_head/out_layer.weight", 0).filter(|&outputs| outputs < 4096).unwrap_or(6);
     let device = compute::open(&DeviceId::Cpu)?;
-    let model = Network::new(&network, VOICE_WIDTH, FACE_WIDTH, outputs, &mut empty(&device));
+    let model = Network::new(&config.network, VOICE_WIDTH, FACE_WIDTH, outputs, &mut empty(&device));
     let (fit, _) = fit(&model, tensors, |name| {
         let (stem, key) = name.split_once('/').unwrap_or_default();
         module_path(stem, key).map_or(Place::Leftover("what no forward pass reads"), Place::At)
     });
-    let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", network.layers);
+    let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", config.network.layers);
+    let released = Some(Released::of(&Config::Vavl(config), "paper", outputs)?);
     let packing = container.map_or(String::new(), |container| container.name().to_owned());
-    Ok(Report { fit: Some(fit), packing, ..Report::new(folder, Kind::Vavl, title) })
+    Ok(Report { fit: Some(fit), packing, released, ..Report::new(folder, Kind::Vavl, title) })
 }

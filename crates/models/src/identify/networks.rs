@@ -5,12 +5,12 @@ use std::path::Path;
 use burn::store::burn_pack::Tensor as PackTensor;
 use emotion::{Modalities, Modality};
 
-use super::{Kind, Names, Report, empty};
+use super::{Kind, Names, Released, Report, empty};
 use crate::layers::streams::{ByStream, stream_letter};
 use crate::mma_dfer::{self, MmaDfer, MmaDferConfig};
 use crate::mult::{self, Mult, MultSize};
 use crate::umbenet::{self, Umbenet, UmbenetConfig};
-use crate::{DeviceId, ModelError, ModelKind, Place, compute, fit};
+use crate::{Config, DeviceId, ModelError, ModelKind, Place, compute, fit};
 
 /// The most that a size read from a file may be: a file of a few bytes shall not ask for a million layers.
 const MAX_SIZE: usize = 4096;
@@ -51,8 +51,13 @@ fn mma_dfer(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     let device = compute::open(&DeviceId::Cpu)?;
     let model = MmaDfer::new(&config, n_classes, &mut empty(&device));
     let (fit, _) = fit(&model, tensors.to_vec(), mma_dfer::trained_place);
-    let how = format!("at {side_px} pixels, {n_classes} classes");
-    Ok(Report { fit: Some(fit), ..report(path, Kind::MmaDfer, ModelKind::MmaDfer, &how) })
+    let how = match side_px {
+        0 => format!("{n_classes} classes"),
+        _ => format!("at {side_px} pixels, {n_classes} classes"),
+    };
+    let released = Released::of(&Config::MmaDfer(config), "paper", n_classes)?;
+    let report = report(path, Kind::MmaDfer, ModelKind::MmaDfer, &how);
+    Ok(Report { fit: Some(fit), released: Some(released), ..report })
 }
 
 fn umbenet(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
@@ -71,7 +76,9 @@ fn umbenet(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     let model = Umbenet::new(&config, n_classes, config.pool_size, &mut empty(&device));
     let (fit, _) = fit(&model, tensors.to_vec(), umbenet::released_place);
     let how = format!("a pool of {} prompts, {n_classes} classes", config.pool_size);
-    Ok(Report { fit: Some(fit), ..report(path, Kind::Umbenet, ModelKind::Umbenet, &how) })
+    let released = Released::of(&Config::Umbenet(config), "official-compat", n_classes)?;
+    let report = report(path, Kind::Umbenet, ModelKind::Umbenet, &how);
+    Ok(Report { fit: Some(fit), released: Some(released), ..report })
 }
 
 fn mult(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {

@@ -167,6 +167,15 @@ fn extractors_of_vavl_are_told_whatever_their_heads() {
     assert_eq!(leftovers(&report), [("counts of batches", 1), ("the classifier that it was trained with", 2)]);
 }
 
+/// The configuration that a report leads to, and its number of outputs.
+fn released(report: &Report) -> (Config, usize) {
+    let Released { model, preset, settings, n_outputs } = report.released.as_ref().unwrap();
+    let changed = settings.iter().fold(model.preset(preset).unwrap(), |config, Setting { key, value }| {
+        crate::apply_setting(&config, key, value).unwrap()
+    });
+    (changed, *n_outputs)
+}
+
 #[test]
 fn trained_models_of_the_released_codes_are_told_with_their_sizes() {
     let device = Device::flex();
@@ -182,6 +191,7 @@ fn trained_models_of_the_released_codes_are_told_with_their_sizes() {
     let report = identified(&names);
     check_whole(&report, Kind::MmaDfer, None);
     assert!(report.title.contains("160 pixels, 11 classes"), "{}", report.title);
+    assert_eq!(released(&report), (Config::MmaDfer(config), 11));
 
     let config =
         UmbenetConfig { pool_size: 8, selected_tokens: 16, inherent_tokens: 16, ..UmbenetConfig::official_compat() };
@@ -191,6 +201,7 @@ fn trained_models_of_the_released_codes_are_told_with_their_sizes() {
     let report = identified(&names);
     check_whole(&report, Kind::Umbenet, None);
     assert!(report.title.contains("8 prompts, 11 classes"), "{}", report.title);
+    assert_eq!(released(&report), (Config::Umbenet(config), 11));
 }
 
 #[test]
@@ -204,6 +215,7 @@ fn the_files_of_a_vavl_belong_together() {
         assert_eq!((report.kind, report.path.as_path(), fit.n_mapped), (Kind::Vavl, dir.path(), 1));
         assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
+        assert_eq!(released(&report).1, 3);
     }
 }
 
