@@ -34,6 +34,7 @@ mod store;
 mod table;
 mod text_corpora;
 mod tree;
+mod unlabelled;
 
 use std::path::{Path, PathBuf};
 

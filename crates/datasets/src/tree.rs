@@ -11,7 +11,7 @@ use crate::DatasetError;
 
 const VIDEOS: [&str; 11] = ["mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp"];
 const SOUNDS: [&str; 7] = ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus"];
-const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+const PICTURES: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
 
 /// What systems leave in folders that somebody looked at.
 const JUNK: [&str; 3] = ["__MACOSX", "Thumbs.db", "desktop.ini"];

@@ -25,6 +25,74 @@ fn a_name_that_is_not_utf8_costs_its_own_file_only() {
 }
 
 #[test]
+fn names_of_folders_are_classes_only_where_they_look_like_them() {
+    check_error(&[("Audio/a.wav", ""), ("Video/a.mp4", "")], &["the folders (Audio, Video)", "--importer folders"]);
+    let session = |n: usize| format!("Session{n}/sentences/wav/Ses01F_impro01/Ses0{n}F_impro01_F000.wav");
+    let (first, second) = (session(1), session(2));
+    check_error(&[(&first, ""), (&second, "")], &["(Session1, Session2)", "Session1/dialog/EmoEvaluation is missing"]);
+    check_error(&[("train_splits/dia0_utt0.mp4", ""), ("x/train_splits/a.mp4", "")], &["those of MELD"]);
+    for [a, b] in [["0", "1"], ["class001", "class002"], ["1_angry", "2_fear"], ["Positive", "negative"]] {
+        import_files(&[(&format!("{a}/a.mp4"), ""), (&format!("{b}/b.mp4"), "")]).unwrap();
+    }
+    let own = folder(&[("Freude/a.mp4", ""), ("Wut/b.mp4", "")]);
+    assert!(import(own.path(), &Options::default()).is_err());
+    let asked = Options { importer: Some("folders".into()), ..Options::default() };
+    assert_eq!(import(own.path(), &asked).unwrap().labels.names(), ["Freude", "Wut"]);
+}
+
+#[test]
+fn splits_of_pictures_are_called_in_several_ways() {
+    let files =
+        [("train_class/class001/a.jpg", ""), ("train_class/class002/b.jpg", ""), ("val_class/class001/c.jpg", "")];
+    let clips = [files[0].0, files[1].0, files[2].0];
+    let clips = clips.map(|file| format!("{file}={}", file.split('/').nth(1).unwrap()));
+    let manifest = check(&files, &clips.each_ref().map(String::as_str), &[]);
+    assert_eq!(manifest.clips[2].split, Split::Test);
+}
+
+#[test]
+fn a_folder_of_numbered_pictures_is_one_clip() {
+    let files = [
+        ("anger/clip_1/0001.jpg", "1"),
+        ("anger/clip_1/0002.jpg", "2"),
+        ("fear/clip_2/f1.png", "3"),
+        ("fear/clip_2/f2.png", "4"),
+        ("fear/faces/ann.png", "5"),
+        ("fear/faces/bob.png", "6"),
+        ("fear/7.jpg", "7"),
+        ("fear/8.jpg", "8"),
+    ];
+    let clips = [
+        "anger/clip_1=anger",
+        "fear/7.jpg=fear",
+        "fear/8.jpg=fear",
+        "fear/clip_2=fear",
+        "fear/faces/ann.png=fear",
+        "fear/faces/bob.png=fear",
+    ];
+    let manifest = import_files(&files).unwrap();
+    let mut found: Vec<String> =
+        manifest.clips.iter().map(|clip| format!("{}={}", clip.id, manifest.labels.name(clip.label))).collect();
+    found.sort();
+    assert_eq!(found, clips);
+    assert!(manifest.problems[0].reason.ends_with("each of which is one clip: 2"), "{:?}", manifest.problems);
+}
+
+#[test]
+fn files_that_are_no_media_are_counted_and_empty_classes_named() {
+    let files = [
+        ("anger/a.tiff", ""),
+        ("anger/a.xmp", ""),
+        ("anger/deep/b.xmp", ""),
+        ("fear/b.tif", ""),
+        ("sadness/c.heic", ""),
+        ("readme.md", ""),
+    ];
+    let problems = ["anger: 2 .xmp files, which are no video", "sadness: no clip in this folder, only 1 .heic files"];
+    check(&files, &["anger/a.tiff=anger", "fear/b.tif=fear"], &problems);
+}
+
+#[test]
 fn crema_d_is_told_by_its_names_and_read_from_wav() {
     let take = |folder: &str, name: &str| (format!("{folder}{name}"), name.to_owned());
     for at in ["", "Audios/", "x/y/"] {
