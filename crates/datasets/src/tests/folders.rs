@@ -93,6 +93,38 @@ fn files_that_are_no_media_are_counted_and_empty_classes_named() {
 }
 
 #[test]
+fn a_corpus_is_found_below_folders_and_beside_notes() {
+    let lists = "EmoLabel_DataSplit/train(single-labeled)/set_1.csv";
+    let dfew = |at: &str| {
+        let list = "video_name,label\n1,1\n2,4\n";
+        let test = lists.replace("train", "test");
+        folder(&[
+            (&format!("{at}{lists}"), list),
+            (&format!("{at}{test}"), "video_name,label\n3,1\n4,4\n"),
+            (&format!("{at}Clip/original/1.mp4"), "1"),
+            (&format!("{at}Clip/original/2.mp4"), "2"),
+            (&format!("{at}Clip/original/3.mp4"), "3"),
+            (&format!("{at}Clip/original/4.mp4"), "4"),
+        ])
+    };
+    for at in ["", "DFEW/", "My data/DFEW/", "a/b/c/"] {
+        for importer in [None, Some("dfew".to_owned())] {
+            let root = dfew(at);
+            for note in ["LICENSE.txt", "DFEW.zip", "desktop.ini", "other/x.txt"] {
+                fs::create_dir_all(root.path().join(note).parent().unwrap()).unwrap();
+                fs::write(root.path().join(note), "").unwrap();
+            }
+            // Beside another folder, only the next one is looked into.
+            if at.matches('/').count() > 1 {
+                fs::remove_dir_all(root.path().join("other")).unwrap();
+            }
+            let manifest = import(root.path(), &Options { importer, ..Options::default() }).unwrap();
+            assert_eq!((manifest.importer.as_str(), manifest.clips.len()), ("dfew", 4), "{at}");
+        }
+    }
+}
+
+#[test]
 fn crema_d_is_told_by_its_names_and_read_from_wav() {
     let take = |folder: &str, name: &str| (format!("{folder}{name}"), name.to_owned());
     for at in ["", "Audios/", "x/y/"] {
