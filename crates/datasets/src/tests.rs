@@ -437,6 +437,20 @@ fn one_content_in_two_splits_is_reported() {
     ];
     let clips = ["a.mp4=anger", "b.mp4=fear", "c.mp4=fear", "d.mp4=anger", "e.mp4=fear"];
     check(&files, &clips, &["d.mp4: the same content as a.mp4: one is in test, the other in train"]);
+    let frames = ["train/anger/a", "train/fear/b", "test/fear/c", "test/anger/d"].map(|clip| {
+        [1, 2].map(|frame| (format!("{clip}/{frame:02}.jpg"), format!("frame {frame} of {}", &clip[clip.len() - 1..])))
+    });
+    let mut frames = frames.concat();
+    // The last has the pictures of the first.
+    frames[6].1 = frames[0].1.clone();
+    frames[7].1 = frames[1].1.clone();
+    let frames: Vec<(&str, &str)> = frames.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
+    let reason = "train/anger/a: the same content as test/anger/d: one is in train, the other in test";
+    check(
+        &frames,
+        &["test/anger/d=anger", "test/fear/c=fear", "train/anger/a=anger", "train/fear/b=fear"],
+        &["each of which is one clip: 4", reason],
+    );
     let long = "x".repeat(20_000);
     let other = format!("{}y", &long[1..]);
     check(&[("fear/a.mp4", &long), ("sadness/b.mp4", &other)], &["fear/a.mp4=fear", "sadness/b.mp4=sadness"], &[]);
