@@ -150,6 +150,9 @@ pub enum DatasetError {
         /// List or folder.
         path: PathBuf,
     },
+    /// A fold was asked for and there are none.
+    #[error("this dataset has no folds: import it without asking for one: {path}", path = .0.display())]
+    NoFolds(PathBuf),
     /// An annotation that the dataset does not have.
     #[error("the importer {importer} has no variant {asked:?}; there are {there}")]
     NoVariant {

@@ -88,7 +88,7 @@ fn columns_carry_split_speaker_text_and_box() {
     assert_eq!(b.text, None);
     assert_eq!(a.face.map(|face| (face.x_px, face.height_px)), Some((1.0, 40.5)));
     assert_eq!(manifest.faces, FaceSource::Boxes);
-    assert!(manifest.protocol.starts_with("as the dataset gives it; 1 train, 1 val, 1 test"), "{}", manifest.protocol);
+    assert!(manifest.protocol == "as the dataset gives it", "{}", manifest.protocol);
 }
 
 #[test]
@@ -264,6 +264,8 @@ fn errors_say_what_to_do() {
         &["none of 2 clips", "file of line 2 is missing"],
     );
     check_error(&[A, B, ("labels.csv", "path,label\na.mp4,0.4\nb.mp4,-1.2\n")], &["measurements", "-1.2"]);
+    let ratings = "path,label,valence\nx.mp4,a,1\n";
+    check_error(&[A, ("labels.csv", ratings)], &["none of 1 clips can be used; the first: file of line 2 is missing"]);
     check_error(&[A, ("x.csv", "path,label\n"), ("y.csv", "path,label\n")], &["x.csv, y.csv"]);
     let root = folder(&[("a.txt", ""), ("anger/a.mp4", ""), ("fear/a.mp4", "")]);
     let fails = |path: &Path, options: &Options| import(path, options).unwrap_err().to_string();
@@ -520,6 +522,9 @@ fn the_fold_to_score_can_be_chosen() {
     assert!(manifest.protocol.contains("fold 1 is test, fold 5 is val"), "{}", manifest.protocol);
     assert_eq!(manifest.split(Split::Test).map(|clip| clip.id.as_str()).collect::<Vec<_>>(), ["0.wav", "1.wav"]);
     assert!(with(6).unwrap_err().to_string().contains("no fold 6; the folds are 1, 2, 3, 4 and 5"));
+    let files = [("anger/a.mp4", ""), ("fear/b.mp4", "")];
+    let error = import(folder(&files).path(), &Options { fold: Some(1), ..Default::default() }).unwrap_err();
+    assert!(error.to_string().starts_with("this dataset has no folds"), "{error}");
 }
 
 #[test]

@@ -566,7 +566,7 @@ fn mafw_without_its_folds_is_read_from_its_spreadsheets() {
     let labels: Vec<_> =
         manifest.clips.iter().map(|clip| (clip.id.as_str(), manifest.labels.name(clip.label))).collect();
     assert_eq!(labels, [("data/clips/00001.mp4", "anger"), ("data/clips/00002.mp4", "happiness")]);
-    check_protocol(&manifest, "made by Limbic");
+    check_protocol(&manifest, "MAFW, single labels, without its folds; parts made by Limbic");
     let says = |part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
     assert!(says("row 4 of single-set has the unknown class \"12\""), "{:?}", manifest.problems);
     let error = import(folder.path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err().to_string();
