@@ -8,7 +8,7 @@ use crate::tree::child;
 const CORPORA: [(&str, &[&str], &str); 7] = [
     ("DFEW", &["Clip/original", "Clip/clip_224x224"], "EmoLabel_DataSplit with the lists of its folds"),
     ("FERV39k", &["2_ClipsforFaceCrop", "3_ClipsforScenImages"], "4_setups/All_scenes"),
-    ("MAFW", &["data/clips", "data/faces", "data/frames"], "Train & Test Set, or Labels/single-set.xlsx,"),
+    ("MAFW", &["data/clips", "data/faces", "data/frames"], "Train & Test Set, or Labels/single-set.xlsx"),
     (
         "MELD",
         &["train_splits", "dev_splits_complete", "output_repeated_splits_test"],
@@ -23,6 +23,6 @@ const CORPORA: [(&str, &[&str], &str); 7] = [
 pub(crate) fn missing(root: &Path) -> Option<String> {
     let is_there =
         |path: &&str| path.split('/').try_fold(root.to_owned(), |folder, name| child(&folder, &[name])).is_some();
-    let (corpus, _, annotation) = CORPORA.iter().find(|(_, folders, _)| folders.iter().any(|path| is_there(path)))?;
-    Some(format!("they are those of {corpus}, of which {annotation} is missing"))
+    let (corpus, _, annotation) = CORPORA.iter().find(|(_, folders, _)| folders.iter().any(is_there))?;
+    Some(format!("they are those of {corpus}, whose annotation is missing ({annotation})"))
 }

@@ -29,7 +29,10 @@ fn names_of_folders_are_classes_only_where_they_look_like_them() {
     check_error(&[("Audio/a.wav", ""), ("Video/a.mp4", "")], &["the folders (Audio, Video)", "--importer folders"]);
     let session = |n: usize| format!("Session{n}/sentences/wav/Ses01F_impro01/Ses0{n}F_impro01_F000.wav");
     let (first, second) = (session(1), session(2));
-    check_error(&[(&first, ""), (&second, "")], &["(Session1, Session2)", "Session1/dialog/EmoEvaluation is missing"]);
+    check_error(
+        &[(&first, ""), (&second, "")],
+        &["(Session1, Session2)", "annotation is missing (Session1/dialog/EmoEvaluation)"],
+    );
     check_error(&[("train_splits/dia0_utt0.mp4", ""), ("x/train_splits/a.mp4", "")], &["those of MELD"]);
     for [a, b] in [["0", "1"], ["class001", "class002"], ["1_angry", "2_fear"], ["Positive", "negative"]] {
         import_files(&[(&format!("{a}/a.mp4"), ""), (&format!("{b}/b.mp4"), "")]).unwrap();
@@ -141,4 +144,27 @@ fn crema_d_is_told_by_its_names_and_read_from_wav() {
         ("labels.csv", "path,label\n1001_IEO_ANG_HI,calm\n1002_IEO_HAP_HI,fear\n"),
     ];
     assert_eq!(import_files(&files).unwrap().importer, "csv", "a list of one's own comes first");
+}
+
+#[test]
+fn data_folders_of_a_recipe_are_parts_by_the_beginnings_of_their_names() {
+    let mut files = Vec::new();
+    for (clip, part) in ["train_sp", "train_dev", "test_clean", "extra"].into_iter().enumerate() {
+        files.push((format!("data/{part}/wav.scp"), format!("a{clip} wav/a{clip}.wav\nb{clip} wav/b{clip}.wav\n")));
+        files.push((format!("data/{part}/utt2emo"), format!("a{clip} anger\nb{clip} fear\n")));
+        files.extend(["a", "b"].map(|name| (format!("wav/{name}{clip}.wav"), format!("{name}{clip}"))));
+    }
+    files.push(("data/unlabelled/wav.scp".to_owned(), String::new()));
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
+    let root = folder(&files);
+    for at in [root.path().to_owned(), root.path().join("data")] {
+        let manifest = import(&at, &Options::default()).unwrap();
+        assert_eq!(sizes(&manifest), [2, 2, 2], "{:?}", manifest.problems);
+        assert!(manifest.clips.iter().all(|clip| manifest.clip_path(clip).is_file()));
+        let reasons: Vec<_> = manifest.problems.iter().map(|problem| problem.reason.as_str()).collect();
+        assert!(
+            reasons[0].starts_with("not called after train") && reasons[1].starts_with("no utt2emo"),
+            "{reasons:?}"
+        );
+    }
 }
