@@ -4,6 +4,7 @@
 //! What cannot be used is skipped and listed in the manifest's problems with the reason.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod affectnet;
 mod assemble;
 mod columns;
 mod crema_d;
@@ -41,6 +42,7 @@ use std::path::{Path, PathBuf};
 use emotion::{FaceChoice, FaceSource, LabelMap, Manifest, Problem, Scale};
 use serde::{Deserialize, Serialize};
 
+pub use affectnet::AffectNet;
 pub use columns::ColumnMap;
 pub use crema_d::CremaD;
 pub use csd::Csd;
@@ -141,6 +143,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Mosi,
     &Sequences,
     &Csd,
+    &AffectNet,
     &Fer2013,
     &FerPlus,
     &Meld,

@@ -414,6 +414,24 @@ fn csd() {
 }
 
 #[test]
+fn affectnet() {
+    let manifest = check(
+        "affectnet",
+        &[
+            ("train_set/images/0.jpg", "train neutral"),
+            ("train_set/images/1.jpg", "train contempt"),
+            ("val_set/images/0.jpg", "test happiness"),
+            ("val_set/images/1.jpg", "test neutral"),
+        ],
+        &["3.jpg: no expression in annotations/3_exp.npy", "2.jpg: none of the eight expressions", "without a clip"],
+    );
+    let affect = |id| (clip(&manifest, id).affect.valence, clip(&manifest, id).affect.arousal);
+    assert_eq!(affect("train_set/images/1.jpg"), (Some(-0.5), Some(0.5)));
+    assert_eq!(affect("val_set/images/0.jpg"), (None, Some(0.5)));
+    assert_eq!((manifest.scale, manifest.faces), (Some(Scale::UNIT), FaceSource::Cropped));
+}
+
+#[test]
 fn fer_plus() {
     let manifest = check(
         "fer-plus",
