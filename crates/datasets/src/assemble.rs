@@ -78,7 +78,6 @@ impl<'a> Draft<'a> {
     }
 
     pub fn warn(&mut self, problem: Problem) {
-        self.first_reason.get_or_insert_with(|| problem.reason.clone());
         (self.warn)(problem);
     }
 
@@ -90,13 +89,17 @@ impl<'a> Draft<'a> {
     /// A clip that cannot be used.
     pub fn skip(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
         self.n_skipped += 1;
+        let reason = reason.into();
+        self.first_reason.get_or_insert_with(|| reason.clone());
         self.note(path, reason);
     }
 
     /// A clip that is no example of any class; there can be thousands, so they are listed once a reason.
     pub fn leave_out(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
         self.n_skipped += 1;
-        self.left_out.entry(reason.into()).or_insert_with(|| (0, path.into())).0 += 1;
+        let reason = reason.into();
+        self.first_reason.get_or_insert_with(|| reason.clone());
+        self.left_out.entry(reason).or_insert_with(|| (0, path.into())).0 += 1;
     }
 
     /// Makes the manifest.
@@ -131,9 +134,14 @@ impl<'a> Draft<'a> {
             })
             .collect();
         let Divided { splits, protocol, doubts } =
-            split::divide(&entries, self.protocol.as_deref(), options.fold, options.seed).map_err(|there| {
-                DatasetError::NoFold { asked: options.fold.unwrap_or(1), there, path: source.to_owned() }
-            })?;
+            split::divide(&entries, self.protocol.as_deref(), options.fold, options.seed).map_err(
+                |there| match there {
+                    Some(there) => {
+                        DatasetError::NoFold { asked: options.fold.unwrap_or(1), there, path: source.to_owned() }
+                    }
+                    None => DatasetError::NoFolds(source.to_owned()),
+                },
+            )?;
         for reason in doubts {
             warn(Problem { path: source.to_owned(), reason });
         }

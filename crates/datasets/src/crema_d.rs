@@ -1,6 +1,7 @@
 //! CREMA-D (Cao et al. 2014): 7,442 recordings of 91 actors, six emotions.
 //!
-//! `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, intended emotion, level. What raters saw is in
+//! `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, intended emotion, level; names are
+//! unique, so folders may be called otherwise. What raters saw is in
 //! `processedResults/summaryTable.csv` (with ties, `A:D`); VAVL's `label_consensus_1.csv` has shares of raters and splits.
 
 use std::collections::HashMap;
@@ -10,8 +11,8 @@ use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::table::Table;
-use crate::tree::{Recordings, Tree, child, entries, is_media, stem};
-use crate::{DatasetError, Importer, Options, Variant, variant};
+use crate::tree::{Kind, Recordings, Tree, child, entries, extension, kind, stem};
+use crate::{CsvList, DatasetError, Importer, Options, Variant, variant};
 
 /// In the alphabetical order of the codes.
 const LABELS: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
@@ -43,6 +44,8 @@ const SENTENCES: [(&str, &str); 12] = [
     ("WSI", "We'll stop in a couple of minutes."),
 ];
 const N_FOLDS: usize = 5;
+/// Folders down to which a first recording is looked for.
+const DEPTH: usize = 3;
 
 /// Folder of CREMA-D, with the lists of VAVL if they are there.
 pub struct CremaD;
@@ -67,15 +70,17 @@ impl Importer for CremaD {
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        let folders = ["AudioWAV", "VideoFlash"].iter().filter_map(|name| child(root, &[name]));
-        let mut names = folders.flat_map(|folder| entries(&folder).unwrap_or_default());
-        names.any(|(path, is_folder)| !is_folder && Take::of(stem(&path)).is_some())
+        let mut own = ["AudioWAV", "VideoFlash"].iter().filter_map(|name| child(root, &[name]));
+        // A list that somebody made of the recordings says more than their names.
+        own.any(|folder| has_takes(&folder, 0)) || !CsvList.recognizes(root) && has_takes(root, DEPTH)
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let variant = variant(self, options)?;
         let mut draft = Draft::new(self.name(), root, root, warn);
-        let files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
+        let mut files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
+        // The corpus has the sound twice, and AudioMP3 is made of AudioWAV.
+        files.sort_by_key(|file| extension(file).is_none_or(|end| end != "wav"));
         let recordings = Recordings::new(&files);
         if variant == "consensus" {
             consensus(root, &files, &recordings, options, &mut draft)?;
@@ -85,7 +90,7 @@ impl Importer for CremaD {
             "intended" => None,
             _ => Some(perceived(root, &files, variant)?),
         };
-        let mut stems: Vec<&str> = files.iter().filter(|file| is_media(file)).map(|file| stem(file)).collect();
+        let mut stems: Vec<&str> = files.iter().filter(|file| is_recording(file)).map(|file| stem(file)).collect();
         stems.sort_unstable();
         stems.dedup();
         let mut actors: Vec<&str> = stems.iter().filter_map(|stem| Some(Take::of(stem)?.actor)).collect();
@@ -147,6 +152,17 @@ impl<'a> Take<'a> {
         let label = CODES.iter().position(|own| own == code)?;
         fits.then_some(Self { actor, sentence, label: LABELS[label] })
     }
+}
+
+fn is_recording(file: &Path) -> bool {
+    matches!(kind(file), Some(Kind::Video | Kind::Sound))
+}
+
+/// Whether a recording at or below `folder` is called like a take.
+fn has_takes(folder: &Path, depth: usize) -> bool {
+    let Ok(found) = entries(folder) else { return false };
+    found.iter().any(|(path, is_folder)| !is_folder && is_recording(path) && Take::of(stem(path)).is_some())
+        || depth > 0 && found.iter().any(|(path, is_folder)| *is_folder && has_takes(path, depth - 1))
 }
 
 /// Adds `row` with the files, the actor and the sentence of the recording `name`.

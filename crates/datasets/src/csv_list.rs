@@ -9,6 +9,7 @@ use emotion::{Affect, FaceBox, Manifest, Problem, Scale, Split};
 
 use crate::assemble::{Draft, Row};
 use crate::columns::Columns;
+use crate::naming::part_of;
 use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
 use crate::tree::{Finder, Lost, Tree, entries};
 use crate::{DatasetError, Importer, Options};
@@ -96,7 +97,7 @@ fn lists(root: &Path) -> Result<Option<Vec<List>>, DatasetError> {
     if paths.len() <= 1 {
         return Ok(paths.pop().map(|path| vec![List { path, split: None }]));
     }
-    let split_of = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<Split>().ok();
+    let split_of = |path: &PathBuf| part_of(path.file_stem()?.to_str()?);
     if paths.iter().all(|path| split_of(path).is_some()) {
         return Ok(Some(paths.into_iter().map(|path| List { split: split_of(&path), path }).collect()));
     }

@@ -1,15 +1,17 @@
 //! The same recording twice: a clip that is in train and in test makes a model look better than it is.
 //!
-//! Files are told apart by size, then by their first bytes, and read whole only where both agree. Left out: the same take
-//! in another encoding.
+//! Files are told apart by size, then by their first bytes, and read whole only where both agree; folders of pictures by their
+//! number and the size of the first, then likewise. Left out: the same take in another encoding.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use emotion::{Clip, FeatureRef, Manifest, Problem, Stamp, Stream};
+
+use crate::tree::entries;
 
 /// Read of a file before it is read whole; headers of equal files agree, so it is more than a header.
 const HEAD_BYTES: u64 = 16 * 1024;
@@ -28,7 +30,11 @@ pub(crate) fn stamp(clips: &mut [Clip], root: &Path) {
 /// Clips of one content in more than one split; each but the first of them is a problem.
 pub(crate) fn across_splits(clips: &[Clip], root: &Path) -> Vec<Problem> {
     let all: Vec<usize> = (0..clips.len()).collect();
-    let size = |clip: usize| clips[clip].stamp.map(|stamp| stamp.n_bytes).filter(|&n_bytes| n_bytes > 0);
+    let size = |clip: usize| match clips[clip].stamp {
+        Some(stamp) => Some(stamp.n_bytes).filter(|&n_bytes| n_bytes > 0),
+        None if clips[clip].has_media() => size_of_folder(&root.join(&clips[clip].path)),
+        None => None,
+    };
     let hash = |limit| move |clip: usize| content(&root.join(&clips[clip].path), limit);
     let mut problems = Vec::new();
     for same_size in groups(clips, &all, size) {
@@ -104,15 +110,33 @@ fn groups(clips: &[Clip], members: &[usize], key: impl Fn(usize) -> Option<u64>)
     by_key.into_values().collect()
 }
 
-/// A hash of the file's first `limit` bytes; `None` where it cannot be read.
+/// A hash of the first `limit` bytes of the file, or of each picture of the folder; `None` where one cannot be read.
 fn content(path: &Path, limit: u64) -> Option<u64> {
-    let mut file = std::fs::File::open(path).ok()?.take(limit);
     let mut hasher = DefaultHasher::new();
     let mut buffer = [0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return Some(hasher.finish()),
-            n => hasher.write(&buffer[..n]),
+    for file in pictures(path).unwrap_or_else(|| vec![path.to_owned()]) {
+        let mut file = std::fs::File::open(file).ok()?.take(limit);
+        loop {
+            match file.read(&mut buffer).ok()? {
+                0 => break,
+                n => hasher.write(&buffer[..n]),
+            }
         }
     }
+    Some(hasher.finish())
+}
+
+/// The files of a folder in order of name; `None` where it is none.
+fn pictures(folder: &Path) -> Option<Vec<PathBuf>> {
+    let files = entries(folder).ok()?.into_iter().filter(|(_, is_folder)| !is_folder);
+    Some(files.map(|(path, _)| path).collect())
+}
+
+/// What differs between most folders of pictures and is quickly found out: a corpus has a million pictures.
+fn size_of_folder(folder: &Path) -> Option<u64> {
+    let pictures = pictures(folder)?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write_usize(pictures.len());
+    hasher.write_u64(std::fs::metadata(pictures.first()?).ok()?.len());
+    Some(hasher.finish())
 }

@@ -40,6 +40,20 @@ pub enum DatasetError {
         /// The folder.
         path: PathBuf,
     },
+    /// Folders that are more likely anything else than classes.
+    #[error(
+        "the folders ({found}) are not called like emotions: {wanted}; \
+         where their names are the classes all the same, ask for the importer folders (--importer folders): {path}",
+        path = .path.display()
+    )]
+    NoClasses {
+        /// Some of them.
+        found: String,
+        /// What to do, or what is missing.
+        wanted: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// A list without rows.
     #[error("the list has no rows below its header: {path}", path = .0.display())]
     EmptyList(PathBuf),
@@ -136,6 +150,9 @@ pub enum DatasetError {
         /// List or folder.
         path: PathBuf,
     },
+    /// A fold was asked for and there are none.
+    #[error("this dataset has no folds: import it without asking for one: {path}", path = .0.display())]
+    NoFolds(PathBuf),
     /// An annotation that the dataset does not have.
     #[error("the importer {importer} has no variant {asked:?}; there are {there}")]
     NoVariant {

@@ -1,15 +1,19 @@
 //! Datasets whose folders are the labels: `ROOT/happiness/*.mp4`, or `ROOT/train/happiness/*.mp4`.
+//!
+//! Any folder can be called anything, so folders are classes without being asked for only where most are called like emotions or
+//! numbers. Deeper folders are free; one that holds nothing but numbered pictures is a clip, a picture a frame.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
-use emotion::{Manifest, Problem, Split, canonical_emotion};
+use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
-use crate::tree::{Tree, entries, extension, is_media};
-use crate::{DatasetError, Importer, Options};
+use crate::naming::{are_class_names, part_of};
+use crate::tree::{Kind, Tree, entries, extension, is_media, kind, stem};
+use crate::{DatasetError, Importer, Options, unlabelled};
 
-/// One folder per class, at the top or below one folder per split; deeper folders are free.
+/// One folder per class, at the top or below one folder per split.
 pub struct Folders;
 
 impl Importer for Folders {
@@ -22,8 +26,10 @@ impl Importer for Folders {
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        let Ok(found) = entries(root) else { return false };
-        found.iter().any(|(path, is_folder)| *is_folder && holds_media(path, 4))
+        let tops = folders_of_media(root);
+        let by_split = tops.iter().all(|folder| part_of(name(folder)).is_some());
+        let classes = if by_split { tops.iter().flat_map(|part| folders_of_media(part)).collect() } else { tops };
+        are_class_names(classes.iter().map(|folder| name(folder)))
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
@@ -34,46 +40,125 @@ impl Importer for Folders {
         if files.is_empty() {
             return Err(DatasetError::Empty(root.to_owned()));
         }
-        let media: Vec<&Path> = files.iter().map(|file| file.as_path()).filter(|file| is_media(file)).collect();
+        let (media, others): (Vec<&Path>, Vec<&Path>) =
+            files.iter().map(PathBuf::as_path).partition(|file| is_media(file));
         if media.is_empty() {
-            return Err(DatasetError::NoMedia { found: extensions(&files), path: root.to_owned() });
+            return Err(DatasetError::NoMedia { found: extensions(&others), path: root.to_owned() });
         }
-        let parts = |file: &Path| -> Vec<String> {
-            let folders = file.parent().map(Path::components);
-            folders.into_iter().flatten().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
-        };
         // `train` beside `happiness` is a class; splits are splits only if every top folder is one.
-        let mut tops = media.iter().map(|file| parts(file)).filter(|parts| !parts.is_empty()).peekable();
-        let by_split = tops.peek().is_some() && tops.all(|parts| parts.len() >= 2 && parts[0].parse::<Split>().is_ok());
-        let mut rows = Vec::new();
-        for file in &media {
-            let parts = parts(file);
-            let (split, label) = match parts.as_slice() {
-                [split, label, ..] if by_split => (Some(split.clone()), label),
-                [label, ..] if !by_split => (None, label),
-                _ => {
-                    let reason = "outside the class folders: left out".to_owned();
-                    warn(Problem { path: file.to_path_buf(), reason });
-                    continue;
-                }
+        let mut tops = media.iter().map(|file| above(file)).filter(|parts| !parts.is_empty()).peekable();
+        let by_split = tops.peek().is_some() && tops.all(|parts| parts.len() >= 2 && part_of(parts[0]).is_some());
+        let n_above = usize::from(by_split);
+        let mut draft = Draft::new(self.name(), root, root, warn);
+        let frames = folders_of_frames(&files, n_above + 1);
+        let mut clips = BTreeSet::new();
+        for &file in &media {
+            let clip = file.parent().filter(|folder| frames.contains(folder)).unwrap_or(file);
+            if !clips.insert(clip) {
+                continue;
+            }
+            let parts = above(file);
+            let Some(label) = parts.get(n_above) else {
+                draft.skip(file, "outside the class folders: left out");
+                continue;
             };
-            rows.push(Row { path: file.to_path_buf(), label: label.trim().to_owned(), split, ..Row::default() });
+            let split = parts.first().filter(|_| by_split).and_then(|part| part_of(part));
+            draft.rows.push(Row {
+                path: clip.to_owned(),
+                label: label.trim().to_owned(),
+                split: split.map(|split| split.name().to_owned()),
+                ..Row::default()
+            });
         }
         // Without class folders below them, splits are all that such folders say.
-        let only_splits = rows.iter().all(|row| row.split.is_none() && row.label.parse::<Split>().is_ok());
-        if only_splits {
+        if draft.rows.iter().all(|row| row.split.is_none() && part_of(&row.label).is_some()) {
             return Err(DatasetError::NoLabels { n_files: media.len(), path: root.to_owned() });
         }
-        let mut draft = Draft::new(self.name(), root, root, warn);
-        draft.rows = rows;
+        let classes: BTreeSet<&str> = draft.rows.iter().map(|row| row.label.as_str()).collect();
+        if options.importer.is_none() && !are_class_names(classes.iter().copied()) {
+            return Err(DatasetError::NoClasses {
+                found: some(&classes),
+                wanted: unlabelled::missing(root)
+                    .unwrap_or_else(|| "put labels.csv with the columns path and label beside them".to_owned()),
+                path: root.to_owned(),
+            });
+        }
+        if !frames.is_empty() {
+            draft.note(root, format!("folders of numbered pictures, each of which is one clip: {}", frames.len()));
+        }
+        report_unused(root, by_split, &others, &mut draft);
         draft.finish(options)
     }
 }
 
-/// Whether a folder is called like an emotion or a split.
+/// Names of the folders above a file.
+fn above(file: &Path) -> Vec<&str> {
+    let folders = file.parent().map(Path::components);
+    folders.into_iter().flatten().filter_map(|part| part.as_os_str().to_str()).collect()
+}
+
+fn name(folder: &Path) -> &str {
+    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Whether a folder is called like a class or a split.
 pub(crate) fn names_class_or_split(folder: &Path) -> bool {
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    canonical_emotion(&name).is_some() || name.parse::<Split>().is_ok()
+    are_class_names([name(folder)]) || part_of(name(folder)).is_some()
+}
+
+/// "Session1, Session2, Session3 and 2 more".
+fn some(names: &BTreeSet<&str>) -> String {
+    let shown = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > 3 { format!("{shown} and {} more", names.len() - 3) } else { shown }
+}
+
+/// Folders that are clips: below the class folders, which have `n_above` folders down to them, nothing but numbered pictures in
+/// them, of which there are several.
+fn folders_of_frames(files: &[PathBuf], n_above: usize) -> HashSet<&Path> {
+    let mut by_folder: HashMap<&Path, Vec<&Path>> = HashMap::new();
+    for file in files {
+        by_folder.entry(file.parent().unwrap_or(file)).or_default().push(file);
+    }
+    // In a folder of pictures, TIFF is not looked for.
+    let is_frame = |file: &&Path| {
+        let is_picture =
+            kind(file) == Some(Kind::Picture) && !extension(file).is_some_and(|end| end.starts_with("tif"));
+        is_picture && stem(file).ends_with(|c: char| c.is_ascii_digit())
+    };
+    let outer: HashSet<&Path> = by_folder.keys().flat_map(|folder| folder.ancestors().skip(1)).collect();
+    let is_clip = |(folder, files): &(&Path, Vec<&Path>)| {
+        files.len() >= 2
+            && folder.components().count() > n_above
+            && !outer.contains(folder)
+            && files.iter().all(is_frame)
+    };
+    by_folder.into_iter().filter(is_clip).map(|(folder, _)| folder).collect()
+}
+
+/// Notes class folders without a clip, and how many files of class folders are no media.
+fn report_unused(root: &Path, by_split: bool, others: &[&Path], draft: &mut Draft<'_>) {
+    let parts = if by_split { subfolders(root) } else { vec![root.to_owned()] };
+    for folder in parts.iter().flat_map(|part| subfolders(part)) {
+        let folder = folder.strip_prefix(root).unwrap_or(&folder);
+        let unknown: Vec<&Path> = others.iter().copied().filter(|file| file.starts_with(folder)).collect();
+        let has_clip = draft.rows.iter().any(|row| row.path.starts_with(folder));
+        let reason = match (has_clip, unknown.is_empty()) {
+            (true, true) => continue,
+            (true, false) => format!("{}, which are no video, sound or picture: left out", extensions(&unknown)),
+            (false, true) => "no clip in this folder".to_owned(),
+            (false, false) => format!("no clip in this folder, only {}", extensions(&unknown)),
+        };
+        draft.note(folder, reason);
+    }
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let found = entries(folder).unwrap_or_default().into_iter();
+    found.filter(|(_, is_folder)| *is_folder).map(|(path, _)| path).collect()
+}
+
+fn folders_of_media(root: &Path) -> Vec<PathBuf> {
+    subfolders(root).into_iter().filter(|folder| holds_media(folder, 4)).collect()
 }
 
 fn holds_media(folder: &Path, depth: usize) -> bool {
@@ -83,7 +168,7 @@ fn holds_media(folder: &Path, depth: usize) -> bool {
 }
 
 /// "3 .txt and 1 .pdf files".
-fn extensions(files: &[std::path::PathBuf]) -> String {
+fn extensions(files: &[&Path]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for file in files {
         let kind = extension(file).map_or_else(|| "nameless".to_owned(), |extension| format!(".{extension}"));

@@ -1,8 +1,9 @@
 //! Kaldi's data folders: `wav.scp` with a recording a line, and beside it lists that begin with the same names.
 //!
-//! `utt2emo` (or `utt2label`, `labels`) has the classes, `utt2spk` the speakers, `text` the words, `utt2split` the parts; folders called
-//! train, dev and test below the root are parts as well. Left out: `segments`, and commands in place of files, which would
-//! have to be run.
+//! `utt2emo` (or `utt2label`, `labels`) has the classes, `utt2spk` the speakers, `text` the words, `utt2split` the parts; folders below
+//! the root or its `data` that are called after train, dev and test, as `train_sp` and `test_clean` are, are parts as well.
+//! Paths in lists are those of the folder, of the root, or of the recipe, from which `data` is seen. Left out: `segments`, and
+//! commands in place of files, which would have to be run.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use emotion::{Manifest, Problem, Split};
 
 use crate::assemble::{Draft, Row};
 use crate::table::Lines;
-use crate::tree::{Finder, Lost, Tree, entries};
+use crate::tree::{Finder, Lost, Tree, child, entries};
 use crate::{DatasetError, Importer, Options};
 
 const LABELS: [&str; 4] = ["utt2emo", "utt2label", "utt2emotion", "labels"];
@@ -25,17 +26,21 @@ impl Importer for Kaldi {
     }
 
     fn describe(&self) -> &'static str {
-        "Kaldi's data folders: wav.scp and utt2emo with utt2spk, text and utt2split where known, or {train,dev,test}/wav.scp"
+        "Kaldi's data folders: wav.scp and utt2emo with utt2spk, text and utt2split where known, or [data/]{train,dev,test}/wav.scp"
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        !folders(root).is_empty()
+        !DataFolders::of(root).used.is_empty()
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let mut draft = Draft::new(self.name(), root, root, warn);
         let finder = Finder::new(Tree::walk(root, &mut |problem| draft.warn(problem))?);
-        for (folder, split) in folders(root) {
+        let DataFolders { used, left_out } = DataFolders::of(root);
+        for (folder, reason) in left_out {
+            draft.note(folder, reason);
+        }
+        for (folder, split) in used {
             let list = |name: &str| pairs(&folder.join(name));
             let labels =
                 LABELS.iter().map(|name| list(name)).find(|found| !matches!(found, Ok(found) if found.is_empty()));
@@ -81,16 +86,47 @@ impl Importer for Kaldi {
     }
 }
 
-/// Data folders with the parts that their names give.
-fn folders(root: &Path) -> Vec<(PathBuf, Option<Split>)> {
-    let is_data =
-        |folder: &Path| folder.join("wav.scp").is_file() && LABELS.iter().any(|name| folder.join(name).is_file());
-    if is_data(root) {
-        return vec![(root.to_owned(), None)];
+struct DataFolders {
+    /// With the parts that their names give.
+    used: Vec<(PathBuf, Option<Split>)>,
+    /// With the reasons.
+    left_out: Vec<(PathBuf, &'static str)>,
+}
+
+impl DataFolders {
+    fn of(root: &Path) -> Self {
+        let has_labels = |folder: &Path| LABELS.iter().any(|name| folder.join(name).is_file());
+        if is_data(root) && has_labels(root) {
+            return Self { used: vec![(root.to_owned(), None)], left_out: Vec::new() };
+        }
+        let below = |root: &Path| -> Vec<PathBuf> {
+            entries(root).unwrap_or_default().into_iter().map(|(path, _)| path).filter(|path| is_data(path)).collect()
+        };
+        let mut found = below(root);
+        if found.is_empty() {
+            found = child(root, &["data"]).map(|data| below(&data)).unwrap_or_default();
+        }
+        let has_parts = found.iter().any(|folder| has_labels(folder) && split(folder).is_some());
+        let (mut used, mut left_out) = (Vec::new(), Vec::new());
+        for folder in found {
+            match split(&folder) {
+                _ if !has_labels(&folder) => left_out.push((folder, "no utt2emo in this folder: left out")),
+                None if has_parts => left_out.push((folder, "not called after train, dev or test: left out")),
+                split => used.push((folder, split)),
+            }
+        }
+        Self { used, left_out }
     }
-    let split = |folder: &Path| folder.file_name()?.to_str()?.parse::<Split>().ok();
-    let found = entries(root).unwrap_or_default().into_iter().map(|(path, _)| path).filter(|path| is_data(path));
-    found.filter_map(|path| Some((split(&path)?, path))).map(|(split, path)| (path, Some(split))).collect()
+}
+
+fn is_data(folder: &Path) -> bool {
+    folder.join("wav.scp").is_file()
+}
+
+/// The part that a folder is called after: `train_sp` is train, but `train_dev` is held out.
+fn split(folder: &Path) -> Option<Split> {
+    let name = folder.file_name()?.to_str()?;
+    name.split(['_', '-', '.']).filter_map(|word| word.parse().ok()).next_back()
 }
 
 /// `NAME REST` by name; nothing where there is no such list.
@@ -105,8 +141,9 @@ fn pairs(list: &Path) -> Result<HashMap<String, String>, DatasetError> {
     Ok(Lines::read(list)?.lines.iter().filter_map(pair).collect())
 }
 
-/// A file named as it is, from the root or from its data folder.
+/// A file named as it is, seen from the root, from its data folder, or from the recipe above that.
 fn direct(root: &Path, folder: &Path, file: &str) -> Option<PathBuf> {
-    let found = [root, folder].into_iter().map(|from| from.join(file)).find(|path| path.is_file())?;
+    let mut from = std::iter::once(root).chain(folder.ancestors().take(3));
+    let found = from.find_map(|from| Some(from.join(file)).filter(|path| path.is_file()))?;
     Some(found.strip_prefix(root).map_or_else(|_| found.clone(), Path::to_owned))
 }

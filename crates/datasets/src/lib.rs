@@ -4,6 +4,7 @@
 //! What cannot be used is skipped and listed in the manifest's problems with the reason.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod affectnet;
 mod assemble;
 mod columns;
 mod crema_d;
@@ -34,12 +35,14 @@ mod store;
 mod table;
 mod text_corpora;
 mod tree;
+mod unlabelled;
 
 use std::path::{Path, PathBuf};
 
 use emotion::{FaceChoice, FaceSource, LabelMap, Manifest, Problem, Scale};
 use serde::{Deserialize, Serialize};
 
+pub use affectnet::AffectNet;
 pub use columns::ColumnMap;
 pub use crema_d::CremaD;
 pub use csd::Csd;
@@ -124,6 +127,9 @@ pub trait Importer: Sync {
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError>;
 }
 
+/// Folders around a dataset that are seen through.
+const MAX_WRAPPERS: usize = 3;
+
 /// All layouts, the more specific first.
 pub const IMPORTERS: &[&dyn Importer] = &[
     &Dfew,
@@ -137,6 +143,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Mosi,
     &Sequences,
     &Csd,
+    &AffectNet,
     &Fer2013,
     &FerPlus,
     &Meld,
@@ -161,7 +168,7 @@ pub struct Survey {
 
 /// Looks at the folder or list file `root` without reading its annotations.
 pub fn survey(root: &Path) -> Survey {
-    let root = without_wrapper(root.to_owned());
+    let root = without_wrapper(root.to_owned(), None);
     Survey { recognized: recognize(&root).map(Importer::name), header: csv_list::header(&root) }
 }
 
@@ -178,9 +185,10 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
         Err(source) => return Err(DatasetError::Read { path: given, source }),
         Ok(found) => found.is_file(),
     };
-    let root = without_wrapper(given);
-    let importer = match &options.importer {
-        Some(name) => named(name)?,
+    let asked = options.importer.as_deref().map(named).transpose()?;
+    let root = without_wrapper(given, asked);
+    let importer = match asked {
+        Some(importer) => importer,
         // Whoever names columns means a list.
         None if options.columns != ColumnMap::default() && csv_list::has_list(&root) => &CsvList,
         // Nobody knows the layout: the importer that comes closest says best what is missing.
@@ -223,23 +231,35 @@ fn variant(importer: &dyn Importer, options: &Options) -> Result<&'static str, D
     })
 }
 
-/// Archives often unpack to one folder in a folder; the inner one is meant where it is plainly a dataset.
-fn without_wrapper(root: PathBuf) -> PathBuf {
-    let Ok(entries) = tree::entries(&root) else { return root };
-    let [(inner, true)] = entries.as_slice() else { return root };
-    let is_own = |importer: &&dyn Importer| !matches!(importer.name(), "csv" | "folders");
-    let recognized = |at: &Path| IMPORTERS.iter().filter(|importer| is_own(importer)).any(|own| own.recognizes(at));
-    if recognized(&root) {
-        return root;
+/// The dataset that `root` holds: archives unpack to a folder in a folder, and notes and archives lie beside it.
+fn without_wrapper(root: PathBuf, asked: Option<&'static dyn Importer>) -> PathBuf {
+    let is_general = |importer: &dyn Importer| matches!(importer.name(), "csv" | "folders");
+    let is_corpus = |at: &Path| match asked {
+        Some(asked) => !is_general(asked) && asked.recognizes(at),
+        None => IMPORTERS.iter().copied().filter(|own| !is_general(*own)).any(|own| own.recognizes(at)),
+    };
+    let is_known = |at: &Path| asked.map_or_else(|| recognize(at).is_some(), |asked| asked.recognizes(at));
+    let mut at = root.clone();
+    for _ in 0..=MAX_WRAPPERS {
+        if is_known(&at) {
+            return at;
+        }
+        let Ok(entries) = tree::entries(&at) else { break };
+        // A class folder with folders in it stays what it is.
+        let is_inner = |(path, is_folder): &(PathBuf, bool)| *is_folder && !folders::names_class_or_split(path);
+        let inner: Vec<PathBuf> = entries.into_iter().filter(is_inner).map(|(path, _)| path).collect();
+        let mut corpora = inner.iter().filter(|folder| is_corpus(folder));
+        if let (Some(corpus), None) = (corpora.next(), corpora.next()) {
+            return corpus.clone();
+        }
+        // Its importer says best what is wrong with it.
+        if asked.is_none() && (csv_list::has_list(&at) || unlabelled::missing(&at).is_some()) {
+            return at;
+        }
+        let [only] = inner.as_slice() else { break };
+        at = only.clone();
     }
-    let is_dataset = recognized(inner)
-        || csv_list::has_list(inner)
-        || tree::entries(inner).is_ok_and(|entries| {
-            let mut folders = entries.iter().filter(|(_, is_folder)| *is_folder).peekable();
-            folders.peek().is_some() && folders.all(|(folder, _)| folders::names_class_or_split(folder))
-        });
-    // A class folder with folders in it stays what it is.
-    if is_dataset && !folders::names_class_or_split(inner) { inner.clone() } else { root }
+    root
 }
 
 #[cfg(test)]

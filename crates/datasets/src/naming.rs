@@ -1,9 +1,9 @@
-//! How a dataset's spellings become class names.
+//! How a dataset's spellings become class names, and which folders are called like classes and splits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use emotion::canonical_emotion;
+use emotion::{Split, canonical_emotion};
 
 use crate::DatasetError;
 use crate::assemble::Row;
@@ -93,6 +93,34 @@ impl Naming {
         }
         (!sentences.is_empty()).then(|| sentences.join(". "))
     }
+}
+
+/// Classes that are no emotions.
+const OTHER_CLASSES: [&str; 4] = ["positive", "negative", "boredom", "bored"];
+/// What people call classes that are numbered.
+const NUMBERED: [&str; 3] = ["class", "label", "emotion"];
+/// What follows the name of a split in names of folders and lists.
+const SPLIT_ENDS: [&str; 4] = ["_set", "_class", "_label", "_labels"];
+
+/// Whether at least half of `names` are those of classes: an emotion, with or without a number before it, a number of one or two digits, or
+/// `class001`.
+pub(crate) fn are_class_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
+    let is_class = |name: &str| {
+        let word = name.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
+        let has_digits = name.contains(|c: char| c.is_ascii_digit());
+        canonical_emotion(&word).is_some()
+            || OTHER_CLASSES.contains(&word.as_str())
+            || NUMBERED.contains(&word.as_str()) && has_digits
+            || name.trim().len() <= 2 && name.trim().parse::<u8>().is_ok()
+    };
+    let (known, unknown): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| is_class(name));
+    !known.is_empty() && known.len() >= unknown.len()
+}
+
+/// The split that a folder or a list is called after: `train`, `val_set`, `test_class`.
+pub(crate) fn part_of(name: &str) -> Option<Split> {
+    let name = name.to_lowercase();
+    SPLIT_ENDS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).parse().ok()
 }
 
 /// The class of `classes` that `word` is, spelled like it or meaning the same emotion.

@@ -36,27 +36,40 @@ pub(crate) struct Divided {
 }
 
 /// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of several
-/// folds is scored (default: the last). The error lists the folds that there are.
+/// folds is scored (default: the last). The error lists the folds that there are; `None`: there are none.
 pub(crate) fn divide(
     entries: &[Entry<'_>],
     given: Option<&str>,
     fold: Option<usize>,
     seed: u64,
-) -> Result<Divided, String> {
+) -> Result<Divided, Option<String>> {
     let mut doubts = Vec::new();
-    let (mut splits, given) = given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts)?;
+    let has_folds = entries.iter().filter_map(|entry| entry.split).any(|word| number(word).is_some());
+    // Importers that choose the lists of a fold themselves say so.
+    let is_chosen = given.is_some_and(|given| given.contains("fold") || given.contains("partition"));
+    if fold.is_some() && !has_folds && !is_chosen {
+        return Err(None);
+    }
+    // What is said about the folds after the last semicolon means nothing where there is one fold.
+    let whose =
+        given.map(|given| if has_folds { given.rsplit_once(';').map_or(given, |(whose, _)| whose) } else { given });
+    let whose = whose.map(|whose| format!("{whose}; ")).unwrap_or_default();
+    let (mut splits, given) =
+        given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts).map_err(Some)?;
     let n_of = |splits: &[Option<Split>], split| splits.iter().filter(|own| **own == Some(split)).count();
     let present: Vec<Split> = Split::ALL.into_iter().filter(|&split| n_of(&splits, split) > 0).collect();
     let all: Vec<usize> = (0..entries.len()).collect();
     let protocol = match present.as_slice() {
         [] => {
             let how = part(entries, &all, &SHARES, seed, &mut splits);
-            format!("made by Limbic (seed {seed}): {how}")
+            format!("{whose}parts made by Limbic (seed {seed}): {how}")
         }
         [Split::Train] => {
             let train: Vec<usize> = all.into_iter().filter(|&idx| splits[idx].is_some()).collect();
             let how = part(entries, &train, &SHARES, seed, &mut splits);
-            format!("the dataset calls everything train, so val and test were made by Limbic (seed {seed}): {how}")
+            format!(
+                "{whose}the dataset calls everything train, so val and test were made by Limbic (seed {seed}): {how}"
+            )
         }
         [Split::Test] => format!("{given}: everything is for testing"),
         [Split::Val] => format!("{given}: everything is for validation"),
@@ -76,8 +89,12 @@ pub(crate) fn divide(
     if let Some(doubt) = shared_speakers(entries, &splits) {
         doubts.push(doubt);
     }
-    let counts = Split::ALL.map(|split| format!("{} {}", n_of(&splits, split), split.name())).join(", ");
-    Ok(Divided { splits, protocol: format!("{protocol}; {counts} clips"), doubts })
+    Ok(Divided { splits, protocol, doubts })
+}
+
+/// The fold that `word` is.
+fn number(word: &str) -> Option<i64> {
+    word.parse::<f64>().ok().filter(|fold| fold.fract() == 0.0).map(|fold| fold as i64)
 }
 
 /// The dataset's own parts, and how they came about.
@@ -88,7 +105,6 @@ fn given_splits(
     doubts: &mut Vec<String>,
 ) -> Result<(Vec<Option<Split>>, String), String> {
     let words: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.split).collect();
-    let number = |word: &str| word.parse::<f64>().ok().filter(|fold| fold.fract() == 0.0).map(|fold| fold as i64);
     let folds: Option<BTreeSet<i64>> = words.iter().map(|word| number(word)).collect();
     if let Some(folds) = folds.filter(|folds| folds.len() >= 2) {
         let folds: Vec<i64> = folds.into_iter().collect();

@@ -184,11 +184,18 @@ pub(crate) fn decode(bytes: &[u8]) -> (String, usize) {
             Ok(line) => text += line,
             Err(_) => {
                 n_foreign += 1;
-                line.split_inclusive(|&byte| byte == b'\t').for_each(|column| text += &text_from_bytes(column));
+                let columns: String = line.split_inclusive(|&byte| byte == b'\t').map(text_from_bytes).collect();
+                let whole = text_from_bytes(line);
+                // Quotes of an English column in GBK tell nothing by themselves; the Chinese beside them does.
+                text += if has_chinese(&columns) && has_chinese(&whole) { &whole } else { &columns };
             }
         }
     }
     (text, n_foreign)
+}
+
+fn has_chinese(text: &str) -> bool {
+    text.contains(|c| matches!(c, '\u{4E00}'..='\u{9FFF}'))
 }
 
 /// The delimiter that the header has most of.
@@ -227,6 +234,8 @@ mod tests {
         assert_eq!(decode(b"\xFFa\n\xC3\xBC\n\xFC"), ("ÿa\nü\nü".into(), 2));
         assert_eq!(decode(b"it\x92s\x80"), ("it’s€".into(), 1));
         assert_eq!(decode(b"a\nx\t\xC5\xAE\xC8\xCB\tit\x92s\n"), ("a\nx\t女人\tit’s\n".into(), 1));
+        let all_gbk = b"x\t\xC5\xAE\xC8\xCB\xD7\xDF\xC2\xB7\tit\xA1\xAFs\n";
+        assert_eq!(decode(all_gbk), ("x\t女人走路\tit’s\n".into(), 1));
         assert_eq!(decode(b"\xFF\xFEa\x00,\x00"), ("a,".into(), 0));
     }
 }

@@ -1,6 +1,5 @@
 //! Layouts of datasets, built in a folder of their own, and what becomes of them.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -8,6 +7,9 @@ use emotion::{FaceChoice, FaceSource, FeatureRef, Manifest, Split, Stream};
 use tempfile::TempDir;
 
 use super::*;
+
+mod folders;
+mod splits;
 
 /// A folder with `files`: name and content.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -49,6 +51,10 @@ fn check_error(files: &[(&str, &str)], parts: &[&str]) {
     }
 }
 
+fn sizes(manifest: &Manifest) -> [usize; 3] {
+    Split::ALL.map(|split| manifest.split(split).count())
+}
+
 const A: (&str, &str) = ("a.mp4", "");
 const B: (&str, &str) = ("b.mp4", "");
 const TWO: [&str; 2] = ["a.mp4=anger", "b.mp4=fear"];
@@ -86,7 +92,7 @@ fn columns_carry_split_speaker_text_and_box() {
     assert_eq!(b.text, None);
     assert_eq!(a.face.map(|face| (face.x_px, face.height_px)), Some((1.0, 40.5)));
     assert_eq!(manifest.faces, FaceSource::Boxes);
-    assert!(manifest.protocol.starts_with("as the dataset gives it; 1 train, 1 val, 1 test"), "{}", manifest.protocol);
+    assert!(manifest.protocol == "as the dataset gives it", "{}", manifest.protocol);
 }
 
 #[test]
@@ -262,6 +268,8 @@ fn errors_say_what_to_do() {
         &["none of 2 clips", "file of line 2 is missing"],
     );
     check_error(&[A, B, ("labels.csv", "path,label\na.mp4,0.4\nb.mp4,-1.2\n")], &["measurements", "-1.2"]);
+    let ratings = "path,label,valence\nx.mp4,a,1\n";
+    check_error(&[A, ("labels.csv", ratings)], &["none of 1 clips can be used; the first: file of line 2 is missing"]);
     check_error(&[A, ("x.csv", "path,label\n"), ("y.csv", "path,label\n")], &["x.csv, y.csv"]);
     let root = folder(&[("a.txt", ""), ("anger/a.mp4", ""), ("fear/a.mp4", "")]);
     let fails = |path: &Path, options: &Options| import(path, options).unwrap_err().to_string();
@@ -271,99 +279,6 @@ fn errors_say_what_to_do() {
     assert!(fails(root.path(), &options).contains("kaldi, csv, folders"));
     let options = Options { faces: FaceSource::Boxes, ..Default::default() };
     assert!(fails(root.path(), &options).contains("face_width"));
-}
-
-/// `n_speakers` × `n_each` clips of two classes; `extra` is appended to each row by clip number.
-fn many(n_speakers: usize, n_each: usize, header: &str, extra: impl Fn(usize) -> String) -> Manifest {
-    let root = folder(&[]);
-    let mut list = format!("path,label,speaker{header}\n");
-    for clip in 0..n_speakers * n_each {
-        fs::write(root.path().join(format!("{clip:03}.wav")), "").unwrap();
-        let speaker = if n_speakers == 1 { String::new() } else { format!("s{}", clip / n_each) };
-        list += &format!("{clip:03}.wav,{},{speaker}{}\n", ["happiness", "fear"][clip % 2], extra(clip));
-    }
-    fs::write(root.path().join("labels.csv"), list).unwrap();
-    import(root.path(), &Options { seed: 3, ..Default::default() }).unwrap()
-}
-
-fn sizes(manifest: &Manifest) -> [usize; 3] {
-    Split::ALL.map(|split| manifest.split(split).count())
-}
-
-#[track_caller]
-fn check_speakers_apart(manifest: &Manifest) {
-    let speakers = |split| manifest.split(split).filter_map(|clip| clip.speaker.clone()).collect::<BTreeSet<_>>();
-    let [train, val, test] = Split::ALL.map(speakers);
-    assert!(train.is_disjoint(&val) && train.is_disjoint(&test) && val.is_disjoint(&test));
-    assert!(!train.is_empty() && !val.is_empty() && !test.is_empty());
-}
-
-#[test]
-fn speakers_are_in_one_part_only() {
-    let manifest = many(10, 6, "", |_| String::new());
-    assert_eq!(sizes(&manifest), [42, 6, 12]);
-    assert_eq!(manifest.class_counts(Split::Test), [6, 6]);
-    check_speakers_apart(&manifest);
-    assert!(manifest.protocol.contains("speaker-independent"), "{}", manifest.protocol);
-    check_speakers_apart(&many(3, 4, "", |_| String::new()));
-}
-
-#[test]
-fn without_speakers_each_class_is_divided_and_it_is_said() {
-    let manifest = many(1, 60, "", |_| String::new());
-    assert_eq!(sizes(&manifest), [42, 6, 12]);
-    assert_eq!(manifest.class_counts(Split::Val), [3, 3]);
-    assert!(manifest.protocol.contains("no speakers are known"), "{}", manifest.protocol);
-    let two = many(2, 30, "", |_| String::new());
-    assert!(two.protocol.contains("only 2 speakers"), "{}", two.protocol);
-}
-
-#[test]
-fn splits_depend_on_the_seed_and_not_on_the_order() {
-    let names: Vec<(String, &str)> = (0..40).map(|n| (format!("{}/{n}.wav", ["joy", "fear"][n % 2]), "")).collect();
-    let files: Vec<(&str, &str)> = names.iter().map(|(name, content)| (name.as_str(), *content)).collect();
-    let root = folder(&files);
-    let splits = |path: &Path, seed| -> Vec<(String, Split)> {
-        let mut manifest = import(path, &Options { seed, ..Default::default() }).unwrap();
-        manifest.clips.sort_by(|a, b| a.id.cmp(&b.id));
-        manifest.clips.into_iter().map(|clip| (clip.id, clip.split)).collect()
-    };
-    let by_folder = splits(root.path(), 1);
-    assert_ne!(by_folder, splits(root.path(), 2));
-    let rows: Vec<String> =
-        files.iter().rev().map(|(name, _)| format!("{name},{}", name.split('/').next().unwrap())).collect();
-    fs::write(root.path().join("labels.csv"), format!("path,label\n{}", rows.join("\n"))).unwrap();
-    assert_eq!(by_folder, splits(root.path(), 1));
-}
-
-#[test]
-fn missing_parts_are_taken_from_train() {
-    let train_test = many(10, 6, ",split", |clip| if clip < 48 { ",train".into() } else { ",test".into() });
-    assert_eq!(sizes(&train_test), [42, 6, 12]);
-    check_speakers_apart(&train_test);
-    assert!(train_test.protocol.contains("held out of train"), "{}", train_test.protocol);
-    let train_val = many(10, 6, ",split", |clip| if clip < 48 { ",train".into() } else { ",val".into() });
-    assert_eq!(sizes(&train_val), [42, 6, 12]);
-    assert!(train_val.protocol.contains("its val is scored as test"), "{}", train_val.protocol);
-    let train_only = many(10, 6, ",split", |_| ",train".into());
-    assert_eq!(sizes(&train_only), [42, 6, 12]);
-    assert_eq!(sizes(&many(2, 5, ",split", |_| ",test".into())), [0, 0, 10]);
-}
-
-#[test]
-fn folds_become_parts() {
-    let manifest = many(5, 4, ",fold", |clip| format!(",{}", clip / 4 + 1));
-    assert_eq!(sizes(&manifest), [12, 4, 4]);
-    assert!(manifest.protocol.contains("fold 5 is test, fold 4 is val"), "{}", manifest.protocol);
-}
-
-#[test]
-fn speakers_in_two_given_parts_are_reported() {
-    let manifest = many(2, 6, ",split", |clip| format!(",{}", ["train", "val", "test"][clip % 3]));
-    assert!(manifest.problems[0].reason.contains("both in test and in train or val: 2"));
-    let unknown = many(2, 6, ",split", |clip| format!(",{}", ["train", "val", "test", "foo"][clip % 4]));
-    assert_eq!(unknown.clips.len(), 9);
-    assert!(unknown.problems[0].reason.contains("\"foo\""), "{:?}", unknown.problems);
 }
 
 #[test]
@@ -435,9 +350,23 @@ fn one_content_in_two_splits_is_reported() {
     ];
     let clips = ["a.mp4=anger", "b.mp4=fear", "c.mp4=fear", "d.mp4=anger", "e.mp4=fear"];
     check(&files, &clips, &["d.mp4: the same content as a.mp4: one is in test, the other in train"]);
+    let frames = ["train/anger/a", "train/fear/b", "test/fear/c", "test/anger/d"].map(|clip| {
+        [1, 2].map(|frame| (format!("{clip}/{frame:02}.jpg"), format!("frame {frame} of {}", &clip[clip.len() - 1..])))
+    });
+    let mut frames = frames.concat();
+    // The last has the pictures of the first.
+    frames[6].1 = frames[0].1.clone();
+    frames[7].1 = frames[1].1.clone();
+    let frames: Vec<(&str, &str)> = frames.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
+    let reason = "train/anger/a: the same content as test/anger/d: one is in train, the other in test";
+    check(
+        &frames,
+        &["test/anger/d=anger", "test/fear/c=fear", "train/anger/a=anger", "train/fear/b=fear"],
+        &["each of which is one clip: 4", reason],
+    );
     let long = "x".repeat(20_000);
     let other = format!("{}y", &long[1..]);
-    check(&[("p/a.mp4", &long), ("q/b.mp4", &other)], &["p/a.mp4=p", "q/b.mp4=q"], &[]);
+    check(&[("fear/a.mp4", &long), ("sadness/b.mp4", &other)], &["fear/a.mp4=fear", "sadness/b.mp4=sadness"], &[]);
 }
 
 #[test]
@@ -488,22 +417,6 @@ fn labels_are_merged_and_dropped_on_request_only() {
     assert!(manifest.protocol.contains("excitement → happiness; "), "{}", manifest.protocol);
     let error = import_as("four").unwrap_err().to_string();
     assert!(error.contains("means calm, excitement"), "{error}");
-}
-
-#[test]
-fn the_fold_to_score_can_be_chosen() {
-    let root = folder(&[]);
-    let mut list = "path,label,fold\n".to_owned();
-    for clip in 0..10 {
-        fs::write(root.path().join(format!("{clip}.wav")), "").unwrap();
-        list += &format!("{clip}.wav,{},{}\n", ["fear", "anger"][clip % 2], clip / 2 + 1);
-    }
-    fs::write(root.path().join("labels.csv"), list).unwrap();
-    let with = |fold| import(root.path(), &Options { fold: Some(fold), ..Default::default() });
-    let manifest = with(1).unwrap();
-    assert!(manifest.protocol.contains("fold 1 is test, fold 5 is val"), "{}", manifest.protocol);
-    assert_eq!(manifest.split(Split::Test).map(|clip| clip.id.as_str()).collect::<Vec<_>>(), ["0.wav", "1.wav"]);
-    assert!(with(6).unwrap_err().to_string().contains("no fold 6; the folds are 1, 2, 3, 4 and 5"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The files of a dataset folder, and how a name in a list finds its file.
-//! Left out: hidden files and folders, the `__MACOSX` twins that archives bring along, and what Excel notes beside an open file.
+//! Left out: hidden files and folders, the `__MACOSX` twins that archives bring along, and what Excel and Windows note beside
+//! the files of people.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use crate::DatasetError;
 
 const VIDEOS: [&str; 11] = ["mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp"];
 const SOUNDS: [&str; 7] = ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus"];
-const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+const PICTURES: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
 
-/// Deeper folders are more likely a loop of links than a dataset.
-const MAX_DEPTH: usize = 16;
+/// What systems leave in folders that somebody looked at.
+const JUNK: [&str; 3] = ["__MACOSX", "Thumbs.db", "desktop.ini"];
 
 /// Whether the file's extension is that of a video, a sound or a picture.
 pub fn is_media(path: &Path) -> bool {
@@ -64,7 +65,8 @@ pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
         let entry = entry?;
         let name = entry.file_name();
         let shown = name.to_string_lossy();
-        if shown.starts_with('.') || shown.starts_with("~$") || name == "__MACOSX" {
+        let is_junk = JUNK.iter().any(|junk| shown.eq_ignore_ascii_case(junk));
+        if shown.starts_with('.') || shown.starts_with("~$") || is_junk {
             continue;
         }
         let kind = entry.file_type()?;
@@ -107,19 +109,24 @@ impl Tree {
         let read = |source| DatasetError::Read { path: root.to_owned(), source };
         let mut files = Vec::new();
         let mut frames = Vec::new();
-        let mut waiting: Vec<(PathBuf, bool, usize)> =
-            entries(root).map_err(read)?.into_iter().map(|(path, is_folder)| (path, is_folder, 1)).collect();
-        while let Some((path, is_folder, depth)) = waiting.pop() {
+        let mut waiting = entries(root).map_err(read)?;
+        while let Some((path, is_folder)) = waiting.pop() {
             let relative = path.strip_prefix(root).expect("entries are listed below the root").to_owned();
+            // A manifest is JSON, which has no place for other names.
+            let Some(name) = relative.to_str() else {
+                let reason = "the name is not UTF-8: left out".to_owned();
+                warn(Problem { path: relative.to_string_lossy().into_owned().into(), reason });
+                continue;
+            };
             if !is_folder {
                 files.push(relative);
             } else if is_clip(&relative) {
                 frames.push(relative);
-            } else if depth < MAX_DEPTH {
+            } else if leads_back(root, &path) {
+                warn(Problem { path: name.into(), reason: "a link to a folder that it lies in: left out".to_owned() });
+            } else {
                 match entries(&path) {
-                    Ok(inner) => {
-                        waiting.extend(inner.into_iter().map(|(path, is_folder)| (path, is_folder, depth + 1)));
-                    }
+                    Ok(inner) => waiting.extend(inner),
                     Err(error) => {
                         warn(Problem { path: relative, reason: format!("folder cannot be read ({error}): left out") });
                     }
@@ -130,6 +137,13 @@ impl Tree {
         frames.sort();
         Ok(Self { files, frames })
     }
+}
+
+/// Whether `folder` is a link to one of the folders from `root` down to it.
+fn leads_back(root: &Path, folder: &Path) -> bool {
+    let Some(target) = folder.is_symlink().then(|| folder.canonicalize().ok()).flatten() else { return false };
+    let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(root));
+    above.filter_map(|above| above.canonicalize().ok()).any(|above| above == target)
 }
 
 /// The recordings of a corpus by the stem of their names.

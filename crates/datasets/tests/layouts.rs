@@ -414,6 +414,24 @@ fn csd() {
 }
 
 #[test]
+fn affectnet() {
+    let manifest = check(
+        "affectnet",
+        &[
+            ("train_set/images/0.jpg", "train neutral"),
+            ("train_set/images/1.jpg", "train contempt"),
+            ("val_set/images/0.jpg", "test happiness"),
+            ("val_set/images/1.jpg", "test neutral"),
+        ],
+        &["3.jpg: no expression in annotations/3_exp.npy", "2.jpg: none of the eight expressions", "without a clip"],
+    );
+    let affect = |id| (clip(&manifest, id).affect.valence, clip(&manifest, id).affect.arousal);
+    assert_eq!(affect("train_set/images/1.jpg"), (Some(-0.5), Some(0.5)));
+    assert_eq!(affect("val_set/images/0.jpg"), (None, Some(0.5)));
+    assert_eq!((manifest.scale, manifest.faces), (Some(Scale::UNIT), FaceSource::Cropped));
+}
+
+#[test]
 fn fer_plus() {
     let manifest = check(
         "fer-plus",
@@ -566,7 +584,7 @@ fn mafw_without_its_folds_is_read_from_its_spreadsheets() {
     let labels: Vec<_> =
         manifest.clips.iter().map(|clip| (clip.id.as_str(), manifest.labels.name(clip.label))).collect();
     assert_eq!(labels, [("data/clips/00001.mp4", "anger"), ("data/clips/00002.mp4", "happiness")]);
-    check_protocol(&manifest, "made by Limbic");
+    check_protocol(&manifest, "MAFW, single labels, without its folds; parts made by Limbic");
     let says = |part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
     assert!(says("row 4 of single-set has the unknown class \"12\""), "{:?}", manifest.problems);
     let error = import(folder.path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err().to_string();

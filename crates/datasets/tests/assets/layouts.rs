@@ -21,6 +21,7 @@ pub fn layouts() -> Vec<File> {
     layout("ravdess", ravdess());
     layout("mosi-utterances", mosi_utterances());
     layout("sequences", sequences());
+    layout("affectnet", affectnet());
     layout("fer-plus", fer_plus());
     layout("fer2013", fer2013());
     layout("meld", meld());
@@ -483,6 +484,36 @@ fn zip(members: &[(String, String)]) -> Vec<u8> {
     let n = (members.len() as u16).to_le_bytes();
     let (start, length) = ((bytes.len() as u32).to_le_bytes(), (directory.len() as u32).to_le_bytes());
     [bytes, directory, b"PK\x05\x06\0\0\0\0".to_vec(), [n, n].concat(), [length, start].concat(), vec![0; 2]].concat()
+}
+
+fn affectnet() -> Vec<File> {
+    let header = |code: &str| {
+        let text = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': (), }}");
+        let text = format!("{text:<117}\n");
+        [b"\x93NUMPY\x01\0", &(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat()
+    };
+    let text = |text: &str| {
+        let letters: Vec<u8> = text.chars().flat_map(|letter| (letter as u32).to_le_bytes()).collect();
+        [header(&format!("<U{}", text.len())), letters].concat()
+    };
+    let number = |number: f64| [header("<f8"), number.to_le_bytes().to_vec()].concat();
+    let pictures =
+        ["train_set/images/0.jpg", "train_set/images/1.jpg", "train_set/images/2.jpg", "train_set/images/3.jpg"];
+    let mut files = media("", &pictures);
+    files.extend(media("", &["val_set/images/0.jpg", "val_set/images/1.jpg"]));
+    for (part, picture, expression, valence) in [
+        ("train", 0, "0", "0.25"),
+        ("train", 1, "7", "-0.5"),
+        ("train", 2, "8", "-2"),
+        ("val", 0, "1", "-2"),
+        ("val", 1, "0", "0"),
+    ] {
+        let annotation = |end| format!("{part}_set/annotations/{picture}_{end}.npy");
+        files.push(file(annotation("exp"), text(expression)));
+        files.push(file(annotation("val"), text(valence)));
+        files.push(file(annotation("aro"), number(0.5)));
+    }
+    files
 }
 
 fn tweet_eval() -> Vec<File> {
