@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod corpora;
+
 /// A folder with `files`: name and content.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
