@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::frame_lists::note_few_frames;
 use crate::table::Table;
 use crate::tree::{Kind, Tree, child, entries, kind, stem};
 use crate::{DatasetError, Importer, Options};
@@ -69,6 +70,7 @@ impl Importer for Dfew {
                 draft.rows.push(Row { path, audio, label, split, ..Row::default() });
             }
         }
+        note_few_frames(root, &mut draft);
         draft.labels = LABELS.to_vec();
         draft.protocol = Some(format!("DFEW's official fold {fold} of {n_folds}, single-labelled clips"));
         draft.faces = clips.faces(options.faces);

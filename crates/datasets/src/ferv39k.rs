@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::frame_lists::note_few_frames;
 use crate::naming::class_of;
 use crate::table::Lines;
 use crate::tree::child;
@@ -62,6 +63,7 @@ impl Importer for Ferv39k {
                 draft.rows.push(Row { path, label: label.to_owned(), split: Some(split.to_owned()), ..Row::default() });
             }
         }
+        note_few_frames(root, &mut draft);
         draft.labels = dfew::LABELS.to_vec();
         draft.protocol = Some("FERV39k's official train and test, all scenes".to_owned());
         draft.faces = faces;

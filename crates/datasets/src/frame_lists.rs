@@ -2,7 +2,7 @@
 //!
 //! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are those of the
 //! machine on which the lists were made, so clips are found by the ends of their paths. MAFW's lists use an order of labels
-//! that is not MAFW's own. The number of frames is one less than there are in MAFW's lists, and is only used to warn.
+//! that is not MAFW's own. The number of frames is one less than there are in MAFW's lists, so frames are counted where they lie.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use emotion::{FaceSource, LabelSet, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::table::Lines;
-use crate::tree::{Finder, Lost, Tree, child, entries, stem};
+use crate::tree::{Finder, Kind, Lost, Tree, child, entries, kind, stem};
 use crate::{DatasetError, Importer, Options, Variant, dfew, variant};
 
 /// Classes 0 to 10 of MAFW in these lists.
@@ -56,7 +56,7 @@ pub fn label_order(name: &str) -> Option<LabelSet> {
 }
 
 /// Frames that the models of both papers see; shorter clips repeat frames.
-const FEW_FRAMES: u32 = 16;
+const FEW_FRAMES: usize = 16;
 
 /// Train and test lists of published code.
 pub struct FrameLists;
@@ -119,6 +119,7 @@ impl Importer for FrameLists {
         for list in &lists {
             read_list(list, labels, &finder, &mut draft)?;
         }
+        note_few_frames(folder, &mut draft);
         draft.labels = labels.to_vec();
         let fold = fold.map_or_else(|| "the lists".to_owned(), |fold| format!("fold {fold}"));
         draft.protocol = Some(format!("{fold} of DFER-CLIP and MMA-DFER for {dataset}"));
@@ -164,10 +165,7 @@ fn lists(root: &Path) -> Vec<List> {
 fn read_list(list: &List, labels: &[&'static str], finder: &Finder, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
     let split = list.split;
     for (line, text) in Lines::read(&list.path)?.lines {
-        let mut fields = text.trim().rsplitn(3, char::is_whitespace);
-        let (label, frames, name) = (fields.next(), fields.next(), fields.next().unwrap_or_default().trim());
-        let label = label.and_then(|label| label.parse::<usize>().ok()).and_then(|label| labels.get(label));
-        let (Some(label), Some(n_frames)) = (label, frames.and_then(|frames| frames.parse::<u32>().ok())) else {
+        let Some((name, label)) = fields(&text).and_then(|(name, label)| Some((name, labels.get(label)?))) else {
             let n = labels.len() - 1;
             draft.skip(&list.path, format!("line {line} is not PATH FRAMES LABEL with a label of 0 to {n}: left out"));
             continue;
@@ -183,12 +181,17 @@ fn read_list(list: &List, labels: &[&'static str], finder: &Finder, draft: &mut 
                 continue;
             }
         };
-        if n_frames < FEW_FRAMES {
-            draft.note(&path, format!("only {n_frames} frames; models that see {FEW_FRAMES} repeat some"));
-        }
         draft.rows.push(Row { path, label: (*label).to_owned(), split: Some(split.to_owned()), ..Row::default() });
     }
     Ok(())
+}
+
+/// Path and label of a line.
+fn fields(text: &str) -> Option<(&str, usize)> {
+    let mut fields = text.trim().rsplitn(3, char::is_whitespace);
+    let (label, n_frames, name) = (fields.next()?, fields.next()?, fields.next()?);
+    n_frames.parse::<u32>().ok()?;
+    Some((name.trim(), label.parse().ok()?))
 }
 
 /// The clip by the end of its path, or by its number without the zeros before it, as the original films have it.
@@ -200,4 +203,26 @@ fn find<'a>(finder: &'a Finder, name: &str) -> Result<&'a Path, Lost> {
             (lost, _) => Err(lost),
         }
     })
+}
+
+/// Says once which clips are folders of so few pictures that models repeat some.
+pub(crate) fn note_few_frames(root: &Path, draft: &mut Draft<'_>) {
+    let is_frame = |entry: &std::fs::DirEntry| {
+        kind(&entry.path()) == Some(Kind::Picture) && !entry.file_name().to_string_lossy().starts_with('.')
+    };
+    // Counted no further than needed: a corpus has a million pictures.
+    let n_frames = |row: &Row| {
+        let found = std::fs::read_dir(root.join(&row.path)).ok()?;
+        Some(found.flatten().filter(is_frame).take(FEW_FRAMES).count()).filter(|n| *n < FEW_FRAMES)
+    };
+    let few: Vec<(&Path, usize)> =
+        draft.rows.iter().filter_map(|row| Some((row.path.as_path(), n_frames(row)?))).collect();
+    let Some(&(first, n)) = few.first() else { return };
+    let frames = if n == 1 { "frame" } else { "frames" };
+    let more = match few.len() - 1 {
+        0 => String::new(),
+        n_more => format!(", and {n_more} more clips have fewer than {FEW_FRAMES}"),
+    };
+    let first = first.to_owned();
+    draft.note(first, format!("only {n} {frames}{more}; models that see {FEW_FRAMES} repeat some"));
 }

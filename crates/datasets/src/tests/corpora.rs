@@ -9,6 +9,12 @@ fn splits(manifest: &Manifest) -> Vec<String> {
     manifest.clips.iter().map(shown).collect()
 }
 
+/// File or folder, sound, of each clip.
+fn media(manifest: &Manifest) -> Vec<(String, Option<String>)> {
+    let shown = |path: &PathBuf| path.display().to_string();
+    manifest.clips.iter().map(|clip| (shown(&clip.path), clip.audio.as_ref().map(shown))).collect()
+}
+
 #[track_caller]
 fn check_problem(manifest: &Manifest, part: &str) {
     let says = manifest.problems.iter().any(|problem| problem.reason.contains(part));
@@ -39,4 +45,18 @@ fn the_lists_of_meld_are_found_where_its_archives_unpack() {
     }
     let manifest = import_files(&[("dev_sent_emo.csv", &dev), ("test_sent_emo.csv", &test)]).unwrap();
     check_problem(&manifest, "the list of train is missing");
+}
+
+#[test]
+fn frames_are_counted_where_they_lie() {
+    let list = "/s/mfaw/clips_faces/00001 15 1\n/s/mfaw/clips_faces/00002 99 3\n";
+    let names: Vec<String> = (0..16).map(|frame| format!("clips_faces/00001/{frame}.png")).collect();
+    let mut files = vec![("annotation/MAFW_set_1_train.txt", list), ("clips_faces/00002/1.png", "")];
+    files.extend(names.iter().map(|name| (name.as_str(), "")));
+    let reasons: Vec<_> = import_files(&files).unwrap().problems;
+    assert!(
+        reasons[0].path == Path::new("clips_faces/00002") && reasons[0].reason.starts_with("only 1 "),
+        "{reasons:?}"
+    );
+    assert!(!reasons.iter().any(|problem| problem.reason.contains("15")), "{reasons:?}");
 }
