@@ -1,8 +1,8 @@
 //! Lists of DFER-CLIP and MMA-DFER for DFEW, FERV39k and MAFW: `PATH FRAMES LABEL`, separated by spaces.
 //!
 //! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are those of the
-//! machine on which the lists were made, so clips are found by the ends of their paths. MAFW's lists use an order of labels
-//! that is not MAFW's own. The number of frames is one less than there are in MAFW's lists, so frames are counted where they lie.
+//! machine on which the lists were made, so clips are found by the ends of their paths. MAFW's lists use an order of labels that is not MAFW's own. The number of frames is one less than there
+//! are in MAFW's lists, so frames are counted where they lie.
 
 use std::path::{Path, PathBuf};
 
@@ -115,9 +115,9 @@ impl Importer for FrameLists {
         }
         let labels: &[&'static str] = if dataset == "mafw" { &MAFW_LABELS } else { &dfew::LABELS };
         let mut draft = Draft::new(self.name(), folder, root, warn);
-        let finder = Finder::new(Tree::walk_to_frames(folder, &mut |problem| draft.warn(problem))?);
+        let clips = Clips::of(Tree::walk_to_frames(folder, &mut |problem| draft.warn(problem))?, folder, dataset);
         for list in &lists {
-            read_list(list, labels, &finder, &mut draft)?;
+            read_list(list, labels, &clips, &mut draft)?;
         }
         note_few_frames(folder, &mut draft);
         draft.labels = labels.to_vec();
@@ -162,7 +162,12 @@ fn lists(root: &Path) -> Vec<List> {
     own.into_iter().chain(inner).filter(|(_, is_folder)| !is_folder).filter_map(|(path, _)| List::of(&path)).collect()
 }
 
-fn read_list(list: &List, labels: &[&'static str], finder: &Finder, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
+fn read_list(
+    list: &List,
+    labels: &[&'static str],
+    clips: &Clips<'_>,
+    draft: &mut Draft<'_>,
+) -> Result<(), DatasetError> {
     let split = list.split;
     for (line, text) in Lines::read(&list.path)?.lines {
         let Some((name, label)) = fields(&text).and_then(|(name, label)| Some((name, labels.get(label)?))) else {
@@ -170,8 +175,8 @@ fn read_list(list: &List, labels: &[&'static str], finder: &Finder, draft: &mut 
             draft.skip(&list.path, format!("line {line} is not PATH FRAMES LABEL with a label of 0 to {n}: left out"));
             continue;
         };
-        let path = match find(finder, name) {
-            Ok(path) => path.to_owned(),
+        let path = match clips.find(name) {
+            Ok(path) => path,
             Err(Lost::Missing) => {
                 draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
                 continue;
@@ -194,15 +199,38 @@ fn fields(text: &str) -> Option<(&str, usize)> {
     Some((name.trim(), label.parse().ok()?))
 }
 
-/// The clip by the end of its path, or by its number without the zeros before it, as the original films have it.
-fn find<'a>(finder: &'a Finder, name: &str) -> Result<&'a Path, Lost> {
-    finder.find(name).or_else(|lost| {
-        let number = name.rsplit(['/', '\\']).next().and_then(|last| last.parse::<u32>().ok());
-        match (lost, number) {
-            (Lost::Missing, Some(number)) => finder.find(&number.to_string()),
-            (lost, _) => Err(lost),
+/// What there is of each clip.
+struct Clips<'a> {
+    folder: &'a Path,
+    finder: Finder,
+    /// Parts at the end of a path that tell clips apart.
+    n_parts: usize,
+}
+
+impl<'a> Clips<'a> {
+    fn of(mut tree: Tree, folder: &'a Path, dataset: &str) -> Self {
+        tree.files.retain(|path| kind(path) == Some(Kind::Video));
+        // FERV39k numbers its clips by scene and class.
+        let n_parts = if dataset == "ferv39k" { 3 } else { 1 };
+        Self { folder, finder: Finder::new(tree), n_parts }
+    }
+
+    /// The clip as it is named on this machine, by the end of its path, or by its number without the zeros before it, as the original
+    /// films have it.
+    fn find(&self, name: &str) -> Result<PathBuf, Lost> {
+        let direct = self.folder.join(name);
+        if direct.is_dir() || kind(&direct) == Some(Kind::Video) && direct.is_file() {
+            return Ok(direct.strip_prefix(self.folder).map(Path::to_owned).unwrap_or(direct));
         }
-    })
+        let found = self.finder.find_by(name, self.n_parts).or_else(|lost| {
+            let number = name.rsplit(['/', '\\']).next().and_then(|last| last.parse::<u32>().ok());
+            match (lost, number) {
+                (Lost::Missing, Some(number)) if self.n_parts == 1 => self.finder.find(&number.to_string()),
+                (lost, _) => Err(lost),
+            }
+        });
+        found.map(Path::to_owned)
+    }
 }
 
 /// Says once which clips are folders of so few pictures that models repeat some.

@@ -48,6 +48,60 @@ fn the_lists_of_meld_are_found_where_its_archives_unpack() {
 }
 
 #[test]
+fn clips_of_lists_are_told_apart_by_their_folders() {
+    let check = |list: &str, name: &str, files: &[&str], expected: &[&str]| {
+        let mut all = vec![(name, list)];
+        all.extend(files.iter().map(|file| (*file, "")));
+        let found: Vec<_> = media(&import_files(&all).unwrap()).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(found, expected);
+    };
+    check(
+        "/s/mfaw/clips_faces/00012 46 1\n/s/mfaw/clips_faces/00013 46 3\n",
+        "annotation/MAFW_set_1_train.txt",
+        &["mafw/clips_faces/00012/1.png", "mafw/clips_faces/00013/1.png", "mafw/clips_wav/00012.wav"],
+        &["mafw/clips_faces/00012", "mafw/clips_faces/00013"],
+    );
+    check(
+        "/s/dfew/clip_224x224/00001 46 1\n/s/dfew/clip_224x224/00002 46 3\n",
+        "annotation/DFEW_set_1_train.txt",
+        &[
+            "Clip/clip_224x224/00001/1.jpg",
+            "Clip/clip_224x224_16f/00001/1.jpg",
+            "Clip/clip_224x224/00002/1.jpg",
+            "Clip/clip_224x224_16f/00002/1.jpg",
+        ],
+        &["Clip/clip_224x224/00001", "Clip/clip_224x224/00002"],
+    );
+    // What differs between the lines is no folder of somebody's machine: Argue/Happy/0001 is not Action/Happy/0001.
+    check(
+        "/s/faces/Action/Happy/0001 9 0\n/s/faces/Argue/Happy/0001 9 0\n/s/faces/Action/Sad/0001 9 1\n",
+        "annotation/FERV39K_train.txt",
+        &["crops/Action/Happy/0001/1.jpg", "crops/Action/Sad/0001/1.jpg"],
+        &["crops/Action/Happy/0001", "crops/Action/Sad/0001"],
+    );
+}
+
+#[test]
+fn a_path_from_the_root_comes_before_the_same_further_down() {
+    let list = "path,label\nx/a,anger\nb,fear\n/home/me/y/c,fear\n";
+    let files = [("x/a.mp4", ""), ("copy/x/a.mp4", ""), ("b.mp4", ""), ("copy/b.mp4", ""), ("labels.csv", list)];
+    let clips = ["x/a.mp4=anger", "b.mp4=fear"];
+    check(&files, &clips, &["y/c: file of line 4 is missing"]);
+    let moved = [("c.mp4", ""), ("z/c.mp4", "")];
+    check(&[&files[..], &moved[..]].concat(), &clips, &["y/c: line 4 can mean 2 files (c.mp4, z/c.mp4)"]);
+}
+
+#[test]
+fn clips_of_lists_may_lie_elsewhere_on_this_machine() {
+    let clips = folder(&[("faces/00001/1.jpg", ""), ("faces/00002/1.jpg", "")]);
+    let at = clips.path().join("faces");
+    let list = format!("{0}/00001 46 1\n{0}/00002 46 3\n", at.display());
+    let manifest = import_files(&[("annotation/DFEW_set_1_train.txt", &list)]).unwrap();
+    let paths: Vec<_> = manifest.clips.iter().map(|clip| clip.path.clone()).collect();
+    assert_eq!(paths, [at.join("00001"), at.join("00002")]);
+}
+
+#[test]
 fn frames_are_counted_where_they_lie() {
     let list = "/s/mfaw/clips_faces/00001 15 1\n/s/mfaw/clips_faces/00002 99 3\n";
     let names: Vec<String> = (0..16).map(|frame| format!("clips_faces/00001/{frame}.png")).collect();
