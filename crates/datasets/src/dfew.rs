@@ -87,7 +87,7 @@ fn part(root: &Path, split: &str) -> Option<PathBuf> {
 }
 
 /// The number of a clip, however it is padded and whatever ends it.
-fn number(name: &str) -> Option<u32> {
+pub(crate) fn number(name: &str) -> Option<u32> {
     stem(Path::new(name)).parse().ok()
 }
 
@@ -138,6 +138,6 @@ impl Clips {
 }
 
 /// Whether a folder above `path` has `word` in its name.
-fn is_under(path: &Path, word: &str) -> bool {
+pub(crate) fn is_under(path: &Path, word: &str) -> bool {
     path.parent().is_some_and(|folder| folder.iter().any(|part| part.to_string_lossy().contains(word)))
 }

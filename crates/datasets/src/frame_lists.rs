@@ -1,9 +1,11 @@
 //! Lists of DFER-CLIP and MMA-DFER for DFEW, FERV39k and MAFW: `PATH FRAMES LABEL`, separated by spaces.
 //!
 //! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are those of the
-//! machine on which the lists were made, so clips are found by the ends of their paths. MAFW's lists use an order of labels that is not MAFW's own. The number of frames is one less than there
+//! machine on which the lists were made, so clips are found by the ends of their paths. Sounds are not listed; they have the
+//! numbers of the clips. MAFW's lists use an order of labels that is not MAFW's own. The number of frames is one less than there
 //! are in MAFW's lists, so frames are counted where they lie.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{FaceSource, LabelSet, Manifest, Problem};
@@ -186,7 +188,14 @@ fn read_list(
                 continue;
             }
         };
-        draft.rows.push(Row { path, label: (*label).to_owned(), split: Some(split.to_owned()), ..Row::default() });
+        let audio = clips.sound(&path);
+        draft.rows.push(Row {
+            path,
+            audio,
+            label: (*label).to_owned(),
+            split: Some(split.to_owned()),
+            ..Row::default()
+        });
     }
     Ok(())
 }
@@ -205,14 +214,17 @@ struct Clips<'a> {
     finder: Finder,
     /// Parts at the end of a path that tell clips apart.
     n_parts: usize,
+    /// Files with sound by the number of the clip.
+    sounds: HashMap<u32, PathBuf>,
 }
 
 impl<'a> Clips<'a> {
     fn of(mut tree: Tree, folder: &'a Path, dataset: &str) -> Self {
+        let sounds = sounds(&tree.files, dataset);
         tree.files.retain(|path| kind(path) == Some(Kind::Video));
         // FERV39k numbers its clips by scene and class.
         let n_parts = if dataset == "ferv39k" { 3 } else { 1 };
-        Self { folder, finder: Finder::new(tree), n_parts }
+        Self { folder, finder: Finder::new(tree), n_parts, sounds }
     }
 
     /// The clip as it is named on this machine, by the end of its path, or by its number without the zeros before it, as the original
@@ -231,6 +243,36 @@ impl<'a> Clips<'a> {
         });
         found.map(Path::to_owned)
     }
+
+    /// Where the sound of a clip is, if not in there.
+    fn sound(&self, path: &Path) -> Option<PathBuf> {
+        self.sounds.get(&dfew::number(stem(path))?).filter(|sound| *sound != path).cloned()
+    }
+}
+
+/// Sounds by the number of the clip, and films where there are none. FERV39k has neither.
+fn sounds(files: &[PathBuf], dataset: &str) -> HashMap<u32, PathBuf> {
+    // People keep DFEW and MAFW side by side, and both have a clip 1.
+    let others: &[&str] = match dataset {
+        "dfew" => &["mafw", "mfaw"],
+        "mafw" => &["dfew"],
+        _ => return HashMap::new(),
+    };
+    let is_own = |path: &Path| {
+        let path = path.to_string_lossy().to_lowercase();
+        !others.iter().any(|other| path.contains(other))
+    };
+    let mut sounds = HashMap::new();
+    for wanted in [Kind::Sound, Kind::Video] {
+        // Films of 224 × 224 pixels are cropped faces, and silent.
+        let is_wanted = |path: &&PathBuf| kind(path) == Some(wanted) && is_own(path) && !dfew::is_under(path, "224");
+        for path in files.iter().filter(is_wanted) {
+            if let Some(number) = dfew::number(stem(path)) {
+                sounds.entry(number).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    sounds
 }
 
 /// Says once which clips are folders of so few pictures that models repeat some.

@@ -48,6 +48,23 @@ fn the_lists_of_meld_are_found_where_its_archives_unpack() {
 }
 
 #[test]
+fn frames_in_lists_are_heard_where_their_sound_lies() {
+    let files = [
+        ("annotation/DFEW_set_1_train.txt", "/s/dfew/clip_224x224/00001 66 5\n/s/dfew/clip_224x224/00002 66 4\n"),
+        ("annotation/DFEW_set_1_test.txt", "/s/dfew/clip_224x224/00003 66 5\n"),
+        ("dfew/clip_224x224/00001/1.jpg", ""),
+        ("dfew/clip_224x224/00002/1.jpg", ""),
+        ("dfew/clip_224x224/00003/1.jpg", ""),
+        ("dfew/raw_wav/2.wav", ""),
+        ("dfew/Clip/original/part_1/3.mp4", ""),
+        ("mafw/clips_wav/00001.wav", ""),
+    ];
+    let manifest = import_files(&files).unwrap();
+    let sounds: Vec<_> = media(&manifest).into_iter().map(|(_, sound)| sound).collect();
+    assert_eq!(sounds, [Some("dfew/Clip/original/part_1/3.mp4".into()), None, Some("dfew/raw_wav/2.wav".into())]);
+}
+
+#[test]
 fn clips_of_lists_are_told_apart_by_their_folders() {
     let check = |list: &str, name: &str, files: &[&str], expected: &[&str]| {
         let mut all = vec![(name, list)];
