@@ -1,11 +1,12 @@
 //! Corpora that say everything in the names of their files: EmoDB, SAVEE, eNTERFACE'05.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
-use crate::tree::{Recordings, Tree, entries, is_media, stem};
+use crate::tree::{Kind, Tree, entries, is_media, kind, stem};
 use crate::{DatasetError, Importer, Options};
 
 /// Folders down to which a first recording is looked for.
@@ -16,8 +17,16 @@ pub struct Named {
     name: &'static str,
     describe: &'static str,
     labels: &'static [&'static str],
-    /// Speaker and label by the path below the root; `None` for a file that is called otherwise.
-    read: fn(&Path) -> Option<(String, &'static str)>,
+    /// What the path below the root says; `None` for a file that is called otherwise.
+    read: fn(&Path) -> Option<Take>,
+}
+
+/// What the path of a recording says.
+struct Take {
+    speaker: String,
+    label: &'static str,
+    /// Film and sound of one take have one name.
+    name: String,
 }
 
 /// EmoDB (Burkhardt et al. 2005): `wav/03a01Fa.wav`: speaker, sentence, emotion, version.
@@ -28,7 +37,7 @@ pub const EMO_DB: Named = Named {
     read: emo_db,
 };
 
-/// SAVEE (Haq & Jackson 2009): `AudioData/DC/sa01.wav`, or `DC_sa01.wav`.
+/// SAVEE (Haq & Jackson 2009): `AudioData/DC/sa01.wav`, or `DC_sa01.wav`, and `AudioVisualClip/DC/sa1.avi`.
 pub const SAVEE: Named = Named {
     name: "savee",
     describe: "SAVEE: DC/sa01.wav or DC_sa01.wav, with films of the same names",
@@ -60,19 +69,29 @@ impl Importer for Named {
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let mut draft = Draft::new(self.name, root, root, warn);
         let files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
-        let recordings = Recordings::new(&files);
-        for file in files.iter().filter(|file| is_media(file)) {
-            let Some((speaker, label)) = (self.read)(file) else {
+        let mut takes = Vec::new();
+        let mut by_name: HashMap<(String, Kind), PathBuf> = HashMap::new();
+        for file in &files {
+            let Some(kind @ (Kind::Video | Kind::Sound)) = kind(file) else { continue };
+            let Some(take) = (self.read)(file) else {
                 draft.skip(file, format!("not called like {}: left out", self.describe));
                 continue;
             };
-            // SAVEE repeats stems in the folders of its speakers, so a film and its sound meet only by unique names.
-            let (path, audio) = match recordings.find(stem(file)) {
-                Some((video, Some(sound))) if sound == *file && video.parent() == file.parent() => continue,
-                Some((video, Some(sound))) if video == *file && sound.parent() == file.parent() => (video, Some(sound)),
-                _ => (file.clone(), None),
-            };
-            draft.rows.push(Row { path, audio, label: label.to_owned(), speaker: Some(speaker), ..Row::default() });
+            by_name.entry((take.name.clone(), kind)).or_insert_with(|| file.clone());
+            takes.push((file, kind, take));
+        }
+        for (file, kind, Take { speaker, label, name }) in takes {
+            let [film, sound] = [Kind::Video, Kind::Sound].map(|kind| by_name.get(&(name.clone(), kind)));
+            if kind == Kind::Sound && film.is_some() {
+                continue;
+            }
+            if [film, sound].iter().all(|first| *first != Some(file)) {
+                draft.leave_out(file, "another file of a take that is there already");
+                continue;
+            }
+            let audio = sound.filter(|_| kind == Kind::Video).cloned();
+            let (path, label, speaker) = (file.clone(), label.to_owned(), Some(speaker));
+            draft.rows.push(Row { path, audio, label, speaker, ..Row::default() });
         }
         draft.labels = self.labels.to_vec();
         draft.finish(options)
@@ -90,7 +109,7 @@ impl Named {
     }
 }
 
-fn emo_db(path: &Path) -> Option<(String, &'static str)> {
+fn emo_db(path: &Path) -> Option<Take> {
     let name = stem(path).as_bytes();
     let [s, p, text, t1, t2, emotion, version] = name else { return None };
     let digits = [s, p, t1, t2].iter().all(|byte| byte.is_ascii_digit());
@@ -105,10 +124,10 @@ fn emo_db(path: &Path) -> Option<(String, &'static str)> {
         _ => return None,
     };
     let fits = digits && matches!(text, b'a' | b'b') && version.is_ascii_lowercase();
-    fits.then(|| (stem(path)[..2].to_owned(), label))
+    fits.then(|| Take { speaker: stem(path)[..2].to_owned(), label, name: beside(path) })
 }
 
-fn savee(path: &Path) -> Option<(String, &'static str)> {
+fn savee(path: &Path) -> Option<Take> {
     const SPEAKERS: [&str; 4] = ["DC", "JE", "JK", "KL"];
     let name = stem(path);
     let folder = path.parent().and_then(Path::file_name).and_then(|folder| folder.to_str()).unwrap_or_default();
@@ -124,10 +143,13 @@ fn savee(path: &Path) -> Option<(String, &'static str)> {
         "su" => "surprise",
         _ => return None,
     };
-    (SPEAKERS.contains(&speaker) && take.len() == code.len() + 2).then(|| (speaker.to_owned(), label))
+    // Two digits in names of sounds, one in some of films.
+    let number = take[code.len()..].parse::<u8>().ok().filter(|number| (1..=99).contains(number))?;
+    let is_own = SPEAKERS.contains(&speaker) && take.len() <= code.len() + 2;
+    is_own.then(|| Take { speaker: speaker.to_owned(), label, name: format!("{speaker} {code} {number}") })
 }
 
-fn enterface(path: &Path) -> Option<(String, &'static str)> {
+fn enterface(path: &Path) -> Option<Take> {
     let mut parts = stem(path).split('_');
     let (subject, code, take) = (parts.next()?.strip_prefix('s')?, parts.next()?, parts.next()?);
     let label = match code {
@@ -140,5 +162,11 @@ fn enterface(path: &Path) -> Option<(String, &'static str)> {
         _ => return None,
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(subject) && is_number(take) && parts.next().is_none()).then(|| (subject.to_owned(), label))
+    let fits = is_number(subject) && is_number(take) && parts.next().is_none();
+    fits.then(|| Take { speaker: subject.to_owned(), label, name: beside(path) })
+}
+
+/// The name of a take whose film and sound lie side by side.
+fn beside(path: &Path) -> String {
+    path.with_extension("").to_string_lossy().into_owned()
 }

@@ -131,3 +131,26 @@ fn frames_are_counted_where_they_lie() {
     );
     assert!(!reasons.iter().any(|problem| problem.reason.contains("15")), "{reasons:?}");
 }
+
+#[test]
+fn a_take_of_savee_is_one_clip() {
+    let manifest = import_files(&[
+        ("AudioData/DC/a01.wav", ""),
+        ("AudioData/DC/d01.wav", ""),
+        ("AudioData/JE/a01.wav", ""),
+        ("AudioVisualClip/DC/a1.avi", ""),
+        ("AudioVisualClip/JE/a01.avi", ""),
+        ("AudioVisualClip/JE/su02.avi", ""),
+    ])
+    .unwrap();
+    let sound = |path: &str| Some(path.to_owned());
+    assert_eq!(
+        media(&manifest),
+        [
+            ("AudioData/DC/d01.wav".into(), None),
+            ("AudioVisualClip/DC/a1.avi".into(), sound("AudioData/DC/a01.wav")),
+            ("AudioVisualClip/JE/a01.avi".into(), sound("AudioData/JE/a01.wav")),
+            ("AudioVisualClip/JE/su02.avi".into(), None),
+        ]
+    );
+}
