@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::naming::class_of;
 use crate::tree::{Kind, Tree, entries, is_media, kind, stem};
 use crate::{DatasetError, Importer, Options};
 
@@ -45,7 +46,8 @@ pub const SAVEE: Named = Named {
     read: savee,
 };
 
-/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`.
+/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`. Names of files are wrong in places (those of subject
+/// 11 say 12), so folders come first.
 pub const ENTERFACE: Named = Named {
     name: "enterface",
     describe: "eNTERFACE'05: subject 1/anger/sentence 1/s1_an_1.avi",
@@ -103,7 +105,9 @@ impl Named {
     fn begins(&self, folder: &Path, depth: usize) -> bool {
         let Ok(found) = entries(folder) else { return false };
         if let Some((file, _)) = found.iter().find(|(path, is_folder)| !is_folder && is_media(path)) {
-            return (self.read)(file).is_some();
+            // The name and its folder: what lies above may be anybody's.
+            let near: PathBuf = file.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+            return (self.read)(&near).is_some();
         }
         depth > 0 && found.iter().any(|(path, is_folder)| *is_folder && self.begins(path, depth - 1))
     }
@@ -150,7 +154,21 @@ fn savee(path: &Path) -> Option<Take> {
 }
 
 fn enterface(path: &Path) -> Option<Take> {
-    let mut parts = stem(path).split('_');
+    let folders = || path.parent().into_iter().flat_map(Path::iter).filter_map(|folder| folder.to_str());
+    let subject = |folder: &str| {
+        folder.to_lowercase().strip_prefix("subject").map(str::trim).filter(|rest| is_number(rest)).map(str::to_owned)
+    };
+    let named = enterface_name(stem(path));
+    Some(Take {
+        speaker: folders().find_map(subject).or_else(|| Some(named?.0.to_owned()))?,
+        label: folders().find_map(|folder| class_of(folder, ENTERFACE.labels)).or_else(|| Some(named?.1))?,
+        name: beside(path),
+    })
+}
+
+/// Subject and class of `s1_an_1`.
+fn enterface_name(name: &str) -> Option<(&str, &'static str)> {
+    let mut parts = name.split('_');
     let (subject, code, take) = (parts.next()?.strip_prefix('s')?, parts.next()?, parts.next()?);
     let label = match code {
         "an" => "anger",
@@ -161,9 +179,11 @@ fn enterface(path: &Path) -> Option<Take> {
         "su" => "surprise",
         _ => return None,
     };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = is_number(subject) && is_number(take) && parts.next().is_none();
-    fits.then(|| Take { speaker: subject.to_owned(), label, name: beside(path) })
+    (is_number(subject) && is_number(take) && parts.next().is_none()).then_some((subject, label))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The name of a take whose film and sound lie side by side.

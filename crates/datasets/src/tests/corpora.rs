@@ -154,3 +154,22 @@ fn a_take_of_savee_is_one_clip() {
         ]
     );
 }
+
+#[test]
+fn enterface_is_read_by_its_folders() {
+    let manifest = import_files(&[
+        ("subject 1/anger/sentence 1/s1_an_1.avi", ""),
+        ("subject 3/happiness/sentence 1/s_3_ha_1.avi", ""),
+        ("subject 11/sadness/sentence 2/s12_sa_2.avi", ""),
+        ("subject 16/surprise/sentence 3/s16_su_3avi.avi", ""),
+        ("films/s2_fe_4.avi", ""),
+    ])
+    .unwrap();
+    let mut found: Vec<_> = manifest
+        .clips
+        .iter()
+        .map(|clip| format!("{} {}", clip.speaker.as_deref().unwrap(), manifest.labels.name(clip.label)))
+        .collect();
+    found.sort();
+    assert_eq!(found, ["1 anger", "11 sadness", "16 surprise", "2 fear", "3 happiness"]);
+}
