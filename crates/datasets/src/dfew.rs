@@ -18,6 +18,8 @@ use crate::{DatasetError, Importer, Options};
 /// Label 1 is the first.
 pub(crate) const LABELS: [&str; 7] = ["happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"];
 
+const N_FOLDS: usize = 5;
+
 /// Official folder of DFEW.
 pub struct Dfew;
 
@@ -37,16 +39,17 @@ impl Importer for Dfew {
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let mut draft = Draft::new(self.name(), root, root, warn);
         let clips = Clips::of(Tree::walk_to_frames(root, &mut |problem| draft.warn(problem))?);
-        let (fold, n_folds) = (options.fold.unwrap_or(1), 5);
+        let is_there = |fold: &usize| part(root, "train").is_some_and(|folder| list(&folder, *fold).is_file());
+        let fold = options.fold.or_else(|| (1..=N_FOLDS).find(is_there)).unwrap_or(1);
         for split in ["train", "test"] {
             let missing = || DatasetError::Incomplete {
                 what: format!("the folder of the {split} lists"),
                 path: root.join("EmoLabel_DataSplit"),
             };
             let folder = part(root, split).ok_or_else(missing)?;
-            let list = folder.join(format!("set_{fold}.csv"));
+            let list = list(&folder, fold);
             if !list.is_file() {
-                return Err(DatasetError::NoFold { asked: fold, there: format!("1 to {n_folds}"), path: folder });
+                return Err(DatasetError::NoFold { asked: fold, there: format!("1 to {N_FOLDS}"), path: folder });
             }
             let table = Table::read(&list)?;
             let [name_column, label_column] = table.columns(["video_name", "label"], &list)?;
@@ -72,7 +75,7 @@ impl Importer for Dfew {
         }
         note_few_frames(root, &mut draft);
         draft.labels = LABELS.to_vec();
-        draft.protocol = Some(format!("DFEW's official fold {fold} of {n_folds}, single-labelled clips"));
+        draft.protocol = Some(format!("DFEW's official fold {fold} of {N_FOLDS}, single-labelled clips"));
         draft.faces = clips.faces(options.faces);
         draft.finish(options)
     }
@@ -84,6 +87,10 @@ fn part(root: &Path, split: &str) -> Option<PathBuf> {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let is_part = |path: &Path| name(path).starts_with(split) && name(path).contains("single");
     entries(&lists).ok()?.into_iter().find(|(path, is_folder)| *is_folder && is_part(path)).map(|(path, _)| path)
+}
+
+fn list(folder: &Path, fold: usize) -> PathBuf {
+    folder.join(format!("set_{fold}.csv"))
 }
 
 /// The number of a clip, however it is padded and whatever ends it.

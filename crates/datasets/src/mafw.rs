@@ -55,7 +55,8 @@ impl Importer for Mafw {
             (lists, _) => {
                 let what = format!("Train & Test Set/{variant}");
                 let lists = lists.ok_or_else(|| DatasetError::Incomplete { what, path: root.to_owned() })?;
-                let fold = options.fold.unwrap_or(1);
+                let is_there = |fold: &usize| child(&lists, &[&format!("set_{fold}")]).is_some();
+                let fold = options.fold.or_else(|| (1..=N_FOLDS).find(is_there)).unwrap_or(1);
                 let rows = rows_of_fold(&lists, fold, &mut draft)?;
                 (rows, format!("MAFW's official fold {fold} of {N_FOLDS}, {variant} labels"))
             }

@@ -173,3 +173,50 @@ fn enterface_is_read_by_its_folders() {
     found.sort();
     assert_eq!(found, ["1 anger", "11 sadness", "16 surprise", "2 fear", "3 happiness"]);
 }
+
+#[test]
+fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
+    let session = |number: u32| {
+        let dialogue = format!("Ses0{number}F_impro01");
+        let list = format!(
+            "[1.0 - 2.0]\t{dialogue}_F000\tneu\t[2.5, 2.5, 2.5]\n[3.0 - 4.0]\t{dialogue}_M000\tang\t[2.5, 2.5, 2.5]\n"
+        );
+        let sound =
+            |turn: &str| (format!("Session{number}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav"), String::new());
+        [(format!("Session{number}/dialog/EmoEvaluation/{dialogue}.txt"), list), sound("F000"), sound("M000")]
+    };
+    let turn = |actor: &str, code: &str| format!("UTD-IMPROV-S01A-{actor}-S-FM01.avi; {code}; A:3.0; V:3.0; D:3.0;\n");
+    let sound = |actor: &str| (format!("Audio/MSP-IMPROV-S01A-{actor}-S-FM01.wav"), String::new());
+    let msp = ("Evalution.txt".to_owned(), turn("F02", "A") + &turn("F03", "N"));
+    let ravdess = |name: &str| (format!("{name}.wav"), String::new());
+    let file = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+    let dfew = vec![
+        file("EmoLabel_DataSplit/train(single-labeled)/set_2.csv", "video_name,label\n1,1\n2,4\n"),
+        file("EmoLabel_DataSplit/test(single-labeled)/set_2.csv", "video_name,label\n3,1\n"),
+        file("1.mp4", ""),
+        file("2.mp4", ""),
+        file("3.mp4", ""),
+    ];
+    let mafw = vec![
+        file("Train & Test Set/single/no_caption/set_3/train.txt", "00001.mp4 anger\n00002.mp4 fear\n"),
+        file("Train & Test Set/single/no_caption/set_3/test.txt", "00003.mp4 fear"),
+        file("data/clips/00001.mp4", ""),
+        file("data/clips/00002.mp4", ""),
+        file("data/clips/00003.mp4", ""),
+    ];
+    let takes = ["03-01-05-01-01-01-01", "03-01-03-01-01-01-01", "03-01-05-01-01-01-03", "03-01-03-01-01-01-03"];
+    for (files, part) in [
+        ([session(1), session(2)].concat(), "fold 1 is test"),
+        (vec![msp, sound("F02"), sound("F03")], "fold 2 is test"),
+        (takes.map(ravdess).to_vec(), "fold 2 is test"),
+        (dfew, "official fold 2"),
+        (mafw, "official fold 3"),
+        (session(3).to_vec(), "made by Limbic"),
+        (takes[..2].iter().map(|name| ravdess(name)).collect(), "made by Limbic"),
+    ] {
+        let files: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
+        let manifest = import_files(&files).unwrap();
+        assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
+        assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
+    }
+}
