@@ -220,3 +220,18 @@ fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
         assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
     }
 }
+
+#[test]
+fn mafw_of_frames_alone_has_its_faces_detected() {
+    let set = "Train & Test Set/single/no_caption/set_1";
+    let manifest = import_files(&[
+        (&format!("{set}/train.txt"), "00001.mp4 anger\n00002.mp4 fear\n"),
+        (&format!("{set}/test.txt"), "00003.mp4 fear"),
+        ("data/frames/00001/1.png", ""),
+        ("data/frames/00002/1.png", ""),
+        ("data/frames/00003/1.png", ""),
+    ])
+    .unwrap();
+    assert_eq!((manifest.clips.len(), manifest.faces), (3, FaceSource::Detect));
+    assert_eq!(manifest.clips[0].path, Path::new("data/frames/00001"));
+}
