@@ -41,6 +41,7 @@ impl Importer for Dfew {
         let clips = Clips::of(Tree::walk_to_frames(root, &mut |problem| draft.warn(problem))?);
         let is_there = |fold: &usize| part(root, "train").is_some_and(|folder| list(&folder, *fold).is_file());
         let fold = options.fold.or_else(|| (1..=N_FOLDS).find(is_there)).unwrap_or(1);
+        let mut stand_ins = Vec::new();
         for split in ["train", "test"] {
             let missing = || DatasetError::Incomplete {
                 what: format!("the folder of the {split} lists"),
@@ -69,8 +70,20 @@ impl Importer for Dfew {
                     draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
                     continue;
                 };
+                if !clips.uses_crops(options.faces) && clips.is_crop(&path) {
+                    stand_ins.push(path.clone());
+                }
                 let (label, split) = ((*label).to_owned(), Some(split.to_owned()));
                 draft.rows.push(Row { path, audio, label, split, ..Row::default() });
+            }
+        }
+        match stand_ins.as_slice() {
+            [] => {}
+            [one] => draft.note(one, "its film is missing: the faces cut out of it stand in"),
+            [first, more @ ..] => {
+                let n = more.len();
+                let reason = format!("its film is missing, and those of {n} more: the faces cut out of them stand in");
+                draft.note(first, reason);
             }
         }
         note_few_frames(root, &mut draft);
@@ -133,10 +146,14 @@ impl Clips {
         let (original, crop) = (self.originals.get(&number), self.crops.get(&number));
         let sound = self.sounds.get(&number).or(original).cloned();
         match (self.uses_crops(faces), crop, original) {
-            (true, Some(crop), _) => Some((crop.clone(), sound)),
+            (true, Some(crop), _) | (false, Some(crop), None) => Some((crop.clone(), sound)),
             (false, _, Some(original)) => Some((original.clone(), None)),
             _ => None,
         }
+    }
+
+    fn is_crop(&self, path: &Path) -> bool {
+        number(&path.to_string_lossy()).is_some_and(|number| self.crops.get(&number).is_some_and(|crop| crop == path))
     }
 
     fn faces(&self, asked: FaceSource) -> FaceSource {

@@ -235,3 +235,25 @@ fn mafw_of_frames_alone_has_its_faces_detected() {
     assert_eq!((manifest.clips.len(), manifest.faces), (3, FaceSource::Detect));
     assert_eq!(manifest.clips[0].path, Path::new("data/frames/00001"));
 }
+
+#[test]
+fn crops_of_dfew_stand_in_for_films_that_are_missing() {
+    let manifest = import_files(&[
+        ("EmoLabel_DataSplit/train(single-labeled)/set_1.csv", "video_name,label\n1,1\n2,4\n"),
+        ("EmoLabel_DataSplit/test(single-labeled)/set_1.csv", "video_name,label\n3,1\n"),
+        ("Clip/original/part_1/2.mp4", ""),
+        ("Clip/original/audio/1.wav", ""),
+        ("Clip/clip_224x224/00001/1.jpg", ""),
+        ("Clip/clip_224x224/00003/1.jpg", ""),
+    ])
+    .unwrap();
+    assert_eq!(
+        media(&manifest),
+        [
+            ("Clip/clip_224x224/00001".into(), Some("Clip/original/audio/1.wav".into())),
+            ("Clip/original/part_1/2.mp4".into(), None),
+            ("Clip/clip_224x224/00003".into(), None),
+        ]
+    );
+    check_problem(&manifest, "its film is missing, and those of 1 more: the faces cut out of them stand in");
+}
