@@ -257,3 +257,11 @@ fn crops_of_dfew_stand_in_for_films_that_are_missing() {
     );
     check_problem(&manifest, "its film is missing, and those of 1 more: the faces cut out of them stand in");
 }
+
+#[test]
+fn several_pickles_are_named() {
+    let files = [("mosi_data.pkl", ""), ("iemocap_data.pkl", ""), ("mosi_data_noalign.pkl", "")];
+    check_error(&files, &["iemocap_data.pkl, mosi_data.pkl, mosi_data_noalign.pkl", "choose one of them as the path"]);
+    let mmsa = folder(&[("Processed/aligned_50.pkl", ""), ("Raw/v/1.mp4", ""), ("label.csv", "video_id,label\nv,1\n")]);
+    assert_eq!(recognize(mmsa.path()).unwrap().name(), "sequences");
+}
