@@ -265,3 +265,20 @@ fn several_pickles_are_named() {
     let mmsa = folder(&[("Processed/aligned_50.pkl", ""), ("Raw/v/1.mp4", ""), ("label.csv", "video_id,label\nv,1\n")]);
     assert_eq!(recognize(mmsa.path()).unwrap().name(), "sequences");
 }
+
+#[test]
+fn a_scene_of_ferv39k_is_imported_by_its_list() {
+    let root = folder(&[
+        ("4_setups/Action/train_Action.csv", "Action/Sad/0010 Sad\nAction/Happy/0001 Happy\n"),
+        ("4_setups/Action/test_Action.csv", "Action/Happy/0002 Happy"),
+        ("2_ClipsforFaceCrop/Action/Sad/0010/1.jpg", ""),
+        ("2_ClipsforFaceCrop/Action/Happy/0001/1.jpg", ""),
+        ("2_ClipsforFaceCrop/Action/Happy/0002/1.jpg", ""),
+    ]);
+    let manifest = import(&root.path().join("4_setups/Action/train_Action.csv"), &Options::default()).unwrap();
+    let clips = ["train 2_ClipsforFaceCrop/Action/Sad/0010", "train 2_ClipsforFaceCrop/Action/Happy/0001"];
+    assert_eq!(splits(&manifest)[..2], clips);
+    assert_eq!((manifest.clips.len(), manifest.root.as_path()), (3, root.path()));
+    assert!(manifest.protocol.contains("Action"), "{}", manifest.protocol);
+    check_problem(&manifest, "only 1 frame, and 2 more clips have fewer than 16");
+}
