@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::frame_lists::note_few_frames;
 use crate::table::Table;
 use crate::tree::{Kind, Tree, child, entries, kind, stem};
 use crate::{DatasetError, Importer, Options};
 
 /// Label 1 is the first.
 pub(crate) const LABELS: [&str; 7] = ["happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"];
+
+const N_FOLDS: usize = 5;
 
 /// Official folder of DFEW.
 pub struct Dfew;
@@ -36,16 +39,18 @@ impl Importer for Dfew {
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let mut draft = Draft::new(self.name(), root, root, warn);
         let clips = Clips::of(Tree::walk_to_frames(root, &mut |problem| draft.warn(problem))?);
-        let (fold, n_folds) = (options.fold.unwrap_or(1), 5);
+        let is_there = |fold: &usize| part(root, "train").is_some_and(|folder| list(&folder, *fold).is_file());
+        let fold = options.fold.or_else(|| (1..=N_FOLDS).find(is_there)).unwrap_or(1);
+        let mut stand_ins = Vec::new();
         for split in ["train", "test"] {
             let missing = || DatasetError::Incomplete {
                 what: format!("the folder of the {split} lists"),
                 path: root.join("EmoLabel_DataSplit"),
             };
             let folder = part(root, split).ok_or_else(missing)?;
-            let list = folder.join(format!("set_{fold}.csv"));
+            let list = list(&folder, fold);
             if !list.is_file() {
-                return Err(DatasetError::NoFold { asked: fold, there: format!("1 to {n_folds}"), path: folder });
+                return Err(DatasetError::NoFold { asked: fold, there: format!("1 to {N_FOLDS}"), path: folder });
             }
             let table = Table::read(&list)?;
             let [name_column, label_column] = table.columns(["video_name", "label"], &list)?;
@@ -65,12 +70,25 @@ impl Importer for Dfew {
                     draft.skip(name, format!("clip of line {line} of {split} is missing: left out"));
                     continue;
                 };
+                if !clips.uses_crops(options.faces) && clips.is_crop(&path) {
+                    stand_ins.push(path.clone());
+                }
                 let (label, split) = ((*label).to_owned(), Some(split.to_owned()));
                 draft.rows.push(Row { path, audio, label, split, ..Row::default() });
             }
         }
+        match stand_ins.as_slice() {
+            [] => {}
+            [one] => draft.note(one, "its film is missing: the faces cut out of it stand in"),
+            [first, more @ ..] => {
+                let n = more.len();
+                let reason = format!("its film is missing, and those of {n} more: the faces cut out of them stand in");
+                draft.note(first, reason);
+            }
+        }
+        note_few_frames(root, &mut draft);
         draft.labels = LABELS.to_vec();
-        draft.protocol = Some(format!("DFEW's official fold {fold} of {n_folds}, single-labelled clips"));
+        draft.protocol = Some(format!("DFEW's official fold {fold} of {N_FOLDS}, single-labelled clips"));
         draft.faces = clips.faces(options.faces);
         draft.finish(options)
     }
@@ -84,8 +102,12 @@ fn part(root: &Path, split: &str) -> Option<PathBuf> {
     entries(&lists).ok()?.into_iter().find(|(path, is_folder)| *is_folder && is_part(path)).map(|(path, _)| path)
 }
 
+fn list(folder: &Path, fold: usize) -> PathBuf {
+    folder.join(format!("set_{fold}.csv"))
+}
+
 /// The number of a clip, however it is padded and whatever ends it.
-fn number(name: &str) -> Option<u32> {
+pub(crate) fn number(name: &str) -> Option<u32> {
     stem(Path::new(name)).parse().ok()
 }
 
@@ -124,10 +146,14 @@ impl Clips {
         let (original, crop) = (self.originals.get(&number), self.crops.get(&number));
         let sound = self.sounds.get(&number).or(original).cloned();
         match (self.uses_crops(faces), crop, original) {
-            (true, Some(crop), _) => Some((crop.clone(), sound)),
+            (true, Some(crop), _) | (false, Some(crop), None) => Some((crop.clone(), sound)),
             (false, _, Some(original)) => Some((original.clone(), None)),
             _ => None,
         }
+    }
+
+    fn is_crop(&self, path: &Path) -> bool {
+        number(&path.to_string_lossy()).is_some_and(|number| self.crops.get(&number).is_some_and(|crop| crop == path))
     }
 
     fn faces(&self, asked: FaceSource) -> FaceSource {
@@ -136,6 +162,6 @@ impl Clips {
 }
 
 /// Whether a folder above `path` has `word` in its name.
-fn is_under(path: &Path, word: &str) -> bool {
+pub(crate) fn is_under(path: &Path, word: &str) -> bool {
     path.parent().is_some_and(|folder| folder.iter().any(|part| part.to_string_lossy().contains(word)))
 }

@@ -91,6 +91,14 @@ pub enum DatasetError {
         /// The folder.
         path: PathBuf,
     },
+    /// More than one file of features, and no way to tell which one counts.
+    #[error("several pickles ({found}): choose one of them as the path: {path}", path = .path.display())]
+    SeveralPickles {
+        /// Their names.
+        found: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// A list that its reader gives up on.
     #[error("the list cannot be read: {reason}: {path}", path = .path.display())]
     Unreadable {

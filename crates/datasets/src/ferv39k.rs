@@ -1,16 +1,17 @@
 //! FERV39k (Wang et al. 2022): 38,935 clips of 22 scenes as folders of pictures, no sound.
 //!
 //! `4_setups/All_scenes/{train,test}_All.csv` without a header, `Action/Sad/0010 Sad`, beside `2_ClipsforFaceCrop`.
-//! Left out: the setups of single scenes; the lists themselves can be imported for those.
+//! A single scene is imported by one of its lists, `4_setups/Action/train_Action.csv`.
 
 use std::path::{Path, PathBuf};
 
 use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::frame_lists::note_few_frames;
 use crate::naming::class_of;
 use crate::table::Lines;
-use crate::tree::child;
+use crate::tree::{child, stem};
 use crate::{DatasetError, Importer, Options, dfew};
 
 /// Official folder of FERV39k.
@@ -26,12 +27,14 @@ impl Importer for Ferv39k {
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        lists(root).is_some() && (crops(root).is_some() || scenes(root).is_some())
+        let Some(setup) = Setup::of(root) else { return false };
+        crops(&setup.root).is_some() || scenes(&setup.root).is_some()
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let missing = |what: &str| DatasetError::Incomplete { what: what.to_owned(), path: root.to_owned() };
-        let lists = lists(root).ok_or_else(|| missing("4_setups/All_scenes"))?;
+        let Setup { root, lists, scene } = Setup::of(root).ok_or_else(|| missing("4_setups/All_scenes"))?;
+        let root = root.as_path();
         let wants_scenes = matches!(options.faces, FaceSource::Detect | FaceSource::Boxes);
         let (clips, faces) = match (wants_scenes, crops(root), scenes(root)) {
             (false, Some(crops), _) | (true, Some(crops), None) => (crops, FaceSource::Cropped),
@@ -41,8 +44,8 @@ impl Importer for Ferv39k {
         let clips = clips.strip_prefix(root).expect("it is listed below the root").to_owned();
         let mut draft = Draft::new(self.name(), root, root, warn);
         for split in ["train", "test"] {
-            let list =
-                child(&lists, &[&format!("{split}_All.csv")]).ok_or_else(|| missing(&format!("{split}_All.csv")))?;
+            let name = format!("{split}_{scene}.csv");
+            let list = child(&lists, &[&name]).ok_or_else(|| missing(&name))?;
             for (line, text) in Lines::read(&list)?.lines {
                 // The class is a word; what stands before it is the path, spaces included.
                 let Some((name, word)) = text.trim().rsplit_once([' ', '\t', ',']) else {
@@ -63,14 +66,37 @@ impl Importer for Ferv39k {
             }
         }
         draft.labels = dfew::LABELS.to_vec();
-        draft.protocol = Some("FERV39k's official train and test, all scenes".to_owned());
+        note_few_frames(root, &mut draft);
+        let which = if scene == "All" { "all scenes".to_owned() } else { format!("the scene {scene}") };
+        draft.protocol = Some(format!("FERV39k's official train and test, {which}"));
         draft.faces = faces;
         draft.finish(options)
     }
 }
 
-fn lists(root: &Path) -> Option<PathBuf> {
-    child(&child(root, &["4_setups"])?, &["All_scenes"])
+/// Lists of train and test.
+struct Setup {
+    /// The folder of the corpus.
+    root: PathBuf,
+    /// The folder of the lists.
+    lists: PathBuf,
+    /// What their names end in.
+    scene: String,
+}
+
+impl Setup {
+    /// All scenes of a folder, or those of a list; `None` for another folder or file.
+    fn of(given: &Path) -> Option<Self> {
+        if !given.is_file() {
+            let lists = child(&child(given, &["4_setups"])?, &["All_scenes"])?;
+            return Some(Self { root: given.to_owned(), lists, scene: "All".to_owned() });
+        }
+        let scene = stem(given).strip_prefix("train_").or(stem(given).strip_prefix("test_"))?.to_owned();
+        let lists = given.parent()?;
+        let setups = lists.parent().filter(|setups| setups.file_name().is_some_and(|name| name == "4_setups"))?;
+        let root = setups.parent()?.to_owned();
+        Some(Self { root, lists: lists.to_owned(), scene })
+    }
 }
 
 fn crops(root: &Path) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use emotion::{Affect, Manifest, Problem, Scale};
 
 use crate::assemble::{Draft, Row};
+use crate::split::fold_of_part;
 use crate::table::Lines;
 use crate::tree::{child, entries, extension};
 use crate::{DatasetError, Importer, Options, Variant, variant};
@@ -102,7 +103,8 @@ impl Importer for Iemocap {
         draft.scale = Some(Scale::ONE_TO_FIVE);
         let merged = if variant == "four" { ", excitement counts as happiness" } else { "" };
         draft.protocol = Some(format!("IEMOCAP, {variant} classes{merged}; sessions as"));
-        draft.finish(&Options { fold: options.fold.or(Some(5)), ..options.clone() })
+        let fold = fold_of_part(&mut draft.rows, options.fold, 5);
+        draft.finish(&Options { fold, ..options.clone() })
     }
 }
 

@@ -55,7 +55,8 @@ impl Importer for Mafw {
             (lists, _) => {
                 let what = format!("Train & Test Set/{variant}");
                 let lists = lists.ok_or_else(|| DatasetError::Incomplete { what, path: root.to_owned() })?;
-                let fold = options.fold.unwrap_or(1);
+                let is_there = |fold: &usize| child(&lists, &[&format!("set_{fold}")]).is_some();
+                let fold = options.fold.or_else(|| (1..=N_FOLDS).find(is_there)).unwrap_or(1);
                 let rows = rows_of_fold(&lists, fold, &mut draft)?;
                 (rows, format!("MAFW's official fold {fold} of {N_FOLDS}, {variant} labels"))
             }
@@ -88,7 +89,7 @@ impl Importer for Mafw {
             draft.labels = LabelSet::ELEVEN.to_vec();
         }
         draft.protocol = Some(protocol);
-        draft.faces = if clips.uses_faces(options.faces) { FaceSource::Cropped } else { FaceSource::Auto };
+        draft.faces = clips.faces(options.faces);
         draft.finish(options)
     }
 }
@@ -197,31 +198,45 @@ fn lists(root: &Path, variant: &str) -> Option<PathBuf> {
 struct Clips {
     films: crate::tree::Recordings,
     /// Folders of cut-out faces by number.
-    faces: HashMap<String, PathBuf>,
+    cut_out: HashMap<String, PathBuf>,
+    /// Folders of whole pictures by number.
+    frames: HashMap<String, PathBuf>,
     has_films: bool,
 }
 
 impl Clips {
     fn of(tree: Tree) -> Self {
         let is_face = |path: &PathBuf| path.iter().any(|part| part.to_string_lossy().to_lowercase().contains("face"));
-        let faces = tree.frames.into_iter().filter(is_face);
+        let (cut_out, frames): (Vec<_>, Vec<_>) = tree.frames.into_iter().partition(is_face);
+        let by_number =
+            |folders: Vec<PathBuf>| folders.into_iter().map(|path| (stem(&path).to_owned(), path)).collect();
         Self {
             has_films: tree.files.iter().any(|file| kind(file) == Some(Kind::Video)),
             films: crate::tree::Recordings::new(&tree.files),
-            faces: faces.map(|path| (stem(&path).to_owned(), path)).collect(),
+            cut_out: by_number(cut_out),
+            frames: by_number(frames),
         }
     }
 
-    fn uses_faces(&self, asked: FaceSource) -> bool {
-        asked == FaceSource::Cropped || !self.has_films
+    /// Where faces come from: cut out where that is asked for, and where there are no films.
+    fn faces(&self, asked: FaceSource) -> FaceSource {
+        match asked {
+            FaceSource::Cropped => FaceSource::Cropped,
+            _ if self.has_films => FaceSource::Auto,
+            _ if self.cut_out.is_empty() => FaceSource::Detect,
+            _ => FaceSource::Cropped,
+        }
     }
 
+    /// File of a clip, and where its sound is if not in there.
     fn find(&self, name: &str, asked: FaceSource) -> Option<(PathBuf, Option<PathBuf>)> {
         let film = self.films.get(name, Kind::Video).cloned();
-        if !self.uses_faces(asked) {
-            return Some((film?, None));
-        }
+        let folders = match self.faces(asked) {
+            FaceSource::Cropped => &self.cut_out,
+            FaceSource::Detect => &self.frames,
+            _ => return Some((film?, None)),
+        };
         let sound = self.films.get(name, Kind::Sound).cloned().or(film);
-        Some((self.faces.get(name)?.clone(), sound))
+        Some((folders.get(name)?.clone(), sound))
     }
 }

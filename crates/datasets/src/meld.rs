@@ -1,6 +1,7 @@
 //! MELD (Poria et al. 2019): 13,708 utterances of a television series, with emotion, sentiment and speaker.
 //!
-//! `{train,dev,test}_sent_emo.csv`; films are `dia0_utt0.mp4` in a folder per split, if they are there at all.
+//! `{train,dev,test}_sent_emo.csv`, of which `train.tar.gz` unpacks its own beside its films; films are `dia0_utt0.mp4` in a folder
+//! per split, if they are there at all.
 //! The official parts share their speakers.
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use crate::{DatasetError, Importer, Options, Variant, variant};
 
 const EMOTIONS: [&str; 7] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"];
 const SENTIMENTS: [&str; 3] = ["negative", "neutral", "positive"];
+/// Parts with the folders that the archives of their films unpack to.
+const SPLITS: [(&str, &str); 3] =
+    [("train", "train_splits"), ("dev", "dev_splits_complete"), ("test", "output_repeated_splits_test")];
 
 /// Folder of MELD.
 pub struct Meld;
@@ -36,7 +40,7 @@ impl Importer for Meld {
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        list(root, "train").or_else(|| list(root, "test")).is_some()
+        SPLITS.iter().any(|(split, films)| list(root, split, films).is_some())
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
@@ -45,8 +49,14 @@ impl Importer for Meld {
             if variant == "sentiment" { ("Sentiment", &SENTIMENTS) } else { ("Emotion", &EMOTIONS) };
         let mut draft = Draft::new(self.name(), root, root, warn);
         let files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
-        for split in ["train", "dev", "test"] {
-            let Some(list) = list(root, split) else { continue };
+        for (split, folder) in SPLITS {
+            let Some(list) = list(root, split, folder) else {
+                draft.note(
+                    format!("{split}_sent_emo.csv"),
+                    format!("the list of {split} is missing: its clips are left out"),
+                );
+                continue;
+            };
             let films = films(&files, split);
             if films.is_none() {
                 draft.note(&list, format!("no films of {split} beside the list: the clips are text alone"));
@@ -89,11 +99,13 @@ impl Importer for Meld {
     }
 }
 
-fn list(root: &Path, split: &str) -> Option<PathBuf> {
-    child(root, &[&format!("{split}_sent_emo.csv")])
+/// The list of a split: on top, in the folder of the split, or with its films.
+fn list(root: &Path, split: &str, films: &str) -> Option<PathBuf> {
+    let folders = [root.to_owned(), root.join(split), root.join(films), root.join(split).join(films)];
+    folders.iter().find_map(|folder| child(folder, &[&format!("{split}_sent_emo.csv")]))
 }
 
-/// Films of a split; the archives call their folders `train_splits`, `dev_splits_complete`, `output_repeated_splits_test`.
+/// Films of a split, in folders that have its name in theirs.
 fn films(files: &[PathBuf], split: &str) -> Option<Recordings> {
     let is_own = |file: &&PathBuf| {
         let folder = file.parent().map(|folder| folder.to_string_lossy().to_lowercase()).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use emotion::{Affect, Manifest, Problem, Scale};
 
 use crate::assemble::{Draft, Row};
+use crate::split::fold_of_part;
 use crate::table::{Lines, Table};
 use crate::tree::{Recordings, Tree, entries, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
@@ -87,7 +88,8 @@ impl Importer for MspImprov {
             push(&mut draft, &turn, &recordings, Row { label, affect, split, ..Row::default() });
         }
         draft.protocol = Some("MSP-IMPROV, perceived emotions; sessions as".to_owned());
-        draft.finish(&Options { fold: options.fold.or(Some(1)), ..options.clone() })
+        let fold = fold_of_part(&mut draft.rows, options.fold, 1);
+        draft.finish(&Options { fold, ..options.clone() })
     }
 }
 
@@ -161,7 +163,7 @@ fn consensus(
     draft: &mut Draft<'_>,
 ) -> Result<(), DatasetError> {
     let partitions = partitions(root);
-    let fold = options.fold.unwrap_or(1);
+    let fold = options.fold.or_else(|| partitions.first().map(|(number, _)| *number)).unwrap_or(1);
     let there = partitions.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(", ");
     let no_fold = || DatasetError::NoFold { asked: fold, there, path: root.to_owned() };
     let (_, list) = partitions.iter().find(|(number, _)| *number == fold).ok_or_else(no_fold)?;

@@ -1,11 +1,13 @@
 //! Corpora that say everything in the names of their files: EmoDB, SAVEE, eNTERFACE'05.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
-use crate::tree::{Recordings, Tree, entries, is_media, stem};
+use crate::naming::class_of;
+use crate::tree::{Kind, Tree, entries, is_media, kind, stem};
 use crate::{DatasetError, Importer, Options};
 
 /// Folders down to which a first recording is looked for.
@@ -16,8 +18,16 @@ pub struct Named {
     name: &'static str,
     describe: &'static str,
     labels: &'static [&'static str],
-    /// Speaker and label by the path below the root; `None` for a file that is called otherwise.
-    read: fn(&Path) -> Option<(String, &'static str)>,
+    /// What the path below the root says; `None` for a file that is called otherwise.
+    read: fn(&Path) -> Option<Take>,
+}
+
+/// What the path of a recording says.
+struct Take {
+    speaker: String,
+    label: &'static str,
+    /// Film and sound of one take have one name.
+    name: String,
 }
 
 /// EmoDB (Burkhardt et al. 2005): `wav/03a01Fa.wav`: speaker, sentence, emotion, version.
@@ -28,7 +38,7 @@ pub const EMO_DB: Named = Named {
     read: emo_db,
 };
 
-/// SAVEE (Haq & Jackson 2009): `AudioData/DC/sa01.wav`, or `DC_sa01.wav`.
+/// SAVEE (Haq & Jackson 2009): `AudioData/DC/sa01.wav`, or `DC_sa01.wav`, and `AudioVisualClip/DC/sa1.avi`.
 pub const SAVEE: Named = Named {
     name: "savee",
     describe: "SAVEE: DC/sa01.wav or DC_sa01.wav, with films of the same names",
@@ -36,7 +46,8 @@ pub const SAVEE: Named = Named {
     read: savee,
 };
 
-/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`.
+/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`. Names of files are wrong in places (those of subject
+/// 11 say 12), so folders come first.
 pub const ENTERFACE: Named = Named {
     name: "enterface",
     describe: "eNTERFACE'05: subject 1/anger/sentence 1/s1_an_1.avi",
@@ -60,19 +71,29 @@ impl Importer for Named {
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let mut draft = Draft::new(self.name, root, root, warn);
         let files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
-        let recordings = Recordings::new(&files);
-        for file in files.iter().filter(|file| is_media(file)) {
-            let Some((speaker, label)) = (self.read)(file) else {
+        let mut takes = Vec::new();
+        let mut by_name: HashMap<(String, Kind), PathBuf> = HashMap::new();
+        for file in &files {
+            let Some(kind @ (Kind::Video | Kind::Sound)) = kind(file) else { continue };
+            let Some(take) = (self.read)(file) else {
                 draft.skip(file, format!("not called like {}: left out", self.describe));
                 continue;
             };
-            // SAVEE repeats stems in the folders of its speakers, so a film and its sound meet only by unique names.
-            let (path, audio) = match recordings.find(stem(file)) {
-                Some((video, Some(sound))) if sound == *file && video.parent() == file.parent() => continue,
-                Some((video, Some(sound))) if video == *file && sound.parent() == file.parent() => (video, Some(sound)),
-                _ => (file.clone(), None),
-            };
-            draft.rows.push(Row { path, audio, label: label.to_owned(), speaker: Some(speaker), ..Row::default() });
+            by_name.entry((take.name.clone(), kind)).or_insert_with(|| file.clone());
+            takes.push((file, kind, take));
+        }
+        for (file, kind, Take { speaker, label, name }) in takes {
+            let [film, sound] = [Kind::Video, Kind::Sound].map(|kind| by_name.get(&(name.clone(), kind)));
+            if kind == Kind::Sound && film.is_some() {
+                continue;
+            }
+            if [film, sound].iter().all(|first| *first != Some(file)) {
+                draft.leave_out(file, "another file of a take that is there already");
+                continue;
+            }
+            let audio = sound.filter(|_| kind == Kind::Video).cloned();
+            let (path, label, speaker) = (file.clone(), label.to_owned(), Some(speaker));
+            draft.rows.push(Row { path, audio, label, speaker, ..Row::default() });
         }
         draft.labels = self.labels.to_vec();
         draft.finish(options)
@@ -84,13 +105,15 @@ impl Named {
     fn begins(&self, folder: &Path, depth: usize) -> bool {
         let Ok(found) = entries(folder) else { return false };
         if let Some((file, _)) = found.iter().find(|(path, is_folder)| !is_folder && is_media(path)) {
-            return (self.read)(file).is_some();
+            // The name and its folder: what lies above may be anybody's.
+            let near: PathBuf = file.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+            return (self.read)(&near).is_some();
         }
         depth > 0 && found.iter().any(|(path, is_folder)| *is_folder && self.begins(path, depth - 1))
     }
 }
 
-fn emo_db(path: &Path) -> Option<(String, &'static str)> {
+fn emo_db(path: &Path) -> Option<Take> {
     let name = stem(path).as_bytes();
     let [s, p, text, t1, t2, emotion, version] = name else { return None };
     let digits = [s, p, t1, t2].iter().all(|byte| byte.is_ascii_digit());
@@ -105,10 +128,10 @@ fn emo_db(path: &Path) -> Option<(String, &'static str)> {
         _ => return None,
     };
     let fits = digits && matches!(text, b'a' | b'b') && version.is_ascii_lowercase();
-    fits.then(|| (stem(path)[..2].to_owned(), label))
+    fits.then(|| Take { speaker: stem(path)[..2].to_owned(), label, name: beside(path) })
 }
 
-fn savee(path: &Path) -> Option<(String, &'static str)> {
+fn savee(path: &Path) -> Option<Take> {
     const SPEAKERS: [&str; 4] = ["DC", "JE", "JK", "KL"];
     let name = stem(path);
     let folder = path.parent().and_then(Path::file_name).and_then(|folder| folder.to_str()).unwrap_or_default();
@@ -124,11 +147,28 @@ fn savee(path: &Path) -> Option<(String, &'static str)> {
         "su" => "surprise",
         _ => return None,
     };
-    (SPEAKERS.contains(&speaker) && take.len() == code.len() + 2).then(|| (speaker.to_owned(), label))
+    // Two digits in names of sounds, one in some of films.
+    let number = take[code.len()..].parse::<u8>().ok().filter(|number| (1..=99).contains(number))?;
+    let is_own = SPEAKERS.contains(&speaker) && take.len() <= code.len() + 2;
+    is_own.then(|| Take { speaker: speaker.to_owned(), label, name: format!("{speaker} {code} {number}") })
 }
 
-fn enterface(path: &Path) -> Option<(String, &'static str)> {
-    let mut parts = stem(path).split('_');
+fn enterface(path: &Path) -> Option<Take> {
+    let folders = || path.parent().into_iter().flat_map(Path::iter).filter_map(|folder| folder.to_str());
+    let subject = |folder: &str| {
+        folder.to_lowercase().strip_prefix("subject").map(str::trim).filter(|rest| is_number(rest)).map(str::to_owned)
+    };
+    let named = enterface_name(stem(path));
+    Some(Take {
+        speaker: folders().find_map(subject).or_else(|| Some(named?.0.to_owned()))?,
+        label: folders().find_map(|folder| class_of(folder, ENTERFACE.labels)).or_else(|| Some(named?.1))?,
+        name: beside(path),
+    })
+}
+
+/// Subject and class of `s1_an_1`.
+fn enterface_name(name: &str) -> Option<(&str, &'static str)> {
+    let mut parts = name.split('_');
     let (subject, code, take) = (parts.next()?.strip_prefix('s')?, parts.next()?, parts.next()?);
     let label = match code {
         "an" => "anger",
@@ -139,6 +179,14 @@ fn enterface(path: &Path) -> Option<(String, &'static str)> {
         "su" => "surprise",
         _ => return None,
     };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(subject) && is_number(take) && parts.next().is_none()).then(|| (subject.to_owned(), label))
+    (is_number(subject) && is_number(take) && parts.next().is_none()).then_some((subject, label))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name of a take whose film and sound lie side by side.
+fn beside(path: &Path) -> String {
+    path.with_extension("").to_string_lossy().into_owned()
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use emotion::{FeatureRef, Manifest, Modality, Problem, Stream};
 
 use crate::assemble::{Draft, Row};
+use crate::split::fold_of_part;
 use crate::table::Table;
 use crate::tree::{Tree, entries, extension, is_media, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
@@ -106,7 +107,8 @@ impl Importer for Ravdess {
         }
         draft.labels = if variant == "song" { LABELS[..6].to_vec() } else { LABELS.to_vec() };
         draft.protocol = Some(format!("RAVDESS, {variant}; subject-wise after Luna-Jiménez et al. 2021,"));
-        draft.finish(&Options { fold: options.fold.or(Some(1)), ..options.clone() })
+        let fold = fold_of_part(&mut draft.rows, options.fold, 1);
+        draft.finish(&Options { fold, ..options.clone() })
     }
 }
 

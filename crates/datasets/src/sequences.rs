@@ -2,7 +2,7 @@
 //!
 //! `mosi_data.pkl`, `mosi_data_noalign.pkl`, `aligned_50.pkl`, `unaligned_50.pkl`: for train, valid and test the arrays `text`, `audio` and
 //! `vision` `[utterances, steps, values]`, `labels` or `regression_labels`, `id`, `raw_text`. MulT pads with zeros on the left, MMSA
-//! on the right; both are found by the zeros. Left out: tokens for BERT.
+//! on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`. Left out: tokens for BERT.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use emotion::{Affect, FeatureRef, Manifest, Modality, Problem, Scale, Stream};
 use features::Store;
 
 use crate::assemble::{Draft, Row};
-use crate::tree::{entries, extension, stem};
+use crate::tree::{child, entries, extension, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
 const PARTS: [(&str, Modality); 3] = [("text", Modality::Text), ("audio", Modality::Voice), ("vision", Modality::Face)];
@@ -55,13 +55,14 @@ impl Importer for Sequences {
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let path = if root.is_file() { root.to_owned() } else { choose(root, variant(self, options)?, options)? };
-        let folder = path.parent().unwrap_or(&path).to_owned();
-        let mut draft = Draft::new(self.name(), &folder, &path, warn);
+        let folder = if root.is_file() { path.parent().unwrap_or(&path) } else { root };
+        let mut draft = Draft::new(self.name(), folder, &path, warn);
         let mut store = Store::open(&path)?;
         let is_aligned = is_aligned(&store, &path);
+        let pickle = Pickle { path: &path, own_path: path.strip_prefix(folder).unwrap_or(&path), is_aligned };
         let mut n_classes = 0;
         for split in SPLITS {
-            n_classes = read_split(split, &path, is_aligned, &mut store, &mut draft)?.max(n_classes);
+            n_classes = read_split(split, &pickle, &mut store, &mut draft)?.max(n_classes);
         }
         let (labels, what): (&[&'static str], _) = match n_classes {
             4 => (&EMOTIONS, "emotions"),
@@ -81,9 +82,14 @@ fn is_pickle(path: &Path) -> bool {
     matches!(extension(path).as_deref(), Some("pkl" | "pickle"))
 }
 
+/// Pickles of a folder, or where it has none, of `Processed` in it.
 fn pickles(root: &Path) -> Vec<PathBuf> {
-    let found = entries(root).unwrap_or_default().into_iter();
-    found.filter(|(path, is_folder)| !is_folder && is_pickle(path)).map(|(path, _)| path).collect()
+    let of = |folder: &Path| -> Vec<PathBuf> {
+        let found = entries(folder).unwrap_or_default().into_iter();
+        found.filter(|(path, is_folder)| !is_folder && is_pickle(path)).map(|(path, _)| path).collect()
+    };
+    let own = of(root);
+    if own.is_empty() { child(root, &["Processed"]).map_or(own, |folder| of(&folder)) } else { own }
 }
 
 fn says_unaligned(path: &Path) -> bool {
@@ -93,16 +99,17 @@ fn says_unaligned(path: &Path) -> bool {
 
 /// The only pickle of a folder, or the only one of the variant.
 fn choose(root: &Path, variant: &str, options: &Options) -> Result<PathBuf, DatasetError> {
-    let mut found = pickles(root);
+    let all = pickles(root);
+    let mut found = all.clone();
     if found.len() > 1 || options.variant.is_some() {
         found.retain(|path| says_unaligned(path) == (variant == "unaligned"));
     }
     match found.as_slice() {
         [path] => Ok(path.clone()),
         [] => Err(DatasetError::Incomplete { what: format!("an {variant} pickle"), path: root.to_owned() }),
-        several => {
-            let names: Vec<&str> = several.iter().map(|path| stem(path)).collect();
-            Err(DatasetError::SeveralLists { found: names.join(", "), path: root.to_owned() })
+        _ => {
+            let names = all.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+            Err(DatasetError::SeveralPickles { found: names.collect::<Vec<_>>().join(", "), path: root.to_owned() })
         }
     }
 }
@@ -117,14 +124,22 @@ fn is_aligned(store: &Store, path: &Path) -> bool {
     !says_unaligned(path) && steps.windows(2).all(|pair| pair[0] == pair[1])
 }
 
+/// A pickle that is read.
+struct Pickle<'a> {
+    path: &'a Path,
+    /// As the manifest calls it.
+    own_path: &'a Path,
+    is_aligned: bool,
+}
+
 /// Adds the utterances of a split; returns the number of binary labels that each has, 1 for a sentiment.
 fn read_split(
     split: &str,
-    path: &Path,
-    is_aligned: bool,
+    pickle: &Pickle<'_>,
     store: &mut Store,
     draft: &mut Draft<'_>,
 ) -> Result<usize, DatasetError> {
+    let &Pickle { path, own_path, is_aligned } = pickle;
     let incomplete = |what: String| DatasetError::Incomplete { what, path: path.to_owned() };
     let name = |part: &str| format!("{split}/{part}");
     let label_name = ["regression_labels", "labels"].map(name).into_iter().find(|name| store.shape(name).is_some());
@@ -208,7 +223,7 @@ fn read_split(
         }
         let feature = |(stream, array, first, end): (usize, &String, usize, usize)| FeatureRef {
             stream,
-            path: path.file_name().map(PathBuf::from).unwrap_or_default(),
+            path: own_path.to_owned(),
             array: Some(array.clone()),
             row: Some(row),
             first_dim: 0,

@@ -11,6 +11,8 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64Mcg;
 
+use crate::assemble::Row;
+
 /// Shares of clips where the dataset gives no parts.
 const SHARES: [(Split, f64); 3] = [(Split::Train, 0.7), (Split::Val, 0.1), (Split::Test, 0.2)];
 /// Shares of the training clips where only the validation part is missing.
@@ -33,6 +35,16 @@ pub(crate) struct Divided {
     pub protocol: String,
     /// What people should look at.
     pub doubts: Vec<String>,
+}
+
+/// The fold to score of a corpus of which only a part may be there: the one asked for, or `usual`, or the first. One fold
+/// divides nothing, so its rows lose it and parts are made of them.
+pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize) -> Option<usize> {
+    let folds: BTreeSet<usize> = rows.iter().filter_map(|row| row.split.as_deref()?.parse().ok()).collect();
+    if folds.len() == 1 && asked.is_none_or(|asked| folds.contains(&asked)) {
+        rows.iter_mut().for_each(|row| row.split = None);
+    }
+    asked.or_else(|| folds.get(&usual).or(folds.first()).copied())
 }
 
 /// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of several

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod corpora;
 mod folders;
 mod splits;
 

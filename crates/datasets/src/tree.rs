@@ -180,8 +180,9 @@ impl Recordings {
 /// Finds files by what lists call them.
 pub(crate) struct Finder {
     files: Vec<PathBuf>,
-    /// Lower-case keys: relative path, the same without extension, file name, stem.
-    by_key: HashMap<String, Vec<usize>>,
+    /// Lower-case paths from their last part to their first, with and without extension; sorted, so that those that end alike
+    /// lie together.
+    by_end: Vec<(String, usize)>,
 }
 
 /// Why a name finds no file.
@@ -193,46 +194,56 @@ pub(crate) enum Lost {
 
 impl Finder {
     pub fn new(tree: Tree) -> Self {
-        let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
         let mut files = tree.files;
         files.retain(|file| is_media(file));
         files.extend(tree.frames);
+        let mut by_end = Vec::with_capacity(2 * files.len());
         for (file_idx, file) in files.iter().enumerate() {
             let relative = key(&file.to_string_lossy());
-            let name = relative.rsplit('/').next().unwrap_or(&relative).to_owned();
-            let mut keys = vec![without_extension(&relative), without_extension(&name), name, relative];
-            keys.sort();
-            keys.dedup();
-            for key in keys {
-                by_key.entry(key).or_default().push(file_idx);
-            }
+            by_end.push((backwards(&without_extension(&relative)), file_idx));
+            by_end.push((backwards(&relative), file_idx));
         }
-        Self { files, by_key }
+        by_end.sort_unstable();
+        // The name of a folder has no extension to lose.
+        by_end.dedup();
+        Self { files, by_end }
     }
 
     /// The one media file that `name` can mean: a path in another case or without extension, or a name in any folder.
     pub fn find(&self, name: &str) -> Result<&Path, Lost> {
-        let name = key(name);
-        // Lists made elsewhere keep the folders of their machine, so leading folders may go, but only one file may fit.
-        let mut tail = name.as_str();
-        loop {
-            if let Some(fitting) = self.by_key.get(tail) {
-                return match fitting.as_slice() {
-                    [file_idx] => Ok(&self.files[*file_idx]),
-                    several => {
-                        let some: Vec<_> = several
-                            .iter()
-                            .take(3)
-                            .map(|&file_idx| self.files[file_idx].display().to_string())
-                            .collect();
-                        Err(Lost::Ambiguous(several.len(), some.join(", ")))
-                    }
-                };
-            }
-            let Some((_, rest)) = tail.split_once('/') else { return Err(Lost::Missing) };
-            tail = rest;
-        }
+        self.find_by(name, 1)
     }
+
+    /// The same, but the last `n_parts` parts of `name`, at least one, must fit.
+    pub fn find_by(&self, name: &str, n_parts: usize) -> Result<&Path, Lost> {
+        let name = backwards(&key(name));
+        let ends: Vec<usize> = name.match_indices('/').map(|(at, _)| at + 1).collect();
+        // Lists made elsewhere keep the folders of their machine, so leading folders may go, as few as can be.
+        for n in (n_parts..=ends.len()).rev() {
+            let end = &name[..ends[n - 1]];
+            let first = self.by_end.partition_point(|(own, _)| own.as_str() < end);
+            let fitting = &self.by_end[first..];
+            let fitting = &fitting[..fitting.partition_point(|(own, _)| own.starts_with(end))];
+            // A path from the root comes before the same further down; a bare name that is left of a path may be either.
+            let n_whole = fitting.partition_point(|(own, _)| own == end);
+            let is_path = n > 1 || n == ends.len();
+            match if n_whole > 0 && is_path { &fitting[..n_whole] } else { fitting } {
+                [] => {}
+                [(_, file_idx)] => return Ok(&self.files[*file_idx]),
+                several => {
+                    let name = |(_, file_idx): &(String, usize)| self.files[*file_idx].display().to_string();
+                    let some: Vec<_> = several.iter().take(3).map(name).collect();
+                    return Err(Lost::Ambiguous(several.len(), some.join(", ")));
+                }
+            }
+        }
+        Err(Lost::Missing)
+    }
+}
+
+/// `c/b/a/` of `a/b/c`.
+fn backwards(path: &str) -> String {
+    path.rsplit('/').flat_map(|part| [part, "/"]).collect()
 }
 
 fn key(name: &str) -> String {

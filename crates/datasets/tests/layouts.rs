@@ -124,7 +124,7 @@ fn dfew() {
             ("Clip/clip_224x224/00001", "test happiness"),
             ("Clip/clip_224x224/00002", "test anger"),
         ],
-        &["5: clip of line 3 of train is missing", "classes of the dataset without"],
+        &["5: clip of line 3 of train is missing", "only 1 frame, and 2 more clips", "classes of the dataset without"],
     );
     let audio = |id| clip(&manifest, id).audio.as_ref().unwrap().display().to_string();
     assert_eq!(audio("Clip/clip_224x224/00001"), "Clip/original/audio/1.wav");
@@ -135,7 +135,12 @@ fn dfew() {
 
 #[test]
 fn ferv39k() {
-    let problems = ["War/Fear/0001: clip of line 3 of train is missing", "unknown class \"Bored\"", "without a clip"];
+    let problems = [
+        "War/Fear/0001: clip of line 3 of train is missing",
+        "unknown class \"Bored\"",
+        "only 1 frame, and 2 more clips",
+        "without a clip",
+    ];
     let clips = [
         ("2_ClipsforFaceCrop/Action/Sad/0010", "train sadness"),
         ("2_ClipsforFaceCrop/Action/Happy/0267", "train happiness"),
@@ -186,9 +191,9 @@ fn frame_lists() {
             ("dfew/clip_224x224/00002", "test neutral"),
         ],
         &[
-            "00001: only 11 frames",
             "00003: clip of line 3 of train is missing",
             "line 4 is not PATH FRAMES LABEL with a label of 0 to 6",
+            "00002: only 1 frame, and 2 more clips have fewer than 16",
             "without a clip",
         ],
     );
@@ -198,7 +203,7 @@ fn frame_lists() {
         ("mfaw/clips_faces/00025", "train disappointment"),
         ("mfaw/clips_faces/00026", "test anger"),
     ];
-    let manifest = check_as("frame-lists", &variant("mafw"), &mafw, &["without a clip"]);
+    let manifest = check_as("frame-lists", &variant("mafw"), &mafw, &["only 1 frame", "without a clip"]);
     assert_eq!(manifest.labels.name(0), "happiness", "not MAFW's own order");
     let list = import(&assets().join("frame-lists/annotation/MAFW_set_1_test.txt"), &variant("mafw")).unwrap();
     assert_eq!(list.clips.len(), 3);

@@ -1,0 +1,284 @@
+//! Corpora as they lie about: unpacked elsewhere, in part, with names that are wrong.
+
+use super::*;
+
+/// `split id` of each clip.
+#[track_caller]
+fn splits(manifest: &Manifest) -> Vec<String> {
+    let shown = |clip: &emotion::Clip| format!("{} {}", clip.split.name(), clip.id);
+    manifest.clips.iter().map(shown).collect()
+}
+
+/// File or folder, sound, of each clip.
+fn media(manifest: &Manifest) -> Vec<(String, Option<String>)> {
+    let shown = |path: &PathBuf| path.display().to_string();
+    manifest.clips.iter().map(|clip| (shown(&clip.path), clip.audio.as_ref().map(shown))).collect()
+}
+
+#[track_caller]
+fn check_problem(manifest: &Manifest, part: &str) {
+    let says = manifest.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says, "{:#?} should contain {part:?}", manifest.problems);
+}
+
+fn meld(class: &str) -> String {
+    format!("Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\nHm,{class},{class},neutral,0,0\n")
+}
+
+#[test]
+fn the_lists_of_meld_are_found_where_its_archives_unpack() {
+    let [train, dev, test] = ["anger", "fear", "neutral"].map(meld);
+    for [train_at, dev_at, test_at] in [
+        ["train/", "", ""],
+        ["train/", "dev/", "test/"],
+        ["train_splits/", "dev/dev_splits_complete/", "output_repeated_splits_test/"],
+    ] {
+        let manifest = import_files(&[
+            (&format!("{train_at}train_sent_emo.csv"), &train),
+            (&format!("{dev_at}dev_sent_emo.csv"), &dev),
+            (&format!("{test_at}test_sent_emo.csv"), &test),
+            ("train/train_splits/dia0_utt0.mp4", ""),
+        ])
+        .unwrap();
+        assert_eq!(splits(&manifest), ["train train/dia0_utt0", "val dev/dia0_utt0", "test test/dia0_utt0"]);
+        assert_eq!(manifest.clips[0].path, Path::new("train/train_splits/dia0_utt0.mp4"));
+    }
+    let manifest = import_files(&[("dev_sent_emo.csv", &dev), ("test_sent_emo.csv", &test)]).unwrap();
+    check_problem(&manifest, "the list of train is missing");
+}
+
+#[test]
+fn frames_in_lists_are_heard_where_their_sound_lies() {
+    let files = [
+        ("annotation/DFEW_set_1_train.txt", "/s/dfew/clip_224x224/00001 66 5\n/s/dfew/clip_224x224/00002 66 4\n"),
+        ("annotation/DFEW_set_1_test.txt", "/s/dfew/clip_224x224/00003 66 5\n"),
+        ("dfew/clip_224x224/00001/1.jpg", ""),
+        ("dfew/clip_224x224/00002/1.jpg", ""),
+        ("dfew/clip_224x224/00003/1.jpg", ""),
+        ("dfew/raw_wav/2.wav", ""),
+        ("dfew/Clip/original/part_1/3.mp4", ""),
+        ("mafw/clips_wav/00001.wav", ""),
+    ];
+    let manifest = import_files(&files).unwrap();
+    let sounds: Vec<_> = media(&manifest).into_iter().map(|(_, sound)| sound).collect();
+    assert_eq!(sounds, [Some("dfew/Clip/original/part_1/3.mp4".into()), None, Some("dfew/raw_wav/2.wav".into())]);
+}
+
+#[test]
+fn clips_of_lists_are_told_apart_by_their_folders() {
+    let check = |list: &str, name: &str, files: &[&str], expected: &[&str]| {
+        let mut all = vec![(name, list)];
+        all.extend(files.iter().map(|file| (*file, "")));
+        let found: Vec<_> = media(&import_files(&all).unwrap()).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(found, expected);
+    };
+    check(
+        "/s/mfaw/clips_faces/00012 46 1\n/s/mfaw/clips_faces/00013 46 3\n",
+        "annotation/MAFW_set_1_train.txt",
+        &["mafw/clips_faces/00012/1.png", "mafw/clips_faces/00013/1.png", "mafw/clips_wav/00012.wav"],
+        &["mafw/clips_faces/00012", "mafw/clips_faces/00013"],
+    );
+    check(
+        "/s/dfew/clip_224x224/00001 46 1\n/s/dfew/clip_224x224/00002 46 3\n",
+        "annotation/DFEW_set_1_train.txt",
+        &[
+            "Clip/clip_224x224/00001/1.jpg",
+            "Clip/clip_224x224_16f/00001/1.jpg",
+            "Clip/clip_224x224/00002/1.jpg",
+            "Clip/clip_224x224_16f/00002/1.jpg",
+        ],
+        &["Clip/clip_224x224/00001", "Clip/clip_224x224/00002"],
+    );
+    // What differs between the lines is no folder of somebody's machine: Argue/Happy/0001 is not Action/Happy/0001.
+    check(
+        "/s/faces/Action/Happy/0001 9 0\n/s/faces/Argue/Happy/0001 9 0\n/s/faces/Action/Sad/0001 9 1\n",
+        "annotation/FERV39K_train.txt",
+        &["crops/Action/Happy/0001/1.jpg", "crops/Action/Sad/0001/1.jpg"],
+        &["crops/Action/Happy/0001", "crops/Action/Sad/0001"],
+    );
+}
+
+#[test]
+fn a_path_from_the_root_comes_before_the_same_further_down() {
+    let list = "path,label\nx/a,anger\nb,fear\n/home/me/y/c,fear\n";
+    let files = [("x/a.mp4", ""), ("copy/x/a.mp4", ""), ("b.mp4", ""), ("copy/b.mp4", ""), ("labels.csv", list)];
+    let clips = ["x/a.mp4=anger", "b.mp4=fear"];
+    check(&files, &clips, &["y/c: file of line 4 is missing"]);
+    let moved = [("c.mp4", ""), ("z/c.mp4", "")];
+    check(&[&files[..], &moved[..]].concat(), &clips, &["y/c: line 4 can mean 2 files (c.mp4, z/c.mp4)"]);
+}
+
+#[test]
+fn clips_of_lists_may_lie_elsewhere_on_this_machine() {
+    let clips = folder(&[("faces/00001/1.jpg", ""), ("faces/00002/1.jpg", "")]);
+    let at = clips.path().join("faces");
+    let list = format!("{0}/00001 46 1\n{0}/00002 46 3\n", at.display());
+    let manifest = import_files(&[("annotation/DFEW_set_1_train.txt", &list)]).unwrap();
+    let paths: Vec<_> = manifest.clips.iter().map(|clip| clip.path.clone()).collect();
+    assert_eq!(paths, [at.join("00001"), at.join("00002")]);
+}
+
+#[test]
+fn frames_are_counted_where_they_lie() {
+    let list = "/s/mfaw/clips_faces/00001 15 1\n/s/mfaw/clips_faces/00002 99 3\n";
+    let names: Vec<String> = (0..16).map(|frame| format!("clips_faces/00001/{frame}.png")).collect();
+    let mut files = vec![("annotation/MAFW_set_1_train.txt", list), ("clips_faces/00002/1.png", "")];
+    files.extend(names.iter().map(|name| (name.as_str(), "")));
+    let reasons: Vec<_> = import_files(&files).unwrap().problems;
+    assert!(
+        reasons[0].path == Path::new("clips_faces/00002") && reasons[0].reason.starts_with("only 1 "),
+        "{reasons:?}"
+    );
+    assert!(!reasons.iter().any(|problem| problem.reason.contains("15")), "{reasons:?}");
+}
+
+#[test]
+fn a_take_of_savee_is_one_clip() {
+    let manifest = import_files(&[
+        ("AudioData/DC/a01.wav", ""),
+        ("AudioData/DC/d01.wav", ""),
+        ("AudioData/JE/a01.wav", ""),
+        ("AudioVisualClip/DC/a1.avi", ""),
+        ("AudioVisualClip/JE/a01.avi", ""),
+        ("AudioVisualClip/JE/su02.avi", ""),
+    ])
+    .unwrap();
+    let sound = |path: &str| Some(path.to_owned());
+    assert_eq!(
+        media(&manifest),
+        [
+            ("AudioData/DC/d01.wav".into(), None),
+            ("AudioVisualClip/DC/a1.avi".into(), sound("AudioData/DC/a01.wav")),
+            ("AudioVisualClip/JE/a01.avi".into(), sound("AudioData/JE/a01.wav")),
+            ("AudioVisualClip/JE/su02.avi".into(), None),
+        ]
+    );
+}
+
+#[test]
+fn enterface_is_read_by_its_folders() {
+    let manifest = import_files(&[
+        ("subject 1/anger/sentence 1/s1_an_1.avi", ""),
+        ("subject 3/happiness/sentence 1/s_3_ha_1.avi", ""),
+        ("subject 11/sadness/sentence 2/s12_sa_2.avi", ""),
+        ("subject 16/surprise/sentence 3/s16_su_3avi.avi", ""),
+        ("films/s2_fe_4.avi", ""),
+    ])
+    .unwrap();
+    let mut found: Vec<_> = manifest
+        .clips
+        .iter()
+        .map(|clip| format!("{} {}", clip.speaker.as_deref().unwrap(), manifest.labels.name(clip.label)))
+        .collect();
+    found.sort();
+    assert_eq!(found, ["1 anger", "11 sadness", "16 surprise", "2 fear", "3 happiness"]);
+}
+
+#[test]
+fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
+    let session = |number: u32| {
+        let dialogue = format!("Ses0{number}F_impro01");
+        let list = format!(
+            "[1.0 - 2.0]\t{dialogue}_F000\tneu\t[2.5, 2.5, 2.5]\n[3.0 - 4.0]\t{dialogue}_M000\tang\t[2.5, 2.5, 2.5]\n"
+        );
+        let sound =
+            |turn: &str| (format!("Session{number}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav"), String::new());
+        [(format!("Session{number}/dialog/EmoEvaluation/{dialogue}.txt"), list), sound("F000"), sound("M000")]
+    };
+    let turn = |actor: &str, code: &str| format!("UTD-IMPROV-S01A-{actor}-S-FM01.avi; {code}; A:3.0; V:3.0; D:3.0;\n");
+    let sound = |actor: &str| (format!("Audio/MSP-IMPROV-S01A-{actor}-S-FM01.wav"), String::new());
+    let msp = ("Evalution.txt".to_owned(), turn("F02", "A") + &turn("F03", "N"));
+    let ravdess = |name: &str| (format!("{name}.wav"), String::new());
+    let file = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+    let dfew = vec![
+        file("EmoLabel_DataSplit/train(single-labeled)/set_2.csv", "video_name,label\n1,1\n2,4\n"),
+        file("EmoLabel_DataSplit/test(single-labeled)/set_2.csv", "video_name,label\n3,1\n"),
+        file("1.mp4", ""),
+        file("2.mp4", ""),
+        file("3.mp4", ""),
+    ];
+    let mafw = vec![
+        file("Train & Test Set/single/no_caption/set_3/train.txt", "00001.mp4 anger\n00002.mp4 fear\n"),
+        file("Train & Test Set/single/no_caption/set_3/test.txt", "00003.mp4 fear"),
+        file("data/clips/00001.mp4", ""),
+        file("data/clips/00002.mp4", ""),
+        file("data/clips/00003.mp4", ""),
+    ];
+    let takes = ["03-01-05-01-01-01-01", "03-01-03-01-01-01-01", "03-01-05-01-01-01-03", "03-01-03-01-01-01-03"];
+    for (files, part) in [
+        ([session(1), session(2)].concat(), "fold 1 is test"),
+        (vec![msp, sound("F02"), sound("F03")], "fold 2 is test"),
+        (takes.map(ravdess).to_vec(), "fold 2 is test"),
+        (dfew, "official fold 2"),
+        (mafw, "official fold 3"),
+        (session(3).to_vec(), "made by Limbic"),
+        (takes[..2].iter().map(|name| ravdess(name)).collect(), "made by Limbic"),
+    ] {
+        let files: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
+        let manifest = import_files(&files).unwrap();
+        assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
+        assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
+    }
+}
+
+#[test]
+fn mafw_of_frames_alone_has_its_faces_detected() {
+    let set = "Train & Test Set/single/no_caption/set_1";
+    let manifest = import_files(&[
+        (&format!("{set}/train.txt"), "00001.mp4 anger\n00002.mp4 fear\n"),
+        (&format!("{set}/test.txt"), "00003.mp4 fear"),
+        ("data/frames/00001/1.png", ""),
+        ("data/frames/00002/1.png", ""),
+        ("data/frames/00003/1.png", ""),
+    ])
+    .unwrap();
+    assert_eq!((manifest.clips.len(), manifest.faces), (3, FaceSource::Detect));
+    assert_eq!(manifest.clips[0].path, Path::new("data/frames/00001"));
+}
+
+#[test]
+fn crops_of_dfew_stand_in_for_films_that_are_missing() {
+    let manifest = import_files(&[
+        ("EmoLabel_DataSplit/train(single-labeled)/set_1.csv", "video_name,label\n1,1\n2,4\n"),
+        ("EmoLabel_DataSplit/test(single-labeled)/set_1.csv", "video_name,label\n3,1\n"),
+        ("Clip/original/part_1/2.mp4", ""),
+        ("Clip/original/audio/1.wav", ""),
+        ("Clip/clip_224x224/00001/1.jpg", ""),
+        ("Clip/clip_224x224/00003/1.jpg", ""),
+    ])
+    .unwrap();
+    assert_eq!(
+        media(&manifest),
+        [
+            ("Clip/clip_224x224/00001".into(), Some("Clip/original/audio/1.wav".into())),
+            ("Clip/original/part_1/2.mp4".into(), None),
+            ("Clip/clip_224x224/00003".into(), None),
+        ]
+    );
+    check_problem(&manifest, "its film is missing, and those of 1 more: the faces cut out of them stand in");
+}
+
+#[test]
+fn several_pickles_are_named() {
+    let files = [("mosi_data.pkl", ""), ("iemocap_data.pkl", ""), ("mosi_data_noalign.pkl", "")];
+    check_error(&files, &["iemocap_data.pkl, mosi_data.pkl, mosi_data_noalign.pkl", "choose one of them as the path"]);
+    let mmsa = folder(&[("Processed/aligned_50.pkl", ""), ("Raw/v/1.mp4", ""), ("label.csv", "video_id,label\nv,1\n")]);
+    assert_eq!(recognize(mmsa.path()).unwrap().name(), "sequences");
+}
+
+#[test]
+fn a_scene_of_ferv39k_is_imported_by_its_list() {
+    let root = folder(&[
+        ("4_setups/Action/train_Action.csv", "Action/Sad/0010 Sad\nAction/Happy/0001 Happy\n"),
+        ("4_setups/Action/test_Action.csv", "Action/Happy/0002 Happy"),
+        ("2_ClipsforFaceCrop/Action/Sad/0010/1.jpg", ""),
+        ("2_ClipsforFaceCrop/Action/Happy/0001/1.jpg", ""),
+        ("2_ClipsforFaceCrop/Action/Happy/0002/1.jpg", ""),
+    ]);
+    let manifest = import(&root.path().join("4_setups/Action/train_Action.csv"), &Options::default()).unwrap();
+    let clips = ["train 2_ClipsforFaceCrop/Action/Sad/0010", "train 2_ClipsforFaceCrop/Action/Happy/0001"];
+    assert_eq!(splits(&manifest)[..2], clips);
+    assert_eq!((manifest.clips.len(), manifest.root.as_path()), (3, root.path()));
+    assert!(manifest.protocol.contains("Action"), "{}", manifest.protocol);
+    check_problem(&manifest, "only 1 frame, and 2 more clips have fewer than 16");
+}
