@@ -43,6 +43,7 @@ pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize)
     let folds: BTreeSet<usize> = rows.iter().filter_map(|row| row.split.as_deref()?.parse().ok()).collect();
     if folds.len() == 1 && asked.is_none_or(|asked| folds.contains(&asked)) {
         rows.iter_mut().for_each(|row| row.split = None);
+        return None;
     }
     asked.or_else(|| folds.get(&usual).or(folds.first()).copied())
 }
