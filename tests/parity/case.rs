@@ -55,12 +55,14 @@ impl Input {
 }
 
 impl Case {
-    pub fn open(folder: &Path) -> Self {
-        let description = std::fs::read_to_string(folder.join("case.json")).unwrap();
-        Self {
+    /// Opens a case, or says why that cannot be.
+    pub fn open(folder: &Path) -> Result<Self, String> {
+        let description = std::fs::read_to_string(folder.join("case.json"));
+        let description = description.map_err(|error| format!("case.json cannot be read: {error}"))?;
+        Ok(Self {
             name: folder.file_name().unwrap().to_string_lossy().into_owned(),
             folder: folder.to_owned(),
-            description: serde_json::from_str(&description).unwrap(),
+            description: serde_json::from_str(&description).map_err(|error| format!("case.json: {error}"))?,
             // Some cases hold everything in their description.
             stored: std::fs::read(folder.join("tensors.safetensors")).unwrap_or_default(),
             written: tempfile::tempdir().unwrap(),
@@ -68,7 +70,18 @@ impl Case {
             failures: Vec::new(),
             n_compared: 0,
             worst: (0.0, String::new()),
-        }
+        })
+    }
+
+    /// Fails where the configuration asks for another value than the one that is built in.
+    #[track_caller]
+    pub fn expects(&self, name: &str, built_in: impl Into<Value>) {
+        let (asked, built_in) = (self.config(name), built_in.into());
+        let same = match (asked.as_f64(), built_in.as_f64()) {
+            (Some(asked), Some(built_in)) => asked == built_in,
+            _ => *asked == built_in,
+        };
+        assert!(asked.is_null() || same, "config.{name} is {asked}, only {built_in} is known");
     }
 
     pub fn name(&self) -> &str {
@@ -142,7 +155,7 @@ impl Case {
             .into_iter()
             .map(|parameter| {
                 let name = parameter[key].as_str().or(parameter["name"].as_str()).unwrap();
-                let values = generated(parameter).into_iter().map(|value| value as f32);
+                let values = self.values(parameter).into_iter().map(|value| value as f32);
                 (name, shape(parameter), values.flat_map(f32::to_le_bytes).collect())
             })
             .collect();
@@ -187,8 +200,12 @@ impl Case {
 
     fn read(&self, input: &Value) -> Input {
         let name = input["name"].as_str().unwrap().to_owned();
-        let values = if input["stored"] == true { self.stored(&name) } else { generated(input) };
-        Input { shape: shape(input), values, name }
+        Input { shape: shape(input), values: self.values(input), name }
+    }
+
+    /// The numbers of an input or a parameter.
+    fn values(&self, tensor: &Value) -> Vec<f64> {
+        if tensor["stored"] == true { self.stored(tensor["name"].as_str().unwrap()) } else { generated(tensor) }
     }
 
     /// The tensor of the case's file with this name.
@@ -209,6 +226,11 @@ impl Case {
             Dtype::F32 => numbers!(f32),
             Dtype::I64 => numbers!(i64),
             Dtype::I32 => numbers!(i32),
+            Dtype::I16 => numbers!(i16),
+            Dtype::I8 => numbers!(i8),
+            Dtype::U64 => numbers!(u64),
+            Dtype::U32 => numbers!(u32),
+            Dtype::U16 => numbers!(u16),
             Dtype::U8 | Dtype::BOOL => numbers!(u8),
             other => panic!("{name} is stored as {other:?}"),
         }
@@ -230,7 +252,8 @@ impl Case {
         let outputs = self.list("outputs");
         let output = outputs.iter().find(|output| output["name"] == name);
         let output = output.unwrap_or_else(|| panic!("{} has no output {name}", self.name));
-        let (atol, rtol) = (output["atol"].as_f64().unwrap(), output["rtol"].as_f64().unwrap());
+        // What has no tolerance is exact.
+        let (atol, rtol) = (output["atol"].as_f64().unwrap_or(0.0), output["rtol"].as_f64().unwrap_or(0.0));
         let want = self.stored(name);
         self.compared.insert(name.to_owned());
         if got.len() == want.len() {
@@ -271,7 +294,7 @@ impl Case {
             let want = want[idx];
             self.failures.push(format!("{name}[{idx}] is {got}, should be {want}: {error:.3} of the tolerance"));
         }
-        if error > self.worst.0 {
+        if error > self.worst.0 || self.worst.1.is_empty() {
             self.worst = (error, name.to_owned());
         }
     }
@@ -312,6 +335,15 @@ fn generated(tensor: &Value) -> Vec<f64> {
 
 /// Euclidean norms of the gradients, under the names of the checkpoint.
 pub fn gradient_norms<M: Module>(module: &M, grads: &GradientsParams, renames: &[Rename]) -> Vec<(String, f32)> {
+    norms(module, grads, renames).into_iter().filter_map(|(name, norm)| Some((name, norm?))).collect()
+}
+
+/// The same of every parameter that is trained, zero where nothing of the loss comes from it.
+pub fn norms_or_zero<M: Module>(module: &M, grads: &GradientsParams, renames: &[Rename]) -> Vec<(String, f32)> {
+    norms(module, grads, renames).into_iter().map(|(name, norm)| (name, norm.unwrap_or_default())).collect()
+}
+
+fn norms<M: Module>(module: &M, grads: &GradientsParams, renames: &[Rename]) -> Vec<(String, Option<f32>)> {
     let mut norms = Norms { grads, renames, path: Vec::new(), found: Vec::new() };
     module.visit(&mut norms);
     norms.found
@@ -321,7 +353,8 @@ struct Norms<'a> {
     grads: &'a GradientsParams,
     renames: &'a [Rename],
     path: Vec<(String, bool)>,
-    found: Vec<(String, f32)>,
+    /// Of each parameter that is trained or has a gradient.
+    found: Vec<(String, Option<f32>)>,
 }
 
 impl ModuleVisitor for Norms<'_> {
@@ -342,8 +375,9 @@ impl ModuleVisitor for Norms<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path: Vec<&str> = self.path.iter().filter(|(_, variant)| !variant).map(|(name, _)| name.as_str()).collect();
         let name = Rename::to_checkpoint(self.renames, &path.join("."));
-        if let Some(grad) = self.grads.get::<D>(param.id) {
-            self.found.push((name, grad.square().sum().sqrt().into_scalar()));
+        let norm = self.grads.get::<D>(param.id).map(|grad| grad.square().sum().sqrt().into_scalar());
+        if norm.is_some() || param.is_require_grad() {
+            self.found.push((name, norm));
         }
     }
 }

@@ -43,7 +43,8 @@ pub(crate) fn needed_samples(input: &VoiceInput) -> usize {
         VoiceInput::Waveform { n_samples, .. } => n_samples,
         VoiceInput::LogMel { rate_hz, n_frames, .. } => {
             let (window_samples, hop_samples) = window_and_hop(rate_hz);
-            if n_frames == 0 { 0 } else { window_samples + (n_frames - 1) * hop_samples }
+            // With what is left over behind the last frame: sound that fills the input and no more begins at its beginning.
+            if n_frames == 0 { 0 } else { window_samples + n_frames * hop_samples - 1 }
         }
     }
 }
@@ -170,6 +171,10 @@ mod tests {
         assert!(mel.values[8 * 8..].iter().all(|&value| value == 0.0));
         let Voice::LogMel(mel) = voice_from_samples(&test_media::tone(16000, 16000), 16000, &input) else { panic!() };
         assert_eq!((mel.n_frames(), mel.n_valid), (10, 10));
+        // 25 ms and nine hops of 10 ms, and all but one sample of a tenth.
+        let tone = test_media::tone(1999, 16000);
+        let Voice::LogMel(mel) = voice_from_samples(&tone, 16000, &input) else { panic!() };
+        assert_eq!(mel.values, log_mel(&tone, 16000, 8).values);
         let input = VoiceInput::Waveform { rate_hz: 8000, n_samples: 3 };
         assert_eq!(voice_from_samples(&[1.0, 2.0, 3.0, 4.0, 5.0], 8000, &input), Voice::Waveform(vec![2.0, 3.0, 4.0]));
         assert_eq!(voice_from_samples(&[1.0], 8000, &input), Voice::Waveform(vec![1.0, 0.0, 0.0]));

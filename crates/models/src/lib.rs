@@ -41,7 +41,7 @@ pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow
 pub use published::{PUBLISHED, Published, Use};
 pub use released::{RELEASED, Release, import_released};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
-pub use stage::{Augmentation, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
+pub use stage::{Augmentation, Idle, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
 pub use weights::{
     Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,

@@ -59,6 +59,20 @@ pub struct Optimization {
     /// Which epoch's model is kept.
     #[serde(default)]
     pub keep: Keep,
+    /// What weights do that a step says nothing about.
+    #[serde(default)]
+    pub idle: Idle,
+}
+
+/// What a trained weight does in a step that gives it no gradient, as when no clip of a batch has its modality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idle {
+    /// It stays where it is, and the step does not count for it: PyTorch's, where a part of the network was not run.
+    #[default]
+    Stays,
+    /// Its gradient is zero: it moves on by its momentum. PyTorch's, where what is missing was multiplied by zero.
+    MovesOn,
 }
 
 /// How Adam draws weights towards zero; only weights that have a gradient are.

@@ -9,7 +9,7 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use models::WeightDecay;
+use models::{Idle, Optimization, WeightDecay};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::{Recipe, TrainError, run};
@@ -18,6 +18,7 @@ use crate::{Recipe, TrainError, run};
 #[derive(Debug, Clone, Default)]
 pub struct Adam {
     weight_decay: WeightDecay,
+    idle: Idle,
     states: BTreeMap<String, State>,
 }
 
@@ -32,13 +33,13 @@ struct State {
 }
 
 impl Adam {
-    /// The same moments with this decay; fresh ones have none.
+    /// The same moments under a stage's rules.
     #[must_use]
-    pub fn with_weight_decay(self, weight_decay: WeightDecay) -> Self {
-        Self { weight_decay, ..self }
+    pub fn under(self, rules: &Optimization) -> Self {
+        Self { weight_decay: rules.weight_decay, idle: rules.idle, ..self }
     }
 
-    /// Moves every parameter that has a gradient.
+    /// Moves every parameter that has a gradient, and trained ones without where they are to move on.
     pub fn step<M: Module>(&mut self, recipe: &Recipe, learning_rate: f64, model: M, grads: GradientsParams) -> M {
         model.map(&mut Step { adam: self, recipe, learning_rate, grads, path: Vec::new() })
     }
@@ -65,7 +66,7 @@ impl Adam {
         run::write_atomically(path, &bytes)
     }
 
-    /// Reads moments written by [`Self::save`], to the device without autodiff; the decay is not among them.
+    /// Reads moments written by [`Self::save`], to the device without autodiff; the rules are not among them.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
         let damaged = |reason: String| TrainError::Damaged { reason, path: path.to_owned() };
         let bytes = std::fs::read(path).map_err(|source| TrainError::Read { path: path.to_owned(), source })?;
@@ -89,7 +90,7 @@ impl Adam {
                 Ok((name.clone(), State { n_steps, mean: moment(name, "mean")?, square: moment(name, "square")? }))
             })
             .collect::<Result<_, TrainError>>()?;
-        Ok(Self { weight_decay: WeightDecay::None, states })
+        Ok(Self { states, ..Self::default() })
     }
 }
 
@@ -111,7 +112,11 @@ impl ModuleMapper for Step<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(grad) = self.grads.remove::<D>(param.id) else { return param };
+        let grad = match self.grads.remove::<D>(param.id) {
+            Some(grad) => grad,
+            None if self.adam.idle == Idle::MovesOn && param.is_require_grad() => param.val().inner().zeros_like(),
+            None => return param,
+        };
         let dims = grad.dims();
         let n: usize = dims.iter().product();
         let mut grad = grad.reshape([n]);
@@ -172,8 +177,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let labels = LabelSet::basic(4);
         let mut model = M::start_stage(config, &labels, 0, 1, &[], &device).unwrap();
-        let weight_decay = M::stages(config)[0].optimization.weight_decay;
-        let (recipe, mut adam) = (Recipe::default(), Adam::default().with_weight_decay(weight_decay));
+        let (recipe, mut adam) = (Recipe::default(), Adam::default().under(&M::stages(config)[0].optimization));
         let samples: Vec<Sample> = (0..8).map(sample).collect();
         let samples: Vec<&Sample> = samples.iter().collect();
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
@@ -256,7 +260,8 @@ mod tests {
             model.weight = model.weight.map(|weight| (weight.zeros_like() + 2.0).detach().require_grad());
             let x = Tensor::<2>::full([1, 1], slope, &device);
             let grads = GradientsParams::from_grads(model.forward(x).sum().backward(), &model);
-            let moved = Adam::default().with_weight_decay(weight_decay).step(&Recipe::default(), 0.1, model, grads);
+            let rules = Optimization { weight_decay, ..Optimization::default() };
+            let moved = Adam::default().under(&rules).step(&Recipe::default(), 0.1, model, grads);
             moved.weight.val().into_scalar::<f32>()
         };
         for (weight_decay, slope, want) in [
@@ -269,6 +274,24 @@ mod tests {
         ] {
             let got = after(weight_decay, slope);
             assert!((got - want as f32).abs() < 1e-5, "{weight_decay:?} {slope}: {got}, should be {want}");
+        }
+    }
+
+    /// Two steps: the first with a gradient, the second without.
+    #[test]
+    fn a_weight_without_a_gradient_stays_or_moves_on() {
+        let device = Device::flex().autodiff();
+        for (idle, want) in [(Idle::Stays, 0.9), (Idle::MovesOn, 0.9 - 0.1 * (0.9 / 1.9) / (0.999_f64 / 1.999).sqrt())]
+        {
+            let mut model = burn::nn::LinearConfig::new(1, 1).with_bias(false).init(&device);
+            model.weight = model.weight.map(|weight| weight.ones_like().detach().require_grad());
+            let mut adam = Adam::default().under(&Optimization { idle, ..Optimization::default() });
+            let loss = model.forward(Tensor::<2>::ones([1, 1], &device)).sum();
+            let grads = GradientsParams::from_grads(loss.backward(), &model);
+            let model = adam.step(&Recipe::default(), 0.1, model, grads);
+            let model = adam.step(&Recipe::default(), 0.1, model, GradientsParams::new());
+            let got = f64::from(model.weight.val().into_scalar::<f32>());
+            assert!((got - want).abs() < 1e-5, "{idle:?}: {got}, should be {want}");
         }
     }
 

@@ -254,7 +254,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 (progress, Adam::default())
             }
         };
-        adam = adam.with_weight_decay(plan.optimization.weight_decay);
+        adam = adam.under(&plan.optimization);
         tell(Event::StageStarted { stage, epochs_done: progress.epochs_done })?;
         let train = self.clips_for(&self.train, plan.input.eval_modalities(), Split::Train, plan)?;
         let val = self.clips_for(&self.val, plan.input.eval_modalities(), Split::Val, plan)?;

@@ -5,6 +5,7 @@ use figures::{Affinities, neighbour_purity, trustworthiness, tsne};
 use super::{Case, at_most};
 
 pub fn layout(case: &mut Case) {
+    case.expects("early_exaggeration", 12.0);
     let (n, n_dims, n_clusters) = (case.size("points"), case.size("dims"), case.size("clusters"));
     let (centres, noise) = (case.by_role("centres").floats(), case.by_role("noise").floats());
     let clusters: Vec<usize> = (0..n).map(|point| point % n_clusters).collect();

@@ -12,7 +12,7 @@ use training::{Adam, Recipe, train_step};
 
 use super::Case;
 use super::graph::{Samples, chosen, config_of, loss_values, n_classes};
-use crate::parity::{gradient_norms, values};
+use crate::parity::{norms_or_zero, values};
 
 /// The runs of stage 1, in their order.
 const RUNS: [&str; 3] = ["V", "A", "T"];
@@ -33,18 +33,17 @@ pub fn two_stage(case: &mut Case) {
     let train = Samples::of(case, "", "frames", &device);
     let eval = Samples::of(case, "eval.", "frames", &device);
     let sizes = pool_rows(config.pool_size);
-    let n = train.len();
     let n_steps = case.size("steps");
 
     let mut finished = Vec::new();
     for (run, name) in RUNS.into_iter().enumerate() {
         let mut model = start(case, &config, &path, &[&format!("stage1.{name}.")], sizes[run], &device);
-        let mask = [0, 1, 2].map(|modality| i64::from(modality == run)).repeat(n);
-        let masks = vec![mask.clone(); n_steps];
-        train_run(case, &format!("stage1.{name}"), &mut model, &config, &recipe, &train, &masks);
+        let mask = |samples: &Samples| [0, 1, 2].map(|modality| i64::from(modality == run)).repeat(samples.len());
+        let masks = vec![mask(&train); n_steps];
+        train_run(case, (&format!("stage1.{name}"), 0), &mut model, &config, &recipe, &train, &masks);
         let mut counts = vec![0; sizes[run]];
         for samples in [&train, &eval] {
-            let outlook = model.valid().forward(&config, &samples.masked(&mask)).unwrap();
+            let outlook = model.valid().forward(&config, &samples.masked(&mask(samples))).unwrap();
             outlook.selection.unwrap().count(&mut counts);
         }
         case.compare(&format!("stage1.{name}.counts"), &counts.iter().map(|&count| count as f32).collect::<Vec<_>>());
@@ -60,8 +59,8 @@ pub fn two_stage(case: &mut Case) {
     let mut model = joint(fresh, &finished).freeze_pretrained(&config);
     compare_sums(case, "stage2.start.", &model);
     let masks = case.by_role("stage2.keep_mask").ints();
-    let masks: Vec<Vec<i64>> = masks.chunks(n * 3).map(<[i64]>::to_vec).collect();
-    train_run(case, "stage2", &mut model, &config, &recipe, &train, &masks);
+    let masks: Vec<Vec<i64>> = masks.chunks(train.len() * 3).map(<[i64]>::to_vec).collect();
+    train_run(case, ("stage2", RUNS.len()), &mut model, &config, &recipe, &train, &masks);
     let logits = [&train, &eval].map(|samples| {
         let all = vec![1; samples.len() * 3];
         values(&model.valid().forward(&config, &samples.masked(&all)).unwrap().logits)
@@ -85,24 +84,25 @@ fn start(case: &Case, config: &UmbenetConfig, path: &Path, own: &[&str], pool_si
     model.freeze_pretrained(config)
 }
 
-/// Trains a run, each step under its mask `[batch, 3]`, and compares all that the case stores of it.
+/// Trains a run, a stage of the plan, each step under its mask `[batch, 3]`, and compares all that the case stores of it.
 fn train_run(
     case: &mut Case,
-    run: &str,
+    (run, stage): (&str, usize),
     model: &mut Umbenet,
     config: &UmbenetConfig,
     recipe: &Recipe,
     train: &Samples,
     masks: &[Vec<i64>],
 ) {
-    let (mut adam, mut losses, mut indices) = (Adam::default(), Vec::new(), Vec::new());
+    let rules = Umbenet::stages(config)[stage].optimization;
+    let (mut adam, mut losses, mut indices) = (Adam::default().under(&rules), Vec::new(), Vec::new());
     for (step, mask) in masks.iter().enumerate() {
         let batch = train.masked(mask);
         if step == 0 {
             let outlook = model.forward(config, &batch).unwrap();
             let loss = model.loss(config, &outlook, train.labels.clone());
             let grads = GradientsParams::from_grads(loss.total.backward(), model);
-            let norms: BTreeMap<String, f32> = gradient_norms(model, &grads, RENAMES).into_iter().collect();
+            let norms: BTreeMap<String, f32> = norms_or_zero(model, &grads, RENAMES).into_iter().collect();
             let prefix = format!("grad.{run}.");
             for output in case.outputs().iter().filter(|output| output.starts_with(&prefix)) {
                 case.compare(output, &[norms[&output[prefix.len()..]]]);

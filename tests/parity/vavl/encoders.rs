@@ -10,6 +10,11 @@ use super::super::{Case, Input, values};
 use super::{Trained, compare_whole_or_part};
 
 fn wav2vec2_size(case: &Case) -> Wav2vec2Size {
+    case.expects("layer_norm_eps", 1e-5);
+    case.expects("feat_extract_norm", "layer");
+    case.expects("do_stable_layer_norm", true);
+    case.expects("conv_bias", true);
+    case.expects("activation", "exact gelu");
     let convolutions = case.sizes("conv_dim").into_iter().zip(case.sizes("conv_kernel")).zip(case.sizes("conv_stride"));
     let head = case.json()["parameters"].as_array().unwrap().iter().find(|p| p["name"] == "classifier.out_proj.bias");
     Wav2vec2Size {
@@ -36,8 +41,9 @@ pub fn wav2vec2(case: &mut Case) {
     let counts: Vec<f32> = counts.into_iter().map(|n| size.n_frames(n as usize) as f32).collect();
     case.compare("frame_counts", &counts);
 
-    let lengths = case.sizes("sample_lengths");
-    let waves: Vec<Input> = (0..lengths.len()).map(|idx| case.by_role(&format!("wav_{idx}"))).collect();
+    let n_waves = case.roles().iter().filter(|(role, _)| role.starts_with("wav_")).count();
+    let waves: Vec<Input> = (0..n_waves).map(|idx| case.by_role(&format!("wav_{idx}"))).collect();
+    let lengths: Vec<usize> = waves.iter().map(|wave| wave.shape.iter().product()).collect();
     let longest = lengths.iter().copied().max().unwrap();
     let rows = waves.iter().map(|wave| {
         let mut row = wave.floats();
@@ -118,8 +124,11 @@ pub fn efficientnet(case: &mut Case) {
     };
     let mut network = EfficientNet::new(size, &mut Init::new(0, &device));
     network.import(&case.checkpoint()).unwrap();
-    for (role, _) in case.roles() {
-        let mut x = network.stem(case.by_role(&role).tensor(&device));
+    case.expects("batch_norm_eps", 1e-3);
+    case.expects("channel_divisor", 8);
+    for (role, name) in case.roles() {
+        let mut x = network.stem(case.input(&name).tensor(&device));
+        let role = if role == "item" { name } else { role };
         compare_whole_or_part(case, &format!("{role}.stem"), &x);
         for (idx, stage) in network.blocks.iter().enumerate() {
             x = forward_stage(stage, x);
@@ -130,6 +139,7 @@ pub fn efficientnet(case: &mut Case) {
         compare_whole_or_part(case, &format!("{role}.logits"), &network.classifier.as_ref().unwrap().forward(pooled));
     }
     let network = EfficientNet::new(size, &mut Init::new(0, &Device::flex().autodiff()));
-    let want = case.json()["expected"]["parameters"].as_f64().unwrap();
-    case.check("parameters", Trained::count(&network) as f64, want, 0.0, 0.0);
+    if let Some(want) = case.json()["expected"]["parameters"].as_f64() {
+        case.check("parameters", Trained::count(&network) as f64, want, 0.0, 0.0);
+    }
 }

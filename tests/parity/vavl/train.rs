@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use emotion::Modality;
 use models::vavl::{Network, NetworkConfig, Target, Task, checkpoint};
-use models::{AttributeLoss, WeightDecay};
+use models::{AttributeLoss, Optimization, WeightDecay};
 use training::{Adam, Recipe};
 
 use super::super::{Case, gradient_norms, values};
@@ -18,6 +18,7 @@ pub fn train(case: &mut Case) {
     let device = Device::flex().autodiff();
     let config = network_config(case);
     let mut network = network_of(case, &config, &device);
+    case.expects("batch_norm_momentum", 0.1);
     let files = trained_parameters(case);
     let optimizer = case.config("optimizer").clone();
     let number = |value: &serde_json::Value| value.as_f64().unwrap();
@@ -27,8 +28,8 @@ pub fn train(case: &mut Case) {
         epsilon: number(&optimizer["eps"]),
         ..Recipe::default()
     };
-    let decay = WeightDecay::L2 { rate: number(&optimizer["weight_decay"]) };
-    let mut adam = Adam::default().with_weight_decay(decay);
+    let weight_decay = WeightDecay::L2 { rate: number(&optimizer["weight_decay"]) };
+    let mut adam = Adam::default().under(&Optimization { weight_decay, ..Optimization::default() });
     let input = |case: &Case, role: &str| case.by_role(role).tensor::<3>(&device);
 
     let columns: Vec<String> = words(case.config("moved_columns"));

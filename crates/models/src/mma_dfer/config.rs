@@ -324,6 +324,7 @@ impl MmaDferConfig {
                 weight_decay: WeightDecay::Decoupled { rate: self.weight_decay },
                 schedule: Schedule::Cosine,
                 keep: self.keep,
+                ..Optimization::default()
             },
             trains: if self.frozen_encoders {
                 "prompts, positions, fusion, the temporal transformer and the classifier".into()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::encoders::clip::{self, ClipSize, ImageTowerSize, TextTowerSize};
-use crate::{ModelError, Optimization, Reader, StageInput, StagePlan};
+use crate::{Idle, ModelError, Optimization, Reader, StageInput, StagePlan};
 
 /// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
 ///
@@ -437,7 +437,8 @@ impl UmbenetConfig {
             input: StageInput::RandomDrop { keep: self.keep_probability },
             n_epochs: self.joint_epochs,
             learning_rate: if self.two_stage { self.joint_rate } else { 1.0 } * self.learning_rate,
-            optimization: Optimization::default(),
+            // A modality that all clips of a batch lack is one whose token is multiplied by zero.
+            optimization: Optimization { idle: Idle::MovesOn, ..Optimization::default() },
             trains: "everything, with modalities missing at random".into(),
             starts_from: if self.two_stage {
                 "the prompts that stage 1 activated, each encoder from its own run, the rest averaged".into()

@@ -196,6 +196,7 @@ impl VavlConfig {
                 weight_decay: WeightDecay::L2 { rate: self.weight_decay },
                 schedule: self.schedule,
                 keep: self.keep,
+                ..Optimization::default()
             },
             trains: "each branch with the shared layers, then the head for both".into(),
             starts_from: "random values; pretrained extractors stand still".into(),
