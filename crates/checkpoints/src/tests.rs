@@ -79,6 +79,16 @@ fn whole_modules_are_read_as_their_state_dictionaries() {
     assert_eq!(open(&sample("script.pt")).unwrap().container, Container::TorchScript);
 }
 
+#[test]
+fn only_what_is_read_must_not_be_compressed() {
+    let mut script = File::open(sample("script.pt")).unwrap();
+    let n_bytes = script.metadata().unwrap().len();
+    let parts = archive::parts(&mut script, n_bytes).unwrap();
+    assert!(parts["script/code/__torch__.py"].is_none() && parts["script/data.pkl"].is_some());
+    assert_eq!(tensors("script.pt").len(), 2);
+    check_fails(&sample("compressed.pt"), "compressed/data/0 in its archive is compressed");
+}
+
 #[track_caller]
 fn check_fails(path: &Path, says: &str) {
     match open(path).unwrap_err() {

@@ -85,7 +85,7 @@ fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Plac
     let folder = folder
         .ok_or_else(|| Fault::Damaged("it is an archive, but none of PyTorch's: there is no data.pkl in it".into()))?;
     let part = |name: &str| parts.get(&format!("{folder}{name}")).copied();
-    let mut read = |name: &str| match part(name) {
+    let mut read = |name: &str| match part(name).map(|place| archive::stored(name, place)).transpose()? {
         Some((_, n_bytes)) if n_bytes > MAX_PICKLE_BYTES => {
             Err(Fault::Damaged(format!("its {name} is larger than {MAX_PICKLE_BYTES} bytes")))
         }
@@ -98,10 +98,12 @@ fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Plac
     let program = read("data.pkl")?.unwrap_or_default();
     let (values, root) = pickle::run(&mut Cursor::new(&program), program.len() as u64)?;
     let data = format!("{folder}data/");
-    let places = parts.iter().filter_map(|(name, place)| Some((name.strip_prefix(&data)?.to_owned(), *place)));
+    let numbers = parts.iter().filter_map(|(name, place)| Some((name.strip_prefix(&data)?, name, *place)));
+    let places = numbers.map(|(key, name, place)| Ok((key.to_owned(), archive::stored(name, place)?)));
+    let places = places.collect::<Result<_, Fault>>()?;
     let is_script = part("constants.pkl").is_some();
     let container = if is_script { Container::TorchScript } else { Container::Torch };
-    Ok((container, values, root, places.collect()))
+    Ok((container, values, root, places))
 }
 
 /// Opens a stream of pickles: magic number, protocol, system, weights, order of the storages, storages.

@@ -99,7 +99,7 @@ class Pickler(pickle._Pickler):
         return ("storage", kind, key, "cpu", claimed, None) if self.legacy else ("storage", kind, key, "cpu", claimed)
 
 
-def archive(name, value, extra=(), drop=0):
+def archive(name, value, extra=(), compressed=()):
     buffer = io.BytesIO()
     pickler = Pickler(buffer, legacy=False)
     pickler.dump(value)
@@ -107,7 +107,9 @@ def archive(name, value, extra=(), drop=0):
     entries += [(f"data/{key}", storage.bytes) for key, storage in enumerate(pickler.storages)]
     with zipfile.ZipFile(HERE / name, "w") as file:
         for entry, content in entries:
-            file.writestr(zipfile.ZipInfo(f"{Path(name).stem}/{entry}"), content)
+            # Bytes of a compressed entry are whatever the zlib at hand makes of it.
+            info, is_compressed = zipfile.ZipInfo(f"{Path(name).stem}/{entry}"), entry.startswith(tuple(compressed))
+            file.writestr(info, content, zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED)
 
 
 def legacy(name, value, head=None):
@@ -162,7 +164,10 @@ legacy("module_legacy.pt", whole)
 
 inner = with_attributes(script.Part(), training=False, weight=tensor([1.0, 2.0], [2], "Half"))
 root = with_attributes(script.Net(), training=False, visual=inner, logit_scale=tensor([4.5], []))
-archive("script.pt", root, extra=[("constants.pkl", b"\x80\x02).") , ("code/__torch__.py", b"class Net(Module): pass\n")])
+# torch.jit.save compresses code of more than 200 bytes, and what it keeps to debug it.
+code = [("constants.pkl", b"\x80\x02)."), ("code/__torch__.py", b"class Net(Module):\n" + b"  training : bool\n" * 20)]
+archive("script.pt", root, extra=code, compressed=["code/"])
+archive("compressed.pt", {"weight": tensor([1.0], [1])}, compressed=["data/"])
 
 weight = tensor([1.0], [1])
 archive("hostile.pt", {"weight": weight, "more": Call(os.system, "true")})
