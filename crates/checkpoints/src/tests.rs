@@ -206,6 +206,47 @@ fn sizes_that_a_file_does_not_have_are_damage_before_they_are_memory() {
     check_fails(&path, "before 0.1.10: open it with torch.load and write it again");
     std::fs::write(&path, b"hello").unwrap();
     check_fails(&path, "neither .safetensors nor what torch.save writes");
+    std::fs::write(&path, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n").unwrap();
+    check_fails(&path, "git lfs pull");
+    std::fs::write(&path, b"\n<!DOCTYPE html><title>Sign in</title>").unwrap();
+    check_fails(&path, "it is a web page");
+    check_fails(dir.path(), "it is no file");
+}
+
+/// Writes a `.safetensors` file with one tensor of a number, and `rest` after it.
+fn write_one(path: &Path, name: &str, rest: &[u8]) {
+    let header = serde_json::json!({ name: { "dtype": "F32", "shape": [1], "data_offsets": [0, 4] } }).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    std::fs::write(path, [&length, header.as_bytes(), &[0; 4], rest].concat()).unwrap();
+}
+
+#[test]
+fn bytes_after_the_last_tensor_are_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    write_one(&path, "weight", &[]);
+    assert_eq!(open(&path).unwrap().tensors.len(), 1);
+    write_one(&path, "weight", &[0]);
+    check_fails(&path, "bytes after its last tensor");
+}
+
+#[test]
+fn names_say_nothing_to_a_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    for (name, shown) in [
+        ("w\n  everything maps\u{1b}[2J", "w\\n  everything maps\\u{1b}[2J"),
+        ("a\u{202e}b", "a\\u{202e}b"),
+        ("blocks.0.'ä权'.weight", "blocks.0.'ä权'.weight"),
+    ] {
+        write_one(&path, name, &[]);
+        assert_eq!(open(&path).unwrap().tensors[0].name, shown);
+    }
+    write_one(&path, &"a".repeat(600), &[]);
+    assert_eq!(open(&path).unwrap().tensors[0].name, format!("{}…", "a".repeat(512)));
+    let head = &std::fs::read(sample("legacy.pt")).unwrap()[..21];
+    std::fs::write(&path, [head, b"cos\x1b[2J\nsystem\n."].concat()).unwrap();
+    check_fails(&path, "os\\u{1b}[2J.system at byte");
 }
 
 #[test]
