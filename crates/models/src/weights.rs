@@ -185,7 +185,8 @@ fn fill<M: Module>(module: &mut M, tensors: Vec<PackTensor>, path: &Path) -> Res
 }
 
 /// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of one
-/// here. Numbers are read and converted when they are asked for.
+/// here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a model would say
+/// nothing but NaN.
 fn single_precision(tensor: PackTensor) -> PackTensor {
     let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
     let is_wide = !tensor.dtype.is_float() || tensor.dtype == DType::F32;
@@ -194,11 +195,17 @@ fn single_precision(tensor: PackTensor) -> PackTensor {
         false => (DType::F32, shape.num_elements() * DType::F32.size()),
     };
     PackTensor::deferred(tensor.name.clone(), dtype, shape.clone(), tensor.param_id, n_bytes, move || {
-        let bytes = tensor.to_bytes()?;
-        match is_wide {
-            true => Ok(bytes),
-            false => Ok(TensorData::from_bytes(bytes, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()),
+        let bytes = match is_wide {
+            true => tensor.to_bytes()?,
+            false => {
+                TensorData::from_bytes(tensor.to_bytes()?, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()
+            }
+        };
+        let (floats, _) = bytes.as_chunks();
+        if dtype == DType::F32 && floats.iter().any(|&float| !f32::from_le_bytes(float).is_finite()) {
+            return Err(PackError::ValidationError(format!("{} holds NaN or infinity", tensor.name)));
         }
+        Ok(bytes)
     })
 }
 
