@@ -66,6 +66,25 @@ fn numbers_that_are_not_finite_are_an_error_that_names_the_tensor() {
     }
 }
 
+#[test]
+fn an_export_is_what_the_reference_writes() {
+    let device = burn::tensor::Device::flex();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let linear = crate::Init::new(1, &device).linear(3, 2);
+    let renames = [Rename { checkpoint: "a", module: "weight" }];
+    export(&linear, &path, &renames).unwrap();
+    let bytes = |tensor: burn::tensor::Tensor<2>| -> Vec<u8> {
+        tensor.try_into_vec_as::<f32>().unwrap().into_iter().flat_map(f32::to_le_bytes).collect()
+    };
+    let weight = bytes(linear.weight.val().transpose());
+    let bias = bytes(linear.bias.unwrap().val().unsqueeze());
+    let view = |shape, bytes| safetensors::tensor::TensorView::new(Dtype::F32, shape, bytes).unwrap();
+    let expected = safetensors::serialize([("bias", view(vec![2], &bias)), ("a", view(vec![2, 3], &weight))], None);
+    assert!(std::fs::read(&path).unwrap() == expected.unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
 /// A file of the tests of the reader.
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoints/src/samples").join(name)
