@@ -64,6 +64,8 @@ pub struct Released {
     pub settings: Vec<Setting>,
     /// Outputs: classes, or ratings.
     pub n_outputs: usize,
+    /// Settings that name files without which it is not made.
+    pub needs: &'static [&'static str],
 }
 
 impl Released {
@@ -72,7 +74,12 @@ impl Released {
         let model = config.kind();
         let usual = settings_of(&model.preset(preset)?);
         let settings = settings_of(config).into_iter().filter(|setting| !usual.contains(setting)).collect();
-        Ok(Self { model, preset, settings, n_outputs })
+        let needs: &[&str] = match model {
+            ModelKind::Umbenet => &["vocabulary"],
+            ModelKind::Vavl => &["efficientnet", "wav2vec2"],
+            _ => &[],
+        };
+        Ok(Self { model, preset, settings, n_outputs, needs })
     }
 }
 

@@ -43,6 +43,11 @@ pub fn import_released(
     card: Card,
     to: &Path,
 ) -> Result<Bundle, ModelError> {
+    if !RELEASED.contains(&config.kind()) {
+        let known = RELEASED.map(ModelKind::title).join(", ");
+        let reason = format!("a trained {} is not imported; those of {known} are", config.kind().title());
+        return Err(ModelError::Config(reason));
+    }
     refuse_occupied(to)?;
     let device = compute::open(&DeviceId::Cpu)?;
     with_model!(config, M, config => {

@@ -51,7 +51,7 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
         let model = M::build(config, bundle.labels.len(), &mut empty(&device));
         fit(&model, contents.tensors, |name| Place::At(Rename::to_module(M::RENAMES, name)))
     });
-    let title = format!("a {} that Limbic trained, {} classes", bundle.model.title(), bundle.labels.len());
+    let title = format!("a model of Limbic: {}, {} classes", bundle.model.title(), bundle.labels.len());
     let packing = contents.container.name().to_owned();
     Ok(Report { fit: Some(fit), packing, ..Report::new(path, Kind::Bundle, title) })
 }

@@ -169,7 +169,7 @@ fn extractors_of_vavl_are_told_whatever_their_heads() {
 
 /// The configuration that a report leads to, and its number of outputs.
 fn released(report: &Report) -> (Config, usize) {
-    let Released { model, preset, settings, n_outputs } = report.released.as_ref().unwrap();
+    let Released { model, preset, settings, n_outputs, .. } = report.released.as_ref().unwrap();
     let changed = settings.iter().fold(model.preset(preset).unwrap(), |config, Setting { key, value }| {
         crate::apply_setting(&config, key, value).unwrap()
     });
@@ -214,6 +214,7 @@ fn the_files_of_a_vavl_belong_together() {
         let fit = report.fit.as_ref().unwrap();
         assert_eq!((report.kind, report.path.as_path(), fit.n_mapped), (Kind::Vavl, dir.path(), 1));
         assert_eq!(report.packing, "safetensors, 16-bit floats");
+        assert_eq!(report.released.as_ref().unwrap().needs, ["efficientnet", "wav2vec2"]);
         assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
         assert_eq!(released(&report).1, 3);

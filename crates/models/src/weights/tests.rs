@@ -110,7 +110,7 @@ fn a_fit_lists_what_is_missing_unexpected_and_misshapen() {
         name => Place::At(name.to_owned()),
     };
     let of_weight = |name: &str| if name == "count" { Place::At("bias".to_owned()) } else { place(name) };
-    let integers = super::fit(&linear, file.clone(), of_weight).0;
+    let integers = fit(&linear, file.clone(), of_weight).0;
     assert_eq!(integers.mistyped, ["count holds int64 numbers, not floats"]);
     assert!(integers.complaint().unwrap().ends_with("1 of another type: count holds int64 numbers, not floats"));
     let (fit, placed) = fit(&linear, file, place);
