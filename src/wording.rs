@@ -88,6 +88,7 @@ pub fn problems(fit: &Fit, n_listed: usize) -> Vec<(String, String)> {
         ("missing", fit.missing.clone()),
         ("unexpected", fit.unexpected.clone()),
         ("misshapen", shapes.collect::<Vec<_>>()),
+        ("of another type", fit.mistyped.clone()),
     ];
     let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
     kinds

@@ -355,7 +355,7 @@ fn devices_always_lists_the_processor() {
 fn models_check_says_what_a_file_is_and_fails_where_it_does_not_fit() {
     let world = &*WORLD;
     let out = world.ok(&["models", "check", "run"]);
-    assert!(out.contains("a UMBEnet that Limbic trained, 2 classes") && out.contains("everything maps"), "{out}");
+    assert!(out.contains("a model of Limbic: UMBEnet, 2 classes") && out.contains("everything maps"), "{out}");
     let line = &lines(&world.ok(&["models", "check", "run", "--json"]))[0];
     assert_eq!((&line["event"], &line["whole"]), (&"weights".into(), &true.into()));
     assert!(line["report"]["fit"]["n_mapped"].as_u64().unwrap() > 50, "{line}");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::models::identify::{Report, identify};
+use ::models::identify::{Released, Report, identify};
 use ::models::measure::{Cost, claim, measure};
 use ::models::{Fit, ModelKind, PUBLISHED, Published};
 use anyhow::Context as _;
@@ -159,7 +159,7 @@ fn import(shell: &Shell, args: &ImportArgs) -> anyhow::Result<()> {
         _ => {
             let report = identify(&files[0])?;
             let released = report.released.with_context(|| {
-                format!("this is {}, no trained model of a released code: {}", report.title, report.path.display())
+                format!("this cannot be imported, it is {}: {}", report.title, report.path.display())
             })?;
             let changed = released.settings.into_iter().map(|setting| (setting.key, setting.value)).collect();
             (released.model, released.preset.to_owned(), changed)
@@ -200,6 +200,13 @@ fn print(shell: &Shell, report: &Report) {
         let n = report.set_aside.len();
         shell.out(&format!("  not needed: {n} beside the weights, {} the first", report.set_aside[0]));
     }
+    if let Some(released) = report.released.as_ref().filter(|_| report.is_whole()) {
+        let n = released.n_outputs;
+        shell.out(&format!(
+            "  import it, NAMES being its {n} classes in their order: {}",
+            import_line(report, released)
+        ));
+    }
     for note in &report.notes {
         shell.out(&format!("  note: {note}"));
     }
@@ -208,6 +215,14 @@ fn print(shell: &Shell, report: &Report) {
         Some(false) => "  it does not fit",
         None => "  nothing maps",
     });
+}
+
+/// The command that makes a model of a checkpoint.
+fn import_line(report: &Report, released: &Released) -> String {
+    let path = report.path.display().to_string();
+    let path = if path.contains(' ') { format!("'{path}'") } else { path };
+    let needs: String = released.needs.iter().map(|setting| format!(" --set {setting}=FILE")).collect();
+    format!("limbic models import {path} --labels NAMES{needs} --out DIR")
 }
 
 fn table(shell: &Shell) -> anyhow::Result<()> {

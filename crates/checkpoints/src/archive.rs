@@ -1,5 +1,5 @@
-//! Where the parts of an uncompressed zip archive lie, which is what PyTorch writes. Left out: compression, encryption, several
-//! volumes, checksums, which PyTorch may leave at zero.
+//! Where the parts of a zip archive lie. PyTorch compresses only TorchScript's code, which nobody reads here. Left out:
+//! compression, encryption, several volumes, checksums, which PyTorch may leave at zero.
 //!
 //! Follows PKWARE's APPNOTE 6.3.10, with the 64-bit records that PyTorch always writes.
 
@@ -20,8 +20,8 @@ const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
 /// Stands for a number that is in the 64-bit field instead.
 const ELSEWHERE: u64 = 0xFFFF_FFFF;
 
-/// First byte and length of each part, by name.
-pub(crate) type Parts = BTreeMap<String, (u64, u64)>;
+/// First byte and length of each part, by name; `None` for one that is compressed or encrypted.
+pub(crate) type Parts = BTreeMap<String, Option<(u64, u64)>>;
 
 /// Lists the parts of an archive of `n_bytes` bytes.
 pub(crate) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
@@ -30,10 +30,10 @@ pub(crate) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
     let mut rest = directory.as_slice();
     while rest.starts_with(b"PK\x01\x02") {
         let (entry, after) = entry(rest)?;
+        rest = after;
         if !entry.is_stored {
-            let reason =
-                format!("{} in its archive is compressed, which PyTorch's never are; save it again", entry.name);
-            return Err(Fault::Damaged(reason));
+            parts.insert(entry.name, None);
+            continue;
         }
         // Name and extra field of the local header may be of other lengths than those in the directory.
         let header = read_at(file, entry.header, 30, n_bytes)?;
@@ -44,10 +44,15 @@ pub(crate) fn parts(file: &mut File, n_bytes: u64) -> Result<Parts, Fault> {
         if start.checked_add(entry.length).is_none_or(|end| end > n_bytes) {
             return Err(Fault::Damaged(format!("{} in its archive ends after the file", entry.name)));
         }
-        parts.insert(entry.name, (start, entry.length));
-        rest = after;
+        parts.insert(entry.name, Some((start, entry.length)));
     }
     Ok(parts)
+}
+
+/// Where the part `name` lies, of which [`Parts`] say `place`; an error where its bytes are not there as they are.
+pub(crate) fn stored(name: &str, place: Option<(u64, u64)>) -> Result<(u64, u64), Fault> {
+    let compressed = || format!("{name} in its archive is compressed, which PyTorch's never is; save it again");
+    place.ok_or_else(|| Fault::Damaged(compressed()))
 }
 
 /// Reads the bytes of a part.

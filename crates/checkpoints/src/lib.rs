@@ -1,12 +1,13 @@
 //! Files of weights as lists of tensors, without running or reading them: where in the file the numbers of each lie.
 //!
-//! Read are `.safetensors` and what PyTorch saves, told apart by their content. Nothing in a file is ever run; one that asks for
-//! it is refused, see [`pickle`]. Names are those of the file, but for the `module.` before all of them that training on several
+//! Read are `.safetensors` and what PyTorch saves, told apart by their content. Nothing in a file is ever run, see [`pickle`]; one
+//! that names what reaches the system is refused, and what a call of another name would make is passed over. Names are those of the file, but for the `module.` before all of them that training on several
 //! devices leaves. Left out: PyTorch's TAR of before 0.1.10, which is told so, compression, quantized tensors.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
 mod names;
+mod refused;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -55,7 +56,7 @@ pub struct Contents<T = Tensor> {
     pub container: Container,
     /// The weights.
     pub tensors: Vec<T>,
-    /// Names of the tensors beside the weights, an optimizer's say.
+    /// Names of the tensors beside the weights, an optimizer's say, and of values that are passed over, with what they are.
     pub set_aside: Vec<String>,
 }
 
@@ -66,31 +67,86 @@ const PARALLEL: &str = "module.";
 /// The format's own limit of a header's length.
 const MAX_HEADER: u64 = 100_000_000;
 
+/// The longest name that is shown; longer than those of any model here.
+const MAX_NAME_CHARS: usize = 512;
+/// What begins like this is none of the formats; what it is, and what to do.
+const OTHERS: [(&[u8], &str); 3] = [
+    (b"version https://git-lfs", "it is a pointer of Git LFS instead of the file: fetch that with git lfs pull"),
+    (b"<!doctype html", "it is a web page instead of the file: download it again, with the link to the file itself"),
+    (b"<html", "it is a web page instead of the file: download it again, with the link to the file itself"),
+];
+
 /// Opens a file of any kind that is read here.
+///
+/// Names, and faults that tell them, come without control characters, and not longer than any real one.
 pub fn open(path: &Path) -> Result<Contents, Fault> {
+    let mut contents = opened(path).map_err(|fault| match fault {
+        Fault::Damaged(reason) => Fault::Damaged(printable(&reason)),
+        Fault::Refused(what) => Fault::Refused(printable(&what)),
+        io => io,
+    })?;
+    if !contents.tensors.is_empty() && contents.tensors.iter().all(|tensor| tensor.name.starts_with(PARALLEL)) {
+        for tensor in &mut contents.tensors {
+            tensor.name.drain(..PARALLEL.len());
+        }
+    }
+    let names = contents.tensors.iter_mut().map(|tensor| &mut tensor.name);
+    for name in names.chain(&mut contents.set_aside) {
+        *name = printable(name);
+    }
+    Ok(contents)
+}
+
+/// Without what moves a terminal's cursor or turns the direction of writing: a name could say that everything maps.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (n_chars, char) in text.chars().enumerate() {
+        if n_chars == MAX_NAME_CHARS {
+            shown.push('…');
+            break;
+        }
+        match char {
+            '\\' | '\'' | '"' => shown.push(char),
+            char => shown.extend(char.escape_debug()),
+        }
+    }
+    shown
+}
+
+fn opened(path: &Path) -> Result<Contents, Fault> {
+    // A pipe would be waited for.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Fault::Damaged("it is no file but a folder, a pipe or a device".to_owned()));
+    }
     let mut file = File::open(path)?;
     let n_bytes = file.metadata()?.len();
     let mut head = Vec::new();
     file.by_ref().take(HEAD_BYTES).read_to_end(&mut head)?;
     file.seek(SeekFrom::Start(0))?;
     let path: Arc<Path> = path.into();
-    let mut contents = if torch::is_torch(&head) {
-        torch::contents(&path, file, n_bytes, &head)?
+    if torch::is_torch(&head) {
+        torch::contents(&path, file, n_bytes, &head)
     } else if head.get(8) == Some(&b'{') {
-        Contents { container: Container::Safetensors, tensors: listed(&path, file, n_bytes)?, set_aside: Vec::new() }
-    } else if head.get(257..262) == Some(b"ustar") {
-        let reason = "it is a TAR as PyTorch wrote them before 0.1.10: open it with torch.load and write it again with \
-                      torch.save, in any PyTorch that still reads it, then use that file";
-        return Err(Fault::Damaged(reason.to_owned()));
+        Ok(Contents {
+            container: Container::Safetensors,
+            tensors: listed(&path, file, n_bytes)?,
+            set_aside: Vec::new(),
+        })
     } else {
-        return Err(Fault::Damaged("it is neither .safetensors nor what torch.save writes".to_owned()));
-    };
-    if !contents.tensors.is_empty() && contents.tensors.iter().all(|tensor| tensor.name.starts_with(PARALLEL)) {
-        for tensor in &mut contents.tensors {
-            tensor.name.drain(..PARALLEL.len());
-        }
+        Err(Fault::Damaged(other(&head).to_owned()))
     }
-    Ok(contents)
+}
+
+/// What a file of another format is, as far as its head tells.
+fn other(head: &[u8]) -> &'static str {
+    let text = head.trim_ascii_start();
+    let is_like = |start: &[u8]| text.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start));
+    if head.get(257..262) == Some(b"ustar") {
+        return "it is a TAR as PyTorch wrote them before 0.1.10: open it with torch.load and write it again with \
+                torch.save, in any PyTorch that still reads it, then use that file";
+    }
+    let known = OTHERS.into_iter().find(|(start, _)| is_like(start));
+    known.map_or("it is neither .safetensors nor what torch.save writes", |(_, what)| what)
 }
 
 /// Lists the tensors of a `.safetensors` file by name: the header's length, a header of JSON, the numbers.
@@ -109,6 +165,11 @@ fn listed(path: &Arc<Path>, mut file: File, n_bytes: u64) -> Result<Vec<Tensor>,
     let mut tensors: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     let start = 8 + length;
+    // Numbers without a name are left by a name that is there twice, or by somebody who hides something there.
+    let end = start.checked_add(header.data_len() as u64);
+    if end.is_some_and(|end| end < n_bytes) {
+        return Err(Fault::Damaged("there are bytes after its last tensor that are of none".to_owned()));
+    }
     let tensor = |(name, info): (String, &TensorInfo)| {
         let (shape, stride) = (info.shape.clone(), tensor::row_major(&info.shape));
         let (first, end) = (info.data_offsets.0 as u64, info.data_offsets.1 as u64);

@@ -9,6 +9,9 @@ use safetensors::Dtype;
 
 use crate::Fault;
 
+/// The largest tensor that has numbers more than once, as an expanded one does: more than any parameter of a model here.
+pub(crate) const MAX_EXPANDED: usize = 1 << 26;
+
 /// A tensor of a file of weights.
 #[derive(Debug, Clone)]
 pub struct Tensor {
@@ -70,10 +73,11 @@ impl Tensor {
                 .zip(&stride)
                 .try_fold(1_usize, |n, (&side, &step)| n.checked_add((side - 1).checked_mul(step)?)),
         };
-        // A file may claim more than there is, or the same numbers a million times.
+        // A file may claim more than there is, or the same numbers a billion times.
         let fits =
             |n: Option<usize>| n.and_then(|n| n.checked_mul(size)).is_some_and(|n_bytes| n_bytes as u64 <= place.1);
-        match n_spanned.filter(|&n| fits(n_elements) && fits(offset.checked_add(n))) {
+        let is_small = n_elements.is_some_and(|n| n <= MAX_EXPANDED);
+        match n_spanned.filter(|&n| (is_small || fits(n_elements)) && fits(offset.checked_add(n))) {
             Some(n_spanned) => {
                 let start = place.0 + (offset * size) as u64;
                 Ok(Self { name, dtype, shape, stride, path: Arc::clone(path), start, n_spanned })

@@ -1,7 +1,7 @@
 //! Checkpoints of PyTorch: where in the file each tensor lies. Numbers stay in the file until they are needed.
 //!
 //! Read are the archive that `torch.save` writes since 1.6, TorchScript's archive, which is one too, and the stream of pickles
-//! of before. Left out: the TAR of before 0.1.10, big-endian files, sparse and quantized tensors.
+//! of before. Left out: the TAR of before 0.1.10, big-endian files, sparse, quantized and complex tensors.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -9,16 +9,20 @@ use std::io::{BufReader, Cursor, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use pickle::{Fault, Id, Value};
+use pickle::{Budget, Dialect as _, Fault, Id, Value};
 
 use crate::names::{self, Torch, Values};
-use crate::tensor::{Layout, Tensor, size};
+use crate::tensor::Tensor;
 use crate::{Container, Contents, archive};
 
 /// More than any checkpoint's pickle, which has names and sizes only.
 const MAX_PICKLE_BYTES: u64 = 100 << 20;
 /// Dictionaries in dictionaries that are looked into.
 const MAX_DEPTH: usize = 32;
+/// More tensors than any checkpoint has.
+const MAX_TENSORS: usize = 100_000;
+/// What the place of a tensor takes beside its name.
+const PLACE_BYTES: usize = 128;
 /// Values that are looked at in search of tensors.
 const MAX_LOOKS: usize = 1 << 22;
 /// What a stream of pickles begins with: 0x1950a86a20f9469cfc6c.
@@ -41,32 +45,56 @@ fn is_legacy(head: &[u8]) -> bool {
 /// Where the bytes of a storage are: the first one and how many.
 type Places = HashMap<String, (u64, u64)>;
 
+/// A file whose pickle was read.
+struct Opened {
+    container: Container,
+    values: Values,
+    root: Id,
+    /// Length of the pickle, at most.
+    n_bytes: u64,
+    places: Places,
+}
+
 /// Lists the tensors of a file that [`is_torch`].
 pub(crate) fn contents(path: &Arc<Path>, mut file: File, n_bytes: u64, head: &[u8]) -> Result<Contents, Fault> {
-    let (container, values, root, places) = match is_legacy(head) {
+    let Opened { container, values, root, n_bytes, places } = match is_legacy(head) {
         true => legacy(&mut file, n_bytes)?,
         false => archive(&mut file, n_bytes)?,
     };
-    let mut finder = Finder { values: &values, n_looks: 0, found: BTreeMap::new() };
+    let mut finder = Finder { values: &values, n_looks: 0, budget: Budget::of(n_bytes), found: BTreeMap::new() };
     let (weights, wrapper) = unwrapped(&values, root);
     finder.find(weights, String::new(), 0)?;
-    let found = std::mem::take(&mut finder.found);
-    let mut set_aside = Vec::new();
-    if wrapper.is_some() {
-        finder.find(root, String::new(), 0)?;
-        let own = wrapper.map(|wrapper| format!("{wrapper}."));
-        let others = finder.found.into_keys().filter(|name| own.as_ref().is_none_or(|own| !name.starts_with(own)));
-        set_aside.extend(others);
+    let (mut tensors, mut set_aside) = (Vec::new(), Vec::new());
+    for (name, id) in std::mem::take(&mut finder.found) {
+        match values.own(id) {
+            Some(Torch::Tensor(layout)) => {
+                let place = places.get(&layout.storage).copied();
+                let place = place.ok_or_else(|| Fault::Damaged(format!("the numbers of {name} are not in it")))?;
+                tensors.push(Tensor::located(name, layout.clone(), path, place)?);
+            }
+            Some(Torch::Unread(what)) => {
+                return Err(Fault::Damaged(format!("{name} is {what}, which is not read")));
+            }
+            _ => set_aside.push(described(&values, name, id)),
+        }
     }
-    let tensors = found
-        .into_iter()
-        .map(|(name, layout)| {
-            let place = places.get(&layout.storage).copied();
-            let place = place.ok_or_else(|| Fault::Damaged(format!("the numbers of {name} are not in it")))?;
-            Tensor::located(name, layout, path, place)
-        })
-        .collect::<Result<_, _>>()?;
+    if let Some(wrapper) = wrapper {
+        finder.find(root, String::new(), 0)?;
+        let own = format!("{wrapper}.");
+        let others = finder.found.into_iter().filter(|(name, _)| !name.starts_with(&own));
+        set_aside.extend(others.map(|(name, id)| described(&values, name, id)));
+    }
     Ok(Contents { container, tensors, set_aside })
+}
+
+/// The name of a value beside the weights, and what it is where it is no tensor that could be read.
+fn described(values: &Values, name: String, id: Id) -> String {
+    let name = if name.is_empty() { "all of it".to_owned() } else { name };
+    match values.own(id) {
+        Some(Torch::Opaque(function)) => format!("{name} (made by {function})"),
+        Some(Torch::Unread(what)) => format!("{name} ({what})"),
+        _ => name,
+    }
 }
 
 /// The dictionary of weights, and the key that it was under where it was not alone.
@@ -78,14 +106,14 @@ fn unwrapped(values: &Values, root: Id) -> (Id, Option<&'static str>) {
 }
 
 /// Opens an archive.
-fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Places), Fault> {
+fn archive(file: &mut File, n_bytes: u64) -> Result<Opened, Fault> {
     let parts = archive::parts(file, n_bytes)?;
     // The folder that everything lies in is named after the file.
     let folder = parts.keys().filter_map(|name| name.strip_suffix("data.pkl")).min_by_key(|folder| folder.len());
     let folder = folder
         .ok_or_else(|| Fault::Damaged("it is an archive, but none of PyTorch's: there is no data.pkl in it".into()))?;
     let part = |name: &str| parts.get(&format!("{folder}{name}")).copied();
-    let mut read = |name: &str| match part(name) {
+    let mut read = |name: &str| match part(name).map(|place| archive::stored(name, place)).transpose()? {
         Some((_, n_bytes)) if n_bytes > MAX_PICKLE_BYTES => {
             Err(Fault::Damaged(format!("its {name} is larger than {MAX_PICKLE_BYTES} bytes")))
         }
@@ -98,14 +126,16 @@ fn archive(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Plac
     let program = read("data.pkl")?.unwrap_or_default();
     let (values, root) = pickle::run(&mut Cursor::new(&program), program.len() as u64)?;
     let data = format!("{folder}data/");
-    let places = parts.iter().filter_map(|(name, place)| Some((name.strip_prefix(&data)?.to_owned(), *place)));
+    let numbers = parts.iter().filter_map(|(name, place)| Some((name.strip_prefix(&data)?, name, *place)));
+    let places = numbers.map(|(key, name, place)| Ok((key.to_owned(), archive::stored(name, place)?)));
+    let places = places.collect::<Result<_, Fault>>()?;
     let is_script = part("constants.pkl").is_some();
     let container = if is_script { Container::TorchScript } else { Container::Torch };
-    Ok((container, values, root, places.collect()))
+    Ok(Opened { container, values, root, n_bytes: program.len() as u64, places })
 }
 
 /// Opens a stream of pickles: magic number, protocol, system, weights, order of the storages, storages.
-fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Places), Fault> {
+fn legacy(file: &mut File, n_bytes: u64) -> Result<Opened, Fault> {
     let mut reader = BufReader::new(file);
     let mut next = || pickle::run::<Torch>(&mut reader, n_bytes);
     next()?;
@@ -120,9 +150,10 @@ fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Place
     }
     let (values, root) = next()?;
     let (key_values, keys) = next()?;
+    let n_pickled = reader.stream_position()?;
     let keys = key_values.items(keys).ok_or_else(|| Fault::Damaged("its storages have no order".into()))?;
     let sizes: HashMap<&str, usize> =
-        names::storages(&values).filter_map(|storage| Some((storage.key.as_str(), size(storage.dtype?)?))).collect();
+        names::storages(&values).filter_map(|storage| Some((storage.key.as_str(), storage.elements.size()?))).collect();
     let mut places = Places::new();
     for &key in keys {
         let key = names::key(&key_values, key).unwrap_or_default();
@@ -137,18 +168,20 @@ fn legacy(file: &mut File, n_bytes: u64) -> Result<(Container, Values, Id, Place
         reader.seek(SeekFrom::Start(end))?;
         places.insert(key, (start, end - start));
     }
-    Ok((Container::TorchLegacy, values, root, places))
+    Ok(Opened { container: Container::TorchLegacy, values, root, n_bytes: n_pickled, places })
 }
 
 fn big_endian() -> Fault {
     Fault::Damaged("it was written on a big-endian machine; save it again on another".into())
 }
 
-/// Collects tensors by their paths.
+/// Collects tensors, and what may be some, by their paths.
 struct Finder<'a> {
     values: &'a Values,
     n_looks: usize,
-    found: BTreeMap<String, Layout>,
+    /// For names and places: a few bytes can put the same tensor in many places.
+    budget: Budget,
+    found: BTreeMap<String, Id>,
 }
 
 impl Finder<'_> {
@@ -176,7 +209,13 @@ impl Finder<'_> {
                 }
             }
             Value::Own(own) => match own.as_ref() {
-                Torch::Tensor(layout) => drop(self.found.insert(name, layout.clone())),
+                Torch::Tensor(_) | Torch::Unread(_) | Torch::Opaque(_) => {
+                    self.budget.spend(name.len() + PLACE_BYTES + own.n_bytes())?;
+                    self.found.insert(name, id);
+                    if self.found.len() > MAX_TENSORS {
+                        return Err(Fault::Damaged(format!("it has more than {MAX_TENSORS} tensors")));
+                    }
+                }
                 Torch::Object(Some(attributes)) => {
                     let tables = MODULE_TABLES.map(|table| values.entry(*attributes, table));
                     // A whole module is read as its state dictionary; one of TorchScript has its tensors as attributes.

@@ -178,7 +178,7 @@ fn fill<M: EmotionModel>(
     weights: &Path,
     device: &Device,
 ) -> Result<M, ModelError> {
-    let mut model = M::build(config, bundle.labels.len(), &mut Init::new(0, device));
+    let mut model = M::build(config, bundle.labels.len(), &mut Init::empty(device));
     weights::import(&mut model, weights, M::RENAMES)?;
     Ok(model)
 }
@@ -213,12 +213,20 @@ pub fn save_description(dir: &Path, bundle: &Bundle) -> Result<(), ModelError> {
 
 /// Writes to a temporary name, syncs, renames.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// The same for what is written piece by piece.
+pub(crate) fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), ModelError> {
     let failed = |source| ModelError::Write { path: path.to_owned(), source };
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
     let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
+        write(&mut file)?;
         file.sync_all()
     });
     if let Err(source) = written {

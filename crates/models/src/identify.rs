@@ -5,11 +5,13 @@
 
 mod bundles;
 mod networks;
+mod parts;
 
 use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::tensor::DType;
+use checkpoints::Container;
 use serde::Serialize;
 
 use crate::encoders::clip::{self, Clip, ClipSize};
@@ -62,6 +64,8 @@ pub struct Released {
     pub settings: Vec<Setting>,
     /// Outputs: classes, or ratings.
     pub n_outputs: usize,
+    /// Settings that name files without which it is not made.
+    pub needs: &'static [&'static str],
 }
 
 impl Released {
@@ -70,7 +74,12 @@ impl Released {
         let model = config.kind();
         let usual = settings_of(&model.preset(preset)?);
         let settings = settings_of(config).into_iter().filter(|setting| !usual.contains(setting)).collect();
-        Ok(Self { model, preset, settings, n_outputs })
+        let needs: &[&str] = match model {
+            ModelKind::Umbenet => &["vocabulary"],
+            ModelKind::Vavl => &["efficientnet", "wav2vec2"],
+            _ => &[],
+        };
+        Ok(Self { model, preset, settings, n_outputs, needs })
     }
 }
 
@@ -142,21 +151,31 @@ pub fn identify(path: &Path) -> Result<Report, ModelError> {
     if let Some(report) = bundles::identify(path)? {
         return Ok(report);
     }
-    let mut head = [0; 2];
-    let begun = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut head));
-    begun.map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
+    if let Some(report) = parts::identify(path) {
+        return Ok(report);
+    }
     // Only the vocabulary is a gzip file.
-    if head == [0x1f, 0x8b] {
+    if is_gzip(path)? {
         let tokenizer = clip::Tokenizer::open(path)?;
         let report = Report::new(path, Kind::Vocabulary, "CLIP's vocabulary").of_published("clip-vocabulary");
         let fit = Fit { n_mapped: 1, n_values: tokenizer.end() as usize + 1, ..Fit::default() };
         return Ok(Report { packing: "gzip".into(), fit: Some(fit), ..report });
     }
     let contents = open_checkpoint(path)?;
-    let packing = packing(&contents);
-    let Contents { tensors, set_aside, .. } = contents;
+    let Contents { container, tensors, set_aside } = contents;
+    let packing = packing(&[container], &tensors);
     let report = told(path, tensors)?;
     Ok(without_uses_unless_whole(Report { packing, set_aside, ..report }))
+}
+
+/// Whether a file begins as gzip's do. A pipe is not opened, which would wait for somebody.
+fn is_gzip(path: &Path) -> Result<bool, ModelError> {
+    let mut head = [0; 2];
+    if path.is_file() {
+        let begun = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut head));
+        begun.map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
+    }
+    Ok(head == [0x1f, 0x8b])
 }
 
 /// What tensors of these names and shapes are.
@@ -201,9 +220,13 @@ fn empty(device: &burn::tensor::Device) -> Init<'_> {
     Init::empty(device)
 }
 
-fn packing(contents: &Contents) -> String {
-    let container = contents.container.name();
-    let mut floats: Vec<DType> = contents.tensors.iter().map(|tensor| tensor.dtype).filter(DType::is_float).collect();
+/// In what files weights are, and how precise their numbers are.
+fn packing(containers: &[Container], tensors: &[PackTensor]) -> String {
+    let mut containers: Vec<&str> = containers.iter().map(|container| container.name()).collect();
+    containers.sort_unstable();
+    containers.dedup();
+    let container = containers.join(" and ");
+    let mut floats: Vec<DType> = tensors.iter().map(|tensor| tensor.dtype).filter(DType::is_float).collect();
     floats.sort_by_key(|dtype| format!("{dtype:?}"));
     floats.dedup();
     let precision = |dtype: &DType| match dtype {
@@ -214,7 +237,7 @@ fn packing(contents: &Contents) -> String {
     };
     let floats: Vec<&str> = floats.iter().map(precision).collect();
     match floats.is_empty() {
-        true => container.to_owned(),
+        true => container,
         false => format!("{container}, {}", floats.join(" and ")),
     }
 }

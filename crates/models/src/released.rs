@@ -43,13 +43,18 @@ pub fn import_released(
     card: Card,
     to: &Path,
 ) -> Result<Bundle, ModelError> {
+    if !RELEASED.contains(&config.kind()) {
+        let known = RELEASED.map(ModelKind::title).join(", ");
+        let reason = format!("a trained {} is not imported; those of {known} are", config.kind().title());
+        return Err(ModelError::Config(reason));
+    }
     refuse_occupied(to)?;
     let device = compute::open(&DeviceId::Cpu)?;
     with_model!(config, M, config => {
         let config = M::for_dataset(config, about)?;
         M::check(&config)?;
         let labels = M::attributes(&config).first().map_or_else(|| about.labels.clone(), |first: &Attribute| first.halves());
-        let mut model = M::build(&config, about.labels.len(), &mut Init::new(0, &device));
+        let mut model = M::build(&config, about.labels.len(), &mut Init::empty(&device));
         model.import_released(&config, release)?;
         let last = M::stages(&config).len().saturating_sub(1);
         let bundle = Bundle::new(M::config_at(&config, last), labels, M::reader(&config).inputs.modalities(), card);

@@ -8,6 +8,8 @@ pub(crate) mod fit;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -15,6 +17,7 @@ use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter};
 use burn::tensor::{BoolStore, Bytes, DType, Shape, TensorData};
 use checkpoints::{Dtype, Fault};
+use safetensors::tensor::TensorInfo;
 
 pub use fit::{Fit, Leftovers, Misshapen, Place, fit};
 
@@ -185,7 +188,8 @@ fn fill<M: Module>(module: &mut M, tensors: Vec<PackTensor>, path: &Path) -> Res
 }
 
 /// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of one
-/// here. Numbers are read and converted when they are asked for.
+/// here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a model would say
+/// nothing but NaN.
 fn single_precision(tensor: PackTensor) -> PackTensor {
     let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
     let is_wide = !tensor.dtype.is_float() || tensor.dtype == DType::F32;
@@ -194,34 +198,51 @@ fn single_precision(tensor: PackTensor) -> PackTensor {
         false => (DType::F32, shape.num_elements() * DType::F32.size()),
     };
     PackTensor::deferred(tensor.name.clone(), dtype, shape.clone(), tensor.param_id, n_bytes, move || {
-        let bytes = tensor.to_bytes()?;
-        match is_wide {
-            true => Ok(bytes),
-            false => Ok(TensorData::from_bytes(bytes, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()),
+        let bytes = match is_wide {
+            true => tensor.to_bytes()?,
+            false => {
+                TensorData::from_bytes(tensor.to_bytes()?, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()
+            }
+        };
+        let (floats, _) = bytes.as_chunks();
+        if dtype == DType::F32 && floats.iter().any(|&float| !f32::from_le_bytes(float).is_finite()) {
+            return Err(PackError::ValidationError(format!("{} holds NaN or infinity", tensor.name)));
         }
+        Ok(bytes)
     })
 }
 
 /// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.
+///
+/// One tensor after the other, so that the model is in memory once.
 pub fn export<M: Module>(module: &M, path: &Path, renames: &[Rename]) -> Result<(), ModelError> {
-    let failed = |reason: String| ModelError::Write { path: path.to_owned(), source: std::io::Error::other(reason) };
+    let failed = |source| ModelError::Write { path: path.to_owned(), source };
     let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
-    let mut named = Vec::with_capacity(tensors.len());
-    for tensor in &tensors {
-        let name = Rename::to_checkpoint(renames, &tensor.name);
-        let bytes = tensor.to_bytes().map_err(|error| failed(error.to_string()))?;
-        named.push((name, tensor.shape.iter().copied().collect::<Vec<usize>>(), bytes));
+    let named = |tensor: PackTensor| (Rename::to_checkpoint(renames, &tensor.name), tensor);
+    let tensors: BTreeMap<String, PackTensor> = tensors.into_iter().map(named).collect();
+    let mut end = 0;
+    let mut header = BTreeMap::new();
+    for (name, tensor) in &tensors {
+        let start = end;
+        end += tensor.shape.num_elements() * DType::F32.size();
+        let shape = tensor.shape.iter().copied().collect();
+        header.insert(name, TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) });
     }
-    let views: Vec<(&str, safetensors::tensor::TensorView<'_>)> = named
-        .iter()
-        .map(|(name, shape, bytes)| {
-            let view = safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), bytes)
-                .map_err(|error| failed(error.to_string()))?;
-            Ok((name.as_str(), view))
-        })
-        .collect::<Result<_, ModelError>>()?;
-    let bytes = safetensors::serialize(views, None).map_err(|error| failed(error.to_string()))?;
-    crate::bundle::write_atomically(path, &bytes)
+    let mut header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
+    // The format aligns the numbers with spaces.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    crate::bundle::write_atomically_with(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        for (name, tensor) in tensors {
+            let bytes = tensor.to_bytes().map_err(|error| std::io::Error::other(error.to_string()))?;
+            if bytes.len() != tensor.shape.num_elements() * DType::F32.size() {
+                return Err(std::io::Error::other(format!("{name} is not of 32-bit floats")));
+            }
+            file.write_all(&bytes)?;
+        }
+        Ok(())
+    })
 }
 
 fn listed(what: &str, names: &[String]) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Python's pickles, without running them.
 //!
 //! A pickle is a program for a small machine that can call anything by name. Here no name is ever looked up: what names, calls
-//! and references stand for is said by a [`Dialect`], numpy's or PyTorch's say, and what it does not know is refused with its
+//! and references stand for is said by a [`Dialect`], numpy's or PyTorch's say, and what it does not take is refused with its
 //! name and its place. Values live in one list and refer to each other by number, so that neither depth nor cycles can hurt;
 //! large strings stay in the file. Read are protocols 0 to 5. Left out: texts with escapes, which only protocol 0 has, and
 //! buffers outside the pickle. Whole numbers of more than 64 bits are read as nothing, and sets as lists.

@@ -5,13 +5,18 @@ No torch is needed: its names are put where the pickler finds them.
 """
 
 import io
+import logging
 import os
 import pickle
+import re
 import struct
 import sys
 import types
 import zipfile
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from decimal import Decimal
+from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,12 +35,15 @@ def named():
     return type("C", (), {})
 
 
-torch = module("torch", **{f"{kind}Storage": named() for kind in ["Float", "Half", "BFloat16", "Double", "Long"]})
-utils = module("torch._utils", _rebuild_tensor_v2=lambda *_: None, _rebuild_parameter=lambda *_: None)
+kinds = ["Float", "Half", "BFloat16", "Double", "Long", "QInt8", "ComplexFloat", "Untyped"]
+torch = module("torch", Tensor=named(), float8_e4m3fn=named(), **{f"{kind}Storage": named() for kind in kinds})
+makers = ["tensor_v2", "tensor_v3", "parameter", "qtensor", "sparse_tensor", "meta_tensor_no_storage"]
+utils = module("torch._utils", **{f"_rebuild_{maker}": (lambda: lambda *_: None)() for maker in makers})
+typed = module("torch._tensor", _rebuild_from_type_v2=lambda *_: None)
 script = module("__torch__", Net=named(), Part=named())
 other = module("nobodys_code", Recorder=named(), Settings=type("C", (dict,), {}), Linear=named(), run=lambda *_: None)
 
-CODES = {"Float": "f", "Half": "e", "Double": "d", "Long": "q"}
+CODES = {"Float": "f", "Half": "e", "Double": "d", "Long": "q", "QInt8": "b", "ComplexFloat": "f", "Untyped": "b"}
 
 
 class Storage:
@@ -99,7 +107,7 @@ class Pickler(pickle._Pickler):
         return ("storage", kind, key, "cpu", claimed, None) if self.legacy else ("storage", kind, key, "cpu", claimed)
 
 
-def archive(name, value, extra=(), drop=0):
+def archive(name, value, extra=(), compressed=()):
     buffer = io.BytesIO()
     pickler = Pickler(buffer, legacy=False)
     pickler.dump(value)
@@ -107,7 +115,9 @@ def archive(name, value, extra=(), drop=0):
     entries += [(f"data/{key}", storage.bytes) for key, storage in enumerate(pickler.storages)]
     with zipfile.ZipFile(HERE / name, "w") as file:
         for entry, content in entries:
-            file.writestr(zipfile.ZipInfo(f"{Path(name).stem}/{entry}"), content)
+            # Bytes of a compressed entry are whatever the zlib at hand makes of it.
+            info, is_compressed = zipfile.ZipInfo(f"{Path(name).stem}/{entry}"), entry.startswith(tuple(compressed))
+            file.writestr(info, content, zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED)
 
 
 def legacy(name, value, head=None):
@@ -154,6 +164,27 @@ archive(
     },
 )
 
+sparse = Call(utils._rebuild_sparse_tensor, "sparse_coo", tensor([1.0], [1]), (4,))
+pieces = [Storage(kind, [1, 2]) for kind in ["Untyped", "QInt8", "ComplexFloat"]]
+more = {
+    "float8": Call(utils._rebuild_tensor_v3, pieces[0], 0, (2,), (1,), False, OrderedDict(), torch.float8_e4m3fn),
+    "quantized": Call(utils._rebuild_qtensor, pieces[1], 0, (2,), (1,), ("per_tensor_affine", 0.5, 0), False, OrderedDict()),
+    "complex": Tensor(pieces[2], [1]),
+    "meta": Call(utils._rebuild_meta_tensor_no_storage, torch.Tensor, (2,), (1,), False),
+    "negative": Call(utils._rebuild_tensor_v2, shared, 0, (2,), (1,), False, OrderedDict(), {"neg": True}),
+    "sparse": sparse,
+    "steps": range(3),
+    "last": deque([tensor([1.0], [1])], maxlen=3),
+    "space": types.SimpleNamespace(lr=0.1),
+    "rate": [Decimal("0.1"), Fraction(1, 3), type(None), ..., re.compile("a"), itemgetter(1), logging.getLogger("a"), len],
+    "mode": Call(other.run, "x"),
+}
+arguments = (shared, 4, (2,), (1,), False, OrderedDict())
+attributes = Call(typed._rebuild_from_type_v2, utils._rebuild_tensor_v2, torch.Tensor, arguments, {"tag": "a"})
+weights = OrderedDict(attributes=attributes, expanded=Tensor(Storage("Float", [7.0, 8.0]), [2, 3], [1, 0]))
+archive("beside.pt", {"state_dict": weights, "more": more})
+archive("sparse.pt", {"embedding": {"weight": sparse}})
+
 tables = {"_buffers": OrderedDict(mean=tensor([4.0], [1])), "_modules": OrderedDict(), "training": False}
 part = with_attributes(other.Linear(), _parameters=OrderedDict(weight=Parameter(tensor([5.0], [1])), bias=None), **tables)
 whole = with_attributes(other.Linear(), _parameters=OrderedDict(), _buffers=OrderedDict(), _modules=OrderedDict(fc=part))
@@ -162,12 +193,14 @@ legacy("module_legacy.pt", whole)
 
 inner = with_attributes(script.Part(), training=False, weight=tensor([1.0, 2.0], [2], "Half"))
 root = with_attributes(script.Net(), training=False, visual=inner, logit_scale=tensor([4.5], []))
-archive("script.pt", root, extra=[("constants.pkl", b"\x80\x02).") , ("code/__torch__.py", b"class Net(Module): pass\n")])
+# torch.jit.save compresses code of more than 200 bytes, and what it keeps to debug it.
+code = [("constants.pkl", b"\x80\x02)."), ("code/__torch__.py", b"class Net(Module):\n" + b"  training : bool\n" * 20)]
+archive("script.pt", root, extra=code, compressed=["code/"])
+archive("compressed.pt", {"weight": tensor([1.0], [1])}, compressed=["data/"])
 
 weight = tensor([1.0], [1])
 archive("hostile.pt", {"weight": weight, "more": Call(os.system, "true")})
 legacy("hostile_legacy.pt", {"weight": weight, "more": Call(eval, "1")})
-archive("hostile_unknown.pt", {"weight": weight, "more": Call(other.run, "x")})
 
 lying = Storage("Float", [1.0, 2.0])
 lying.claimed = 2**40

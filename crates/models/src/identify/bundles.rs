@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as PackTensor;
 
-use super::{Kind, Names, Released, Report, empty};
+use super::{Kind, Names, Released, Report, empty, packing, parts};
 use crate::vavl::checkpoint::{module_path, set_of};
 use crate::vavl::{Network, VavlConfig};
 use crate::{
@@ -19,7 +19,8 @@ const FACE_WIDTH: usize = 1408;
 pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
     let folder = match path.is_dir() {
         true => path,
-        false => path.parent().unwrap_or(Path::new("")),
+        // The folder of a bare name is this one.
+        false => path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
     };
     let is_bundle = |dir: &Path| dir.join("model.toml").is_file();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -36,7 +37,7 @@ pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
     if is_part && !files.is_empty() {
         return vavl(folder, &files).map(Some);
     }
-    match path.is_dir() {
+    match path.is_dir() && parts::identify(path).is_none() {
         true => Err(ModelError::NoModel { path: path.to_owned() }),
         false => Ok(None),
     }
@@ -50,23 +51,24 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
         let model = M::build(config, bundle.labels.len(), &mut empty(&device));
         fit(&model, contents.tensors, |name| Place::At(Rename::to_module(M::RENAMES, name)))
     });
-    let title = format!("a {} that Limbic trained, {} classes", bundle.model.title(), bundle.labels.len());
+    let title = format!("a model of Limbic: {}, {} classes", bundle.model.title(), bundle.labels.len());
     let packing = contents.container.name().to_owned();
     Ok(Report { fit: Some(fit), packing, ..Report::new(path, Kind::Bundle, title) })
 }
 
 fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
     let mut tensors: Vec<PackTensor> = Vec::new();
-    let mut container = None;
+    let mut containers = Vec::new();
     for file in files {
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let contents = open_checkpoint(file)?;
-        container = Some(contents.container);
+        containers.push(contents.container);
         tensors.extend(contents.tensors.into_iter().map(|mut tensor| {
             tensor.name = format!("{stem}/{}", tensor.name);
             tensor
         }));
     }
+    let packing = packing(&containers, &tensors);
     let names = Names(&tensors);
     let mut config = VavlConfig::paper();
     let layers = names.count("final_acoustic_head/x_acoustic.encoder.layers.");
@@ -82,6 +84,5 @@ fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
     });
     let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", config.network.layers);
     let released = Some(Released::of(&Config::Vavl(config), "paper", outputs)?);
-    let packing = container.map_or(String::new(), |container| container.name().to_owned());
     Ok(Report { fit: Some(fit), packing, released, ..Report::new(folder, Kind::Vavl, title) })
 }

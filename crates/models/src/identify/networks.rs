@@ -108,5 +108,6 @@ fn mult(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
         "{} language, {} video and {} audio features, {n_out} outputs",
         n_dims.language, n_dims.video, n_dims.audio
     );
-    Ok(Report { fit: Some(fit), ..report(path, Kind::Mult, ModelKind::Mult, &how) })
+    let report = report(path, Kind::Mult, ModelKind::Mult, &how);
+    Ok(Report { fit: Some(fit), ..report }.with_note("a trained MulT is checked only: Limbic does not import it"))
 }

@@ -88,7 +88,7 @@ fn a_clip_of_another_size_says_which_tensors_differ() {
     let report = identified(&clip(size));
     let fit = report.fit.as_ref().unwrap();
     assert!(!report.is_whole() && report.uses.is_empty() && report.published.is_none());
-    assert_eq!(fit.misshapen.len(), 1);
+    assert_eq!((fit.misshapen.len(), fit.mistyped.len()), (1, 0));
     let misshapen = &fit.misshapen[0];
     assert_eq!(misshapen.name, "visual.positional_embedding");
     assert_eq!((&misshapen.found[..], &misshapen.expected[..]), (&[577, 1024][..], &[257, 1024][..]));
@@ -169,7 +169,7 @@ fn extractors_of_vavl_are_told_whatever_their_heads() {
 
 /// The configuration that a report leads to, and its number of outputs.
 fn released(report: &Report) -> (Config, usize) {
-    let Released { model, preset, settings, n_outputs } = report.released.as_ref().unwrap();
+    let Released { model, preset, settings, n_outputs, .. } = report.released.as_ref().unwrap();
     let changed = settings.iter().fold(model.preset(preset).unwrap(), |config, Setting { key, value }| {
         crate::apply_setting(&config, key, value).unwrap()
     });
@@ -213,9 +213,32 @@ fn the_files_of_a_vavl_belong_together() {
         let report = identify(&path).unwrap();
         let fit = report.fit.as_ref().unwrap();
         assert_eq!((report.kind, report.path.as_path(), fit.n_mapped), (Kind::Vavl, dir.path(), 1));
+        assert_eq!(report.packing, "safetensors, 16-bit floats");
+        assert_eq!(report.released.as_ref().unwrap().needs, ["efficientnet", "wav2vec2"]);
         assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
         assert_eq!(released(&report).1, 3);
+    }
+}
+
+#[test]
+fn a_checkpoint_in_parts_is_said_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = dir.path().join("model-00002-of-00004.safetensors");
+    let index = dir.path().join("model.safetensors.index.json");
+    write(&part, &clip(ClipSize::VIT_B_32));
+    std::fs::write(&index, "{}").unwrap();
+    for (path, title) in [
+        (part.as_path(), "one of 4 parts"),
+        (index.as_path(), "a checkpoint in 4 parts"),
+        (dir.path(), "a checkpoint in 4 parts"),
+    ] {
+        let report = identify(path).unwrap();
+        assert_eq!((report.title.as_str(), report.is_whole()), (title, false));
+        assert!(report.notes[0].contains("save it as one file"));
+    }
+    for name in ["model-00001-of-00001.safetensors", "best-of-3.pt", "run-1-of-2.pt"] {
+        assert!(parts::identify(Path::new(name)).is_none(), "{name}");
     }
 }
 

@@ -104,7 +104,10 @@ fn vocabulary_of(path: &Path) -> Result<usize, ModelError> {
 /// A file that somebody must have named.
 fn given<'a>(setting: &str, path: &'a Path) -> Result<&'a Path, ModelError> {
     match path.as_os_str().is_empty() {
-        true => Err(ModelError::Config(format!("{setting} names no file; without it this preset cannot be trained"))),
+        true => Err(ModelError::Config(format!(
+            "{setting} names no file, and without it a model of this preset is neither trained nor imported: \
+             --set {setting}=FILE"
+        ))),
         false => Ok(path),
     }
 }

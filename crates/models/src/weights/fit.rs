@@ -69,6 +69,8 @@ pub struct Fit {
     pub unexpected: Vec<String>,
     /// Tensors of another shape than their parameters.
     pub misshapen: Vec<Misshapen>,
+    /// Tensors of other numbers than floats, quantized ones say, and what they hold.
+    pub mistyped: Vec<String>,
     /// Tensors that nobody needs.
     pub leftovers: Vec<Leftovers>,
 }
@@ -76,12 +78,12 @@ pub struct Fit {
 impl Fit {
     /// Whether every parameter has its tensor and every tensor its parameter, but for known leftovers.
     pub fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
+        self.n_problems() == 0
     }
 
     /// Tensors and parameters that do not fit.
     pub fn n_problems(&self) -> usize {
-        self.missing.len() + self.unexpected.len() + self.misshapen.len()
+        self.missing.len() + self.unexpected.len() + self.misshapen.len() + self.mistyped.len()
     }
 
     /// What does not fit, in one line; nothing where all does.
@@ -93,7 +95,12 @@ impl Fit {
                 format!("{name} has the shape {found:?} instead of {expected:?}")
             })
             .collect();
-        let complaints = [("missing", &self.missing), ("unexpected", &self.unexpected), ("misshapen", &shapes)];
+        let complaints = [
+            ("missing", &self.missing),
+            ("unexpected", &self.unexpected),
+            ("misshapen", &shapes),
+            ("of another type", &self.mistyped),
+        ];
         let complaints: Vec<String> = complaints.into_iter().filter_map(|(what, names)| listed(what, names)).collect();
         (!complaints.is_empty()).then(|| complaints.join("; "))
     }
@@ -119,7 +126,9 @@ pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, place: impl Fn(&str)
             continue;
         };
         let found: Vec<usize> = tensor.shape.iter().copied().collect();
-        if found == wanted || (found.is_empty() && wanted == [1]) {
+        if !tensor.dtype.is_float() {
+            fit.mistyped.push(format!("{} holds {}, not floats", tensor.name, numbers(tensor.dtype)));
+        } else if found == wanted || (found.is_empty() && wanted == [1]) {
             fit.n_mapped += 1;
             fit.n_values += wanted.iter().product::<usize>();
             tensor.name = name;
@@ -131,6 +140,22 @@ pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, place: impl Fn(&str)
     fit.missing = expected.into_keys().collect();
     fit.leftovers = leftovers.into_iter().map(|(what, names)| Leftovers { what: what.to_owned(), names }).collect();
     (fit, placed)
+}
+
+/// What a tensor that is not of floats holds.
+fn numbers(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool(_) => "truth values",
+        DType::I8 => "int8 numbers",
+        DType::I16 => "int16 numbers",
+        DType::I32 => "int32 numbers",
+        DType::I64 => "int64 numbers",
+        DType::U8 => "uint8 numbers",
+        DType::U16 => "uint16 numbers",
+        DType::U32 => "uint32 numbers",
+        DType::U64 => "uint64 numbers",
+        _ => "other numbers",
+    }
 }
 
 /// Names and shapes of the parameters of a module, as PyTorch has them; none is given values for that.

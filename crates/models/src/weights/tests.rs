@@ -51,6 +51,40 @@ fn halves_become_single_precision() {
     assert_eq!(norm.gamma.val().try_into_vec_as::<f32>().unwrap(), [1.5, -2.0]);
 }
 
+#[test]
+fn numbers_that_are_not_finite_are_an_error_that_names_the_tensor() {
+    let device = burn::tensor::Device::flex();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    for bad in [f32::NAN, f32::INFINITY] {
+        let bytes: Vec<u8> = [1.0, bad].into_iter().flat_map(f32::to_le_bytes).collect();
+        let view = safetensors::tensor::TensorView::new(Dtype::F32, vec![2], &bytes).unwrap();
+        std::fs::write(&path, safetensors::serialize([("weight", view)], None).unwrap()).unwrap();
+        let mut norm = burn::nn::LayerNormConfig::new(2).with_bias(false).init(&device);
+        let error = import(&mut norm, &path, &[]).unwrap_err().to_string();
+        assert!(error.contains("1 unreadable: ") && error.contains("holds NaN or infinity"), "{error}");
+    }
+}
+
+#[test]
+fn an_export_is_what_the_reference_writes() {
+    let device = burn::tensor::Device::flex();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let linear = crate::Init::new(1, &device).linear(3, 2);
+    let renames = [Rename { checkpoint: "a", module: "weight" }];
+    export(&linear, &path, &renames).unwrap();
+    let bytes = |tensor: burn::tensor::Tensor<2>| -> Vec<u8> {
+        tensor.try_into_vec_as::<f32>().unwrap().into_iter().flat_map(f32::to_le_bytes).collect()
+    };
+    let weight = bytes(linear.weight.val().transpose());
+    let bias = bytes(linear.bias.unwrap().val().unsqueeze());
+    let view = |shape, bytes| safetensors::tensor::TensorView::new(Dtype::F32, shape, bytes).unwrap();
+    let expected = safetensors::serialize([("bias", view(vec![2], &bias)), ("a", view(vec![2, 3], &weight))], None);
+    assert!(std::fs::read(&path).unwrap() == expected.unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
 /// A file of the tests of the reader.
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoints/src/samples").join(name)
@@ -75,6 +109,10 @@ fn a_fit_lists_what_is_missing_unexpected_and_misshapen() {
         "count" => Place::Leftover("counters"),
         name => Place::At(name.to_owned()),
     };
+    let of_weight = |name: &str| if name == "count" { Place::At("bias".to_owned()) } else { place(name) };
+    let integers = fit(&linear, file.clone(), of_weight).0;
+    assert_eq!(integers.mistyped, ["count holds int64 numbers, not floats"]);
+    assert!(integers.complaint().unwrap().ends_with("1 of another type: count holds int64 numbers, not floats"));
     let (fit, placed) = fit(&linear, file, place);
     assert_eq!((fit.n_mapped, fit.n_values, placed.len()), (0, 0, 0));
     assert_eq!(fit.unexpected, ["end", "whole"]);
