@@ -122,7 +122,7 @@ pub fn computed(maps: anyhow::Result<Vec<Map>>, desk: &Desk) -> Computed<Vec<Map
 }
 
 fn lay_out(vectors: &[Vec<f32>], note: &str, desk: &Desk) -> anyhow::Result<Vec<[f64; 2]>> {
-    let points = figures::tsne(vectors, figures::PERPLEXITY, 0, &mut |done, total| {
+    let points = figures::tsne(vectors, figures::usual_perplexity(vectors.len()), 0, &mut |done, total| {
         desk.progress(note, done, total);
         desk.keep_going()
     });

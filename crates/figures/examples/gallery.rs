@@ -77,7 +77,7 @@ fn gallery(palette: Palette) -> Result<Vec<Figure>, Box<dyn std::error::Error>> 
         title: title.to_owned(),
         points: at.into_iter().enumerate().map(|(idx, at)| Point { at, group: idx % 11 }).collect(),
     };
-    let tsne = figures::tsne(&vectors, figures::PERPLEXITY, 1, &mut |_, _| true);
+    let tsne = figures::tsne(&vectors, figures::usual_perplexity(vectors.len()), 1, &mut |_, _| true);
     let per_subset = Modalities::subsets()
         .into_iter()
         .enumerate()

@@ -2,6 +2,8 @@
 //!
 //! Everything is exact, over all pairs: for figures of some thousand points, not for millions.
 
+use rayon::prelude::*;
+
 /// Who neighbours whom among many-dimensional points, as t-SNE defines it (van der Maaten & Hinton 2008).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Affinities {
@@ -21,6 +23,7 @@ impl Affinities {
     pub fn of(vectors: &[Vec<f32>], perplexity: f64) -> Self {
         let n = vectors.len();
         let (precisions, conditional): (Vec<f64>, Vec<Vec<f64>>) = (0..n)
+            .into_par_iter()
             .map(|from| {
                 let squared: Vec<f64> = vectors.iter().map(|to| squared_distance(&vectors[from], to)).collect();
                 neighbours(from, &squared, perplexity.ln())

@@ -10,6 +10,7 @@ mod canvas;
 mod colors;
 mod confusion;
 mod curves;
+mod descent;
 mod embedding;
 mod figure;
 mod scatter;
@@ -23,7 +24,7 @@ pub use colors::{
 };
 pub use confusion::{Normalisation, confusion};
 pub use curves::{Axes, Divider, Series, curves};
-pub use embedding::{PERPLEXITY, pca, tsne};
+pub use embedding::{pca, tsne, usual_perplexity};
 pub use figure::{Figure, FigureError, Table};
 pub use scatter::{Group, Panel, Point, scatter};
 pub use subsets::subsets;

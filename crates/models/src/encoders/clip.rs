@@ -2,6 +2,8 @@
 //!
 //! Left out: the ResNet image towers.
 
+mod entities;
+mod mojibake;
 mod names;
 mod text_repair;
 mod tokenizer;

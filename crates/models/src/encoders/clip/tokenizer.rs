@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::Regex;
 
-use super::text_repair::{repaired, unescaped};
+use super::entities::unescaped;
+use super::text_repair::repaired;
 use crate::ModelError;
 
 /// Several times what the vocabulary takes unpacked; a file may claim more.
