@@ -150,8 +150,11 @@ pub(super) fn predict_clip(
     let (faces, choice) = (args.faces, args.person);
     let request = Request { path: clip, audio: None, text, faces, face: None, choice, detectors, inputs };
     let prepared = media::prepare(&request)?;
-    let mut predictions =
-        model.predict(&[&prepared.sample], args.modalities).with_context(|| clip.display().to_string())?;
+    let mut predictions = model.predict(&[&prepared.sample], args.modalities).with_context(|| {
+        // What the clip lacks is why nothing can be said of it.
+        let parts: Vec<&str> = prepared.notes.iter().map(String::as_str).collect();
+        if parts.is_empty() { clip.display().to_string() } else { format!("{} ({})", clip.display(), parts.join("; ")) }
+    })?;
     Ok((predictions.remove(0), prepared.notes))
 }
 

@@ -1,9 +1,10 @@
 //! `limbic features`: what networks or arithmetic make of clips, as files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use emotion::{FeatureRef, Manifest};
 use training::{Extraction, FeatureKind};
 
 use super::{Shell, interruptible, show, stopped_or};
@@ -21,8 +22,8 @@ pub(super) struct Features {
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Frames of a clip, for faces.
-    #[arg(long, default_value_t = 16)]
-    frames: usize,
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    frames: u16,
     /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. Of clips, settings
     /// and weights that did not change, what is there is kept.
     #[arg(long, value_name = "DIR")]
@@ -30,31 +31,22 @@ pub(super) struct Features {
 }
 
 pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
-    let mut manifest = datasets::load(&args.manifest)?;
+    let manifest = datasets::load(&args.manifest)?;
     let to = args.out.join("manifest.json");
-    if let Ok(earlier) = datasets::load(&to) {
-        let ids = |manifest: &emotion::Manifest| manifest.clips.iter().map(|clip| clip.id.clone()).collect::<Vec<_>>();
-        if ids(&earlier) != ids(&manifest) {
-            bail!("this folder holds features of another dataset: choose another: {}", args.out.display());
-        }
-        manifest.streams = earlier.streams;
-        for (clip, earlier_clip) in manifest.clips.iter_mut().zip(earlier.clips) {
-            clip.features = earlier_clip.features;
-            // Both manifests may name their files from different folders.
-            clip.features.iter_mut().for_each(|feature| feature.path = earlier.root.join(&feature.path));
-        }
-    }
-    if args.frames == 0 {
-        bail!("--frames is 0: a clip needs one at least");
-    }
-    let extraction = Extraction { kind: args.kind.clone(), weights: args.weights.clone(), n_frames: args.frames };
+    adopt(&mut manifest.clone(), &to, &args.kind.to_string())?;
+    let (kind, weights) = (args.kind.clone(), args.weights.clone());
+    let extraction = Extraction { kind, weights, n_frames: usize::from(args.frames) };
     let (cache, control) = (shell.cache()?, interruptible()?);
     let dir = args.out.join(args.kind.to_string());
     let extracted = training::extract(&manifest, &extraction, &dir, &shell.device, &cache, &control, &mut |event| {
         show(shell, &event);
     });
-    let training::Extracted { manifest, n_made, n_kept, outdated } = stopped_or(extracted)?;
+    let training::Extracted { mut manifest, n_made, n_kept, outdated } = stopped_or(extracted)?;
     let stream = args.kind.to_string();
+    // Other kinds may be made in this folder at the same time. Where a folder cannot be locked, only they are in danger.
+    let folder = std::fs::File::open(&args.out).ok();
+    let _ = folder.as_ref().map(std::fs::File::lock);
+    adopt(&mut manifest, &to, &stream)?;
     let place = manifest.streams.iter().position(|own| own.name == stream);
     let n_done = manifest.clips.iter().filter(|clip| clip.features.iter().any(|own| Some(own.stream) == place)).count();
     if n_done == 0 {
@@ -65,6 +57,7 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
         );
     }
     datasets::save(&manifest, &to)?;
+    drop(folder);
     for path in outdated {
         std::fs::remove_file(&path)
             .with_context(|| format!("outdated features cannot be removed: {}", path.display()))?;
@@ -79,4 +72,74 @@ pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
         to.display()
     ));
     Ok(())
+}
+
+/// Takes the features but those called `fresh` over from the manifest at `path`, if there is one.
+fn adopt(manifest: &mut Manifest, path: &Path, fresh: &str) -> anyhow::Result<()> {
+    let Ok(earlier) = datasets::load(path) else { return Ok(()) };
+    let ids = |manifest: &Manifest| manifest.clips.iter().map(|clip| clip.id.clone()).collect::<Vec<_>>();
+    if ids(&earlier) != ids(manifest) {
+        bail!("the folder holds features of another dataset, choose another: {}", path.display());
+    }
+    for (place, stream) in earlier.streams.iter().enumerate() {
+        let own = manifest.streams.iter().position(|own| own.name == stream.name);
+        // Features that the dataset brings are its own matter.
+        if stream.name == fresh || own.is_some() && !stream.extracted {
+            continue;
+        }
+        let own = own.unwrap_or(manifest.streams.len());
+        for (clip, earlier_clip) in manifest.clips.iter_mut().zip(&earlier.clips) {
+            clip.features.retain(|feature| feature.stream != own);
+            // Both manifests may name their files from different folders.
+            let features = earlier_clip.features.iter().filter(|feature| feature.stream == place);
+            let moved = |feature: &FeatureRef| FeatureRef {
+                stream: own,
+                path: earlier.root.join(&feature.path),
+                ..feature.clone()
+            };
+            clip.features.extend(features.map(moved));
+        }
+        match manifest.streams.get_mut(own) {
+            Some(known) => *known = stream.clone(),
+            None => manifest.streams.push(stream.clone()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use emotion::{Clip, LabelSet, Modality, Stream};
+
+    use super::*;
+
+    #[test]
+    fn kinds_that_were_made_meanwhile_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("manifest.json");
+        let with = |names: &[&str]| {
+            let mut manifest = Manifest::new("m", "csv", dir.path(), LabelSet::basic(2));
+            let mut clip = Clip { id: "a".into(), ..Clip::default() };
+            for (stream, name) in names.iter().enumerate() {
+                let (modality, aligned) = (Modality::Voice, false);
+                manifest.streams.push(Stream { name: (*name).into(), modality, n_dims: 1, aligned, extracted: true });
+                let path = format!("{name}.npy").into();
+                let feature =
+                    FeatureRef { stream, path, array: None, row: None, first_dim: 0, first_step: 0, n_steps: 1 };
+                clip.features.push(feature);
+            }
+            manifest.clips.push(clip);
+            manifest
+        };
+        datasets::save(&with(&["hog", "mfcc"]), &path).unwrap();
+        let mut manifest = with(&["mfcc"]);
+        manifest.clips[0].features[0].path = "new.npy".into();
+        adopt(&mut manifest, &path, "mfcc").unwrap();
+        let files: Vec<_> = manifest.clips[0].features.iter().map(|own| own.path.file_name().unwrap()).collect();
+        assert_eq!(files, ["new.npy", "hog.npy"]);
+        let names: Vec<_> = manifest.streams.iter().map(|stream| stream.name.as_str()).collect();
+        assert_eq!(names, ["mfcc", "hog"]);
+        manifest.clips[0].id = "b".into();
+        assert!(adopt(&mut manifest, &path, "mfcc").is_err());
+    }
 }

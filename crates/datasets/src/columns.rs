@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use emotion::Modality;
 use serde::{Deserialize, Serialize};
 
 use crate::DatasetError;
@@ -25,7 +26,20 @@ pub struct ColumnMap {
     pub face: Option<[String; 4]>,
     /// Valence, arousal and dominance; used once the scale is known.
     pub ratings: [Option<String>; 3],
+    /// Files of precomputed features of the face, the voice and the text.
+    pub features: [Option<String>; 3],
 }
+
+/// What features can be of, in the order of their columns.
+pub(crate) const FEATURED: [Modality; 3] = [Modality::Face, Modality::Voice, Modality::Text];
+/// A column of features is called by one word of its modality and one of these, as in `audio_features_path`.
+const FEATURES: &[&str] = &["features", "feature", "feats", "embedding", "embeddings"];
+const FEATURED_WORDS: [&[&str]; 3] = [
+    &["face", "visual", "vision", "video", "image"],
+    &["voice", "audio", "acoustic", "speech", "sound"],
+    &["text", "language", "word", "words", "transcript"],
+];
+const FILE_WORDS: &[&str] = &["path", "file", "filename"];
 
 const PATH: &[&str] = &[
     "path",
@@ -126,7 +140,8 @@ const FACE: [&[&str]; 4] = [
 /// Positions of the roles in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columns {
-    pub path: usize,
+    /// May be absent where there are features.
+    pub path: Option<usize>,
     pub label: usize,
     pub split: Option<usize>,
     pub speaker: Option<usize>,
@@ -134,6 +149,8 @@ pub(crate) struct Columns {
     pub face: Option<[usize; 4]>,
     /// Valence, arousal, dominance.
     pub ratings: [Option<usize>; 3],
+    /// As in [`FEATURED`].
+    pub features: [Option<usize>; 3],
 }
 
 impl Columns {
@@ -172,9 +189,14 @@ impl Columns {
         for (rating, (name, words)) in map.ratings.iter().zip(RATINGS).enumerate() {
             ratings[rating] = pick("rating", name, words)?;
         }
+        let mut features = [None; 3];
+        for (place, (name, words)) in map.features.iter().zip(FEATURED_WORDS).enumerate() {
+            let called = plain.iter().find(|column| is_features(column, words)).map(String::as_str);
+            features[place] = pick("features", name, called.as_slice())?;
+        }
         let missing = |role| DatasetError::NoColumn { role, found: table.listed(), path: list.to_owned() };
         Ok(Self {
-            path: path.ok_or_else(|| missing("path"))?,
+            path: if path.is_none() && features == [None; 3] { return Err(missing("path")) } else { path },
             label: label.ok_or_else(|| missing("label"))?,
             split,
             speaker,
@@ -185,17 +207,25 @@ impl Columns {
                 None
             },
             ratings,
+            features,
         })
     }
 
     /// Other columns that could as well be the label, each in quotes.
     pub fn rivals(&self, header: &[String]) -> Vec<String> {
-        let taken = [Some(self.path), Some(self.label), self.split, self.speaker, self.text];
+        let taken = [self.path, Some(self.label), self.split, self.speaker, self.text];
         let free = header.iter().enumerate().filter(|(column_idx, _)| !taken.contains(&Some(*column_idx)));
         free.filter(|(_, name)| LABEL.contains(&plain_name(name).as_str()))
             .map(|(_, name)| format!("{name:?}"))
             .collect()
     }
+}
+
+/// Whether a plain name is that of features of what `words` call.
+fn is_features(column: &str, words: &[&str]) -> bool {
+    let parts: Vec<&str> = column.split('_').filter(|part| !FILE_WORDS.contains(part)).collect();
+    let is = |a: &str, b: &str| words.contains(&a) && FEATURES.contains(&b);
+    matches!(parts[..], [a, b] if is(a, b) || is(b, a))
 }
 
 /// `Clip Name`, `clip-name` and `CLIP_NAME` are one.

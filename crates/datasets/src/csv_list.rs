@@ -1,20 +1,23 @@
 //! Datasets that come with a list: `labels.csv`, `labels.tsv` or `labels.xlsx`, one row a clip.
 //!
 //! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`).
-//! Delimiter, encoding and column names are recognized. Left out: several clips cut from one file by start and end.
+//! Delimiter, encoding and column names are recognized. Columns such as `voice_features` name files of precomputed features, one
+//! array a clip, as `file.npz#array` where there are several; clips that have some need no media.
+//! Left out: several clips cut from one file by start and end, features of several clips in one array.
 
 use std::path::{Path, PathBuf};
 
-use emotion::{Affect, FaceBox, Manifest, Problem, Scale, Split};
+use emotion::{Affect, FaceBox, FeatureRef, Manifest, Modality, Problem, Scale, Split, Stream};
+use features::Store;
 
 use crate::assemble::{Draft, Row};
-use crate::columns::Columns;
+use crate::columns::{Columns, FEATURED};
 use crate::naming::part_of;
 use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
-use crate::tree::{Finder, Lost, Tree, entries};
+use crate::tree::{Finder, Kind, Lost, Tree, entries, is_media, kind};
 use crate::{DatasetError, Importer, Options};
 
-/// `path,label,split,speaker,text` and, where known, the face box.
+/// `path,label,split,speaker,text` and, where known, the face box and files of features.
 pub struct CsvList;
 
 impl Importer for CsvList {
@@ -23,7 +26,7 @@ impl Importer for CsvList {
     }
 
     fn describe(&self) -> &'static str {
-        "labels.csv, labels.tsv or labels.xlsx with the columns path, label and, where known, split, speaker, text, face_x …"
+        "labels.csv, labels.tsv or labels.xlsx with the columns path, label and, where known, split, speaker, text, face_x …, voice_features …"
     }
 
     fn recognizes(&self, root: &Path) -> bool {
@@ -123,8 +126,9 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
     for record in &table.records {
         let line = record.line;
         let field = |column: usize| record.field(column);
-        let name = field(columns.path);
-        if name.is_empty() {
+        let name = columns.path.map_or("", field);
+        let features = read_features(record, &columns, files.folder, draft);
+        if name.is_empty() && features.is_empty() {
             draft.skip(&list.path, format!("line {line} names no file: left out"));
             continue;
         }
@@ -133,7 +137,15 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             draft.skip(name, format!("no label in line {line}: left out"));
             continue;
         }
+        // What has features may be called as one likes.
+        let is_named = name.is_empty() || !is_media(Path::new(name));
         let path = match files.find(name, draft)? {
+            Ok(path) if features.is_empty() || is_media(&path) || files.folder.join(&path).is_dir() => path,
+            Ok(_) | Err(_) if !features.is_empty() && is_named => PathBuf::new(),
+            Err(Lost::Missing) if !features.is_empty() => {
+                draft.note(name, format!("file of line {line} is missing: only its features are used"));
+                PathBuf::new()
+            }
             Ok(path) => path,
             Err(Lost::Missing) => {
                 draft.skip(name, format!("file of line {line} is missing: left out"));
@@ -159,7 +171,9 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             None => Affect::default(),
         };
         let some = |column: Option<usize>| column.map(field).filter(|value| !value.is_empty()).map(str::to_owned);
+        let id = if !name.is_empty() { name.to_owned() } else { called(&features) };
         draft.rows.push(Row {
+            id: path.as_os_str().is_empty().then_some(id),
             path,
             label: label.to_owned(),
             split: list.split.map(|split| split.name().to_owned()).or_else(|| some(columns.split)),
@@ -167,10 +181,82 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             text: some(columns.text),
             face,
             affect,
+            features,
             ..Row::default()
         });
     }
     Ok(())
+}
+
+/// The name of a clip of features alone.
+fn called(features: &[FeatureRef]) -> String {
+    features.first().map_or_else(String::new, |feature| {
+        let array = feature.array.as_ref().map_or_else(String::new, |array| format!("#{array}"));
+        format!("{}{array}", feature.path.display())
+    })
+}
+
+/// The features that a row names; those that cannot be read are noted.
+fn read_features(record: &Record, columns: &Columns, folder: &Path, draft: &mut Draft<'_>) -> Vec<FeatureRef> {
+    let mut found = Vec::new();
+    for (modality, column) in FEATURED.into_iter().zip(columns.features) {
+        let name = column.map_or("", |column| record.field(column));
+        if name.is_empty() {
+            continue;
+        }
+        match feature(name, modality, folder, draft) {
+            Ok(feature) => found.push(feature),
+            Err(reason) => draft.note(name, format!("features of line {} are not used: {reason}", record.line)),
+        }
+    }
+    found
+}
+
+/// What the cell `name` means, and its stream; the error says why it cannot be used.
+fn feature(name: &str, modality: Modality, folder: &Path, draft: &mut Draft<'_>) -> Result<FeatureRef, String> {
+    let (file, asked) = match name.rsplit_once('#').filter(|_| !folder.join(name).is_file()) {
+        Some((file, array)) => (file, Some(array)),
+        None => (name, None),
+    };
+    let file = file.replace('\\', "/");
+    let store = Store::open(&folder.join(&file)).map_err(|error| error.to_string())?;
+    let arrays: Vec<(&str, &[usize])> =
+        store.arrays().filter(|(own, _)| asked.is_none_or(|asked| asked == *own)).collect();
+    let &[(array, shape)] = arrays.as_slice() else {
+        let known = store.arrays().map(|(own, _)| own).collect::<Vec<_>>().join(", ");
+        return Err(format!("write which array, as in {file}#array, of {known}"));
+    };
+    // As the reader of features takes shapes.
+    let (n_steps, n_dims) = match *shape {
+        [] => (1, 1),
+        [n_dims] => (1, n_dims),
+        [ref outer @ .., n_steps, n_dims] if outer.iter().all(|&side| side == 1) => (n_steps, n_dims),
+        _ => return Err(format!("an array of shape {shape:?} is no sequence of vectors")),
+    };
+    if n_steps == 0 || n_dims == 0 {
+        return Err(format!("an array of shape {shape:?} is empty"));
+    }
+    let stream_name = format!("{}_features", modality.name());
+    let stream = match draft.streams.iter().position(|stream| stream.name == stream_name) {
+        Some(known) if draft.streams[known].n_dims != n_dims => {
+            return Err(format!("{n_dims} values a step instead of {}", draft.streams[known].n_dims));
+        }
+        Some(known) => known,
+        None => {
+            draft.streams.push(Stream { name: stream_name, modality, n_dims, aligned: false, extracted: false });
+            draft.streams.len() - 1
+        }
+    };
+    let path = Path::new(&file);
+    Ok(FeatureRef {
+        stream,
+        path: path.strip_prefix(folder).unwrap_or(path).to_owned(),
+        array: (!array.is_empty()).then(|| array.to_owned()),
+        row: None,
+        first_dim: 0,
+        first_step: 0,
+        n_steps,
+    })
 }
 
 fn face_box(sides: [&str; 4]) -> Option<FaceBox> {
@@ -199,7 +285,8 @@ impl Files<'_> {
     /// The file that a row calls `name`, relative to the folder where it lies in it.
     fn find(&mut self, name: &str, draft: &mut Draft<'_>) -> Result<Result<PathBuf, Lost>, DatasetError> {
         let direct = Path::new(name);
-        if self.folder.join(direct).is_file() {
+        let whole = self.folder.join(direct);
+        if whole.is_file() || !name.is_empty() && has_pictures(&whole) {
             let inner = direct.strip_prefix(self.folder).unwrap_or(direct);
             // `./a` and `a` are one clip.
             return Ok(Ok(inner.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()));
@@ -210,6 +297,12 @@ impl Files<'_> {
         };
         Ok(finder.find(name).map(Path::to_owned))
     }
+}
+
+/// Whether a clip may be meant: a folder with a picture for each frame.
+fn has_pictures(folder: &Path) -> bool {
+    let found = entries(folder).unwrap_or_default();
+    found.iter().any(|(path, is_folder)| !is_folder && kind(path) == Some(Kind::Picture))
 }
 
 /// What looks wrong with a list as a whole.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use emotion::{FaceChoice, FaceSource, FeatureRef, Manifest, Split, Stream};
+use emotion::{FaceChoice, FaceSource, FeatureRef, Manifest, Modality, Split, Stream};
 use tempfile::TempDir;
 
 use super::*;
@@ -94,6 +94,45 @@ fn columns_carry_split_speaker_text_and_box() {
     assert_eq!(a.face.map(|face| (face.x_px, face.height_px)), Some((1.0, 40.5)));
     assert_eq!(manifest.faces, FaceSource::Boxes);
     assert!(manifest.protocol == "as the dataset gives it", "{}", manifest.protocol);
+}
+
+#[test]
+fn a_folder_of_pictures_is_a_clip_where_a_list_names_it() {
+    let list = ("labels.csv", "path,label\nclips/a/,anger\nclips/b,fear\nclips/c,fear\n");
+    let files = [("clips/a/1.jpg", ""), ("clips/b/1.png", ""), ("clips/c/notes.txt", ""), list];
+    check(&files, &["clips/a=anger", "clips/b=fear"], &["clips/c: file of line 4 is missing"]);
+}
+
+#[test]
+fn lists_name_features_and_clips_with_some_need_no_media() {
+    let table = |n_steps: usize, n_dims: usize| vec![vec!["0.5"; n_dims].join(","); n_steps].join("\n");
+    let (long, short, wide, one) = (table(5, 3), table(2, 3), table(2, 4), table(1, 6));
+    let tables =
+        [("f/a.csv", long.as_str()), ("f/b.csv", &short), ("f/wide.csv", &wide), ("t.csv", &one), ("a.mp4", "")];
+    let with = |list| -> Vec<(&str, &str)> { tables.iter().copied().chain([("labels.csv", list)]).collect() };
+    let list = "path,label,split,Audio Features,text_features_path\n\
+                a.mp4,anger,train,f/a.csv,t.csv\n\
+                utterance 2,fear,train,f/b.csv,\n\
+                b.mp4,fear,val,f/b.csv,t.csv\n\
+                c,fear,test,f/wide.csv,t.csv\n\
+                d,fear,test,f/gone.csv,\n";
+    let manifest = check(
+        &with(list),
+        &["a.mp4=anger", "utterance 2=fear", "b.mp4=fear", "c=fear"],
+        &[
+            "b.mp4: file of line 4 is missing: only its features are used",
+            "f/wide.csv: features of line 5 are not used: 4 values a step instead of 3",
+            "f/gone.csv: features of line 6 are not used: cannot read",
+            "d: file of line 6 is missing: left out",
+        ],
+    );
+    let streams: Vec<_> = manifest.streams.iter().map(|own| (own.name.as_str(), own.modality, own.n_dims)).collect();
+    assert_eq!(streams, [("voice_features", Modality::Voice, 3), ("text_features", Modality::Text, 6)]);
+    let steps = |clip: usize| -> Vec<usize> { manifest.clips[clip].features.iter().map(|own| own.n_steps).collect() };
+    assert_eq!([steps(0), steps(1), steps(3)], [vec![5, 1], vec![2], vec![1]]);
+    assert_eq!((manifest.clips[0].has_media(), manifest.clips[1].has_media()), (true, false));
+    let list = "label,voice_features\nanger,f/a.csv\nfear,f/b.csv\n";
+    check(&with(list), &["f/a.csv=anger", "f/b.csv=fear"], &[]);
 }
 
 #[test]
@@ -382,7 +421,7 @@ fn a_second_scan_keeps_what_is_known_of_clips_that_did_not_change() {
     earlier.clips[1].person = Some(FaceChoice::Centre);
     let stream = |name: &str, extracted| Stream {
         name: name.into(),
-        modality: emotion::Modality::Voice,
+        modality: Modality::Voice,
         n_dims: 2,
         aligned: false,
         extracted,

@@ -21,6 +21,9 @@ pub enum FeatureError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A folder, a pipe or a device.
+    #[error("this is not a file but a folder or a device: {path}", path = .0.display())]
+    NotAFile(PathBuf),
     /// No file of a known format.
     #[error("features are read from .npy, .npz, .csv, .safetensors, .csd, .h5, .hdf5, .pkl and .pickle files, this is another: {path}", path = .0.display())]
     UnknownFormat(PathBuf),

@@ -40,15 +40,22 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Fea
     header.push('\n');
     let mut bytes = [MAGIC, &[1, 0], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat();
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    let temporary = path.with_extension("npy.tmp");
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
-        std::fs::remove_file(&temporary).ok();
-        FeatureError::Write { path: path.to_owned(), source }
-    })
+    write(path, &bytes).map_err(|source| FeatureError::Write { path: path.to_owned(), source })
+}
+
+/// Writes a file under a name that nobody else has, then renames it.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".npy.tmp");
+    // Others may read features, unlike what is temporary.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// What stands before the numbers.
@@ -134,6 +141,13 @@ mod tests {
             let array = Store::open(&path).unwrap().read("", None).unwrap();
             assert_eq!((array.shape, array.values), (shape, values));
         }
+        // Several at once are in nobody's way.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..20).for_each(|_| write_npy(&path, &[1], &[7.0]).unwrap()));
+            }
+        });
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing temporary is left");
         let error = write_npy(&dir.path().join("missing/a.npy"), &[0], &[]).unwrap_err();
         assert!(error.to_string().contains("missing"), "{error}");
     }

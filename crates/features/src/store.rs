@@ -81,8 +81,13 @@ impl Store {
     /// dictionaries in dictionaries of a pickle, and groups in groups of HDF5, have names such as `train/audio`.
     pub fn open(path: &Path) -> Result<Self, FeatureError> {
         let read = |source| FeatureError::Read { path: path.to_owned(), source };
+        let metadata = std::fs::metadata(path).map_err(read)?;
+        // Opening a pipe would wait for a writer.
+        if !metadata.is_file() {
+            return Err(FeatureError::NotAFile(path.to_owned()));
+        }
         let mut file = File::open(path).map_err(read)?;
-        let n_bytes = file.metadata().map_err(read)?.len();
+        let n_bytes = metadata.len();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
         let entries = match extension.as_str() {
             "npy" => npy::entries(&mut file, n_bytes),

@@ -87,6 +87,41 @@ fn rows_are_the_same_in_every_format() {
 }
 
 #[test]
+fn tables_are_read_however_they_are_written() {
+    let folder = Folder::new();
+    let rows: &[f32] = &[1.5, 2.0, -3.5, 4.0];
+    for (what, text, n_dims, values) in [
+        ("a header of numbers", "0,1\n1.5,2.0\n-3.5,4.0\n", 2, rows),
+        ("an index, too", ",0,1\n0,1.5,2.0\n1,-3.5,4.0\n", 2, rows),
+        ("names and an index", ",a,b\n0,1.5,2.0\n1,-3.5,4.0\n", 2, rows),
+        ("decimal commas", "1,5;2,0\n-3,5;4,0\n", 2, rows),
+        ("decimal commas and blanks", "a b\n1,5 2\n-3,5 4\n", 2, rows),
+        ("aligned columns", "  1.5   2.0\n -3.5   4.0\n", 2, rows),
+        ("numpy's header", "# a b\n1.5 2.0\n-3.5 4.0\n", 2, rows),
+        ("a blank after a comma", "1.5, 2.0\n-3.5, 4.0\n", 2, rows),
+        ("whole numbers below", "0,1\n2,3\n", 2, &[0.0, 1.0, 2.0, 3.0]),
+        ("one row", "0;1;2", 3, &[0.0, 1.0, 2.0]),
+        ("one column", "1.5\n2.0\n-3.5\n4.0", 1, rows),
+    ] {
+        let mut store = folder.open("a.csv", text.as_bytes()).unwrap();
+        let array = store.read("", None).unwrap();
+        assert_eq!((array.shape, &array.values[..]), (vec![values.len() / n_dims, n_dims], values), "{what}");
+    }
+    let mut named = folder.open("b.csv", b"clip a;1,5;2,5\nclip b;2;\n").unwrap();
+    let array = named.read("", None).unwrap();
+    assert!(array.shape == [2, 3] && array.values[0].is_nan() && array.values[1..3] == [1.5, 2.5], "{array:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn nobody_waits_for_a_pipe() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("a.npy");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(matches!(Store::open(&path), Err(FeatureError::NotAFile(_))));
+}
+
+#[test]
 fn pickles_are_read_by_row_and_large_arrays_from_the_file() {
     let folder = Folder::new();
     let mut store = folder.open("p.pkl", include_bytes!("pickle/samples/protocol4.pkl")).unwrap();

@@ -19,11 +19,12 @@ use emotion::{FaceSource, Sample};
 
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, Request, prepare, spoken};
+use crate::source::open_file;
 use crate::stored::{bytes_from_prepared, prepared_from_bytes};
 use crate::{Detectors, MediaError};
 
 /// Changes whenever the same file and settings give another sample than before.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const EXTENSION: &str = "safetensors";
 /// Of files that are being written; left behind only by a crash.
 const UNFINISHED: &str = ".unfinished-";
@@ -50,6 +51,8 @@ pub struct SampleCache {
 #[derive(Debug)]
 struct Lease {
     path: PathBuf,
+    /// What the folder is kept to when the lease ends.
+    limit_bytes: AtomicU64,
     /// Locked.
     _file: File,
 }
@@ -63,7 +66,7 @@ impl Lease {
         let name = file.path().file_name().unwrap_or_default().to_string_lossy().replace(UNFINISHED, LEASE);
         let path = dir.join(name);
         let file = file.persist(&path).map_err(|error| error.error)?;
-        Ok(Self { path, _file: file })
+        Ok(Self { path, limit_bytes: AtomicU64::new(SampleCache::USUAL_LIMIT_BYTES), _file: file })
     }
 
     /// Since when samples are needed by whoever holds the lease at `path`; `None` where nobody does any more.
@@ -82,6 +85,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // Without its lock it is removed by whoever finds it next.
         let _ = fs::remove_file(&self.path);
+        // What the job needed beyond the limit is not needed any more; what fails here is tried again by the next job.
+        let dir = self.path.parent().unwrap_or(Path::new(""));
+        let _ = remove(dir, self.limit_bytes.load(Ordering::Relaxed), &|lease| lease != self.path);
     }
 }
 
@@ -103,9 +109,13 @@ impl SampleCache {
         })
     }
 
-    /// The same cache, kept to `limit_bytes`.
+    /// The same cache, kept to `limit_bytes` from now on, and once nobody needs more of it.
     pub fn with_limit(self, limit_bytes: u64) -> Self {
-        Self { limit_bytes, ..self }
+        self.lease.limit_bytes.store(limit_bytes, Ordering::Relaxed);
+        let cache = Self { limit_bytes, ..self };
+        // Whoever writes tries again and says what fails.
+        let _ = cache.trim();
+        cache
     }
 
     /// The same cache, with other detectors to prepare samples with than those that are built in.
@@ -132,7 +142,8 @@ impl SampleCache {
             let pictures = Pictures::list(path)?;
             hasher.update(&(pictures.len() as u64).to_le_bytes());
             for picture in pictures.picked(inputs.face.map_or(0, |input| input.n_frames)) {
-                hasher.update(&content(picture)?);
+                // A picture that cannot be read is noted and left out, until it can be read.
+                hasher.update(&content(picture).unwrap_or_default());
             }
         } else if !path.as_os_str().is_empty() {
             hasher.update(&content(path)?);
@@ -166,66 +177,21 @@ impl SampleCache {
 
     /// Bytes that the samples take.
     pub fn size_bytes(&self) -> u64 {
-        self.samples().iter().map(|file| file.n_bytes).sum()
+        samples(&self.dir).iter().map(|file| file.n_bytes).sum()
     }
 
     /// Removes all samples but those that another running job has used, and nothing else that lies in the folder.
     pub fn clear(&self) -> Result<(), MediaError> {
-        self.remove(0, &|lease| lease != self.lease.path)
+        remove(&self.dir, 0, &|lease| lease != self.lease.path)
     }
 
     /// Removes samples that were not used for longest, until the rest fits the limit.
     pub fn trim(&self) -> Result<(), MediaError> {
-        self.remove(self.limit_bytes, &|_| true)
-    }
-
-    /// Removes the oldest samples down to `limit_bytes`, but none that is in use by a lease that `counts`.
-    fn remove(&self, limit_bytes: u64, counts: &dyn Fn(&Path) -> bool) -> Result<(), MediaError> {
-        let mut samples = self.samples();
-        let mut n_bytes: u64 = samples.iter().map(|file| file.n_bytes).sum();
-        let leases = self.files(&|name| name.starts_with(LEASE));
-        let needed =
-            leases.iter().filter(|lease| counts(&lease.path)).filter_map(|lease| Lease::since(&lease.path)).min();
-        let needed = needed.and_then(|since| since.checked_sub(CLOCK_GRAIN));
-        samples.retain(|file| needed.is_none_or(|since| file.used < since));
-        samples.sort_by_key(|file| file.used);
-        let old = SystemTime::now() - Duration::from_secs(UNFINISHED_SECS);
-        let litter = self.files(&|name| name.starts_with(UNFINISHED)).into_iter().filter(|file| file.used < old);
-        let surplus = samples.into_iter().take_while(|file| {
-            let too_much = n_bytes > limit_bytes;
-            n_bytes -= file.n_bytes;
-            too_much
-        });
-        for Found { path, .. } in litter.chain(surplus) {
-            match fs::remove_file(&path) {
-                // Another process was faster.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(MediaError::cache("clearing the cache", &path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        remove(&self.dir, self.limit_bytes, &|_| true)
     }
 
     fn path(&self, key: &str) -> PathBuf {
         self.dir.join(format!("{key}.{EXTENSION}"))
-    }
-
-    fn samples(&self) -> Vec<Found> {
-        let is_key = |stem: &str| stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.files(&|name| name.strip_suffix(".safetensors").is_some_and(is_key))
-    }
-
-    fn files(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Found> {
-        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        let wanted = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_wanted));
-        // What another process removes meanwhile is not there.
-        let found = wanted.filter_map(|entry| {
-            let metadata = entry.metadata().ok()?;
-            Some(Found { path: entry.path(), n_bytes: metadata.len(), used: metadata.modified().ok()? })
-        });
-        found.collect()
     }
 
     fn load_prepared(&self, key: &str) -> Result<Option<Prepared>, MediaError> {
@@ -264,19 +230,55 @@ struct Found {
     used: SystemTime,
 }
 
+/// Removes the oldest samples down to `limit_bytes`, but none that is in use by a lease that `counts`.
+fn remove(dir: &Path, limit_bytes: u64, counts: &dyn Fn(&Path) -> bool) -> Result<(), MediaError> {
+    let mut samples = samples(dir);
+    let mut n_bytes: u64 = samples.iter().map(|file| file.n_bytes).sum();
+    let leases = files(dir, &|name| name.starts_with(LEASE));
+    let needed = leases.iter().filter(|lease| counts(&lease.path)).filter_map(|lease| Lease::since(&lease.path)).min();
+    let needed = needed.and_then(|since| since.checked_sub(CLOCK_GRAIN));
+    samples.retain(|file| needed.is_none_or(|since| file.used < since));
+    samples.sort_by_key(|file| file.used);
+    let old = SystemTime::now() - Duration::from_secs(UNFINISHED_SECS);
+    let litter = files(dir, &|name| name.starts_with(UNFINISHED)).into_iter().filter(|file| file.used < old);
+    let surplus = samples.into_iter().take_while(|file| {
+        let too_much = n_bytes > limit_bytes;
+        n_bytes -= file.n_bytes;
+        too_much
+    });
+    for Found { path, .. } in litter.chain(surplus) {
+        match fs::remove_file(&path) {
+            // Another process was faster.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(MediaError::cache("clearing the cache", &path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn samples(dir: &Path) -> Vec<Found> {
+    let is_key = |stem: &str| stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+    files(dir, &|name| name.strip_suffix(".safetensors").is_some_and(is_key))
+}
+
+fn files(dir: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Found> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let wanted = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_wanted));
+    // What another process removes meanwhile is not there.
+    let found = wanted.filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        Some(Found { path: entry.path(), n_bytes: metadata.len(), used: metadata.modified().ok()? })
+    });
+    found.collect()
+}
+
 /// A hash of what is in a file.
 fn content(path: &Path) -> Result<[u8; blake3::OUT_LEN], MediaError> {
-    let failed = |error| MediaError::io("reading the file", path, error);
-    let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => MediaError::Missing(path.to_owned()),
-        _ => failed(error),
-    })?;
-    // Reading from a pipe would wait for a writer.
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(MediaError::NotAFile(path.to_owned()));
-    }
+    let (file, _) = open_file(path)?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(failed)?;
+    hasher.update_reader(file).map_err(|error| MediaError::io("reading the file", path, error))?;
     Ok(*hasher.finalize().as_bytes())
 }
 
@@ -390,6 +392,39 @@ mod tests {
     }
 
     #[test]
+    fn pictures_that_cannot_be_read_are_left_out_until_they_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+        let folder = dir.path().join("clip");
+        fs::create_dir(&folder).unwrap();
+        for number in [1, 2, 4] {
+            image::RgbImage::new(8, 8).save(folder.join(format!("{number}.png"))).unwrap();
+        }
+        // A folder stands for what no file can be read of, such as a dangling link.
+        fs::create_dir(folder.join("3.png")).unwrap();
+        let (key, prepared) = cache.prepare(&request(&folder, None)).unwrap();
+        assert!(prepared.notes[0].starts_with("1 of 4 pictures"), "{:?}", prepared.notes);
+        fs::remove_dir(folder.join("3.png")).unwrap();
+        fs::copy(folder.join("4.png"), folder.join("3.png")).unwrap();
+        assert_ne!(cache.key(&request(&folder, None)).unwrap(), key);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_waits_for_a_pipe() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+        let (pipe, folder) = (dir.path().join("pipe.mp4"), dir.path().join("clip"));
+        fs::create_dir(&folder).unwrap();
+        image::RgbImage::new(8, 8).save(folder.join("1.png")).unwrap();
+        let made = std::process::Command::new("mkfifo").args([&pipe, &folder.join("2.png")]).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(cache.prepare(&request(&pipe, None)), Err(MediaError::NotAFile(_))));
+        let (_, prepared) = cache.prepare(&request(&folder, None)).unwrap();
+        assert!(prepared.notes[0].starts_with("1 of 2 pictures"), "{:?}", prepared.notes);
+    }
+
+    #[test]
     fn damaged_samples_are_prepared_anew_and_clearing_spares_the_rest() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 2, 1000);
@@ -443,6 +478,20 @@ mod tests {
         age(job, &keys[..1]);
         small.trim().unwrap();
         assert_eq!(stored(&other, &keys), [false; 4], "the job has ended");
+    }
+
+    #[test]
+    fn what_a_job_took_beyond_the_limit_goes_when_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("cache");
+        let job = SampleCache::open(&folder).unwrap().with_limit(1);
+        let clone = job.clone();
+        let paths: Vec<PathBuf> = (0..2).map(|nth| test_media::mp4(dir.path(), 2 + nth, 1000)).collect();
+        let keys: Vec<String> = paths.iter().map(|path| job.prepare(&request(path, None)).unwrap().0).collect();
+        drop(job);
+        assert_eq!(stored(&clone, &keys), [true; 2], "a clone still needs them");
+        drop(clone);
+        assert_eq!(SampleCache::open(&folder).unwrap().size_bytes(), 0);
     }
 
     #[test]

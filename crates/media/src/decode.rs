@@ -98,10 +98,19 @@ pub fn thumbnail(path: &Path, max_side_px: usize) -> Result<Image, MediaError> {
     scaler.image(&frame).map_err(|error| MediaError::decode(path, error))
 }
 
-/// The whole sound, mixed to mono in -1..1 at `rate_hz`; `None` where there is no audio track.
+/// All sound of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sound {
+    /// Mixed to mono, in -1..1.
+    pub samples: Vec<f32>,
+    /// What is wrong with the file, in words.
+    pub notes: Vec<String>,
+}
+
+/// The whole sound at `rate_hz`; `None` where there is no audio track.
 ///
 /// An hour at 16 kHz takes 230 MB; [`prepare`](crate::prepare()) keeps only what a model needs.
-pub fn decode_audio(path: &Path, rate_hz: u32) -> Result<Option<Vec<f32>>, MediaError> {
+pub fn decode_audio(path: &Path, rate_hz: u32) -> Result<Option<Sound>, MediaError> {
     let mut source = Source::open(path, Tracks { video: false, audio: true })?;
     if source.audio.is_none() {
         return Ok(None);
@@ -114,7 +123,9 @@ pub fn decode_audio(path: &Path, rate_hz: u32) -> Result<Option<Vec<f32>>, Media
         }
     }
     mono.finish(&mut samples);
-    Ok(Some(samples))
+    let mut notes = std::mem::take(&mut source.notes);
+    notes.extend(source.complaints());
+    Ok(Some(Sound { samples, notes }))
 }
 
 #[cfg(test)]
@@ -135,7 +146,10 @@ mod tests {
         let cut = dir.path().join("cut.mp4");
         std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
         assert!(matches!(probe(&text), Err(MediaError::NotMedia { .. })));
-        assert!(matches!(probe(&playlist), Err(MediaError::NotMedia { .. } | MediaError::NoStreams(_))));
+        assert!(matches!(probe(&playlist), Err(MediaError::Unsupported { .. })));
+        let animated = dir.path().join("animated.webp");
+        std::fs::write(&animated, b"RIFF\x50\0\0\0WEBPVP8X\x0A\0\0\0\x02\0\0\0\x0F\0\0\x0F\0\0ANIM").unwrap();
+        assert!(matches!(probe(&animated), Err(MediaError::Unsupported { .. })));
         assert!(matches!(probe(&empty), Err(MediaError::Empty(_))));
         assert!(matches!(probe(&cut), Err(MediaError::NotMedia { .. })));
         assert!(matches!(probe(&dir.path().join("a.mp4")), Err(MediaError::Missing(_))));
@@ -252,7 +266,7 @@ mod tests {
                 tone.iter().flat_map(|&x| vec![(x * 32767.0) as i16; usize::from(n_channels)]).collect();
             test_media::wav(&path, rate_hz, n_channels, &samples);
             assert_eq!(probe(&path).unwrap().audio, Some(AudioInfo { rate_hz, n_channels }));
-            let heard = decode_audio(&path, 16000).unwrap().unwrap();
+            let heard = decode_audio(&path, 16000).unwrap().unwrap().samples;
             assert!(heard.len().abs_diff(16000) <= 1, "{} samples", heard.len());
             let wanted = test_media::tone(16000, 16000);
             let worst = heard.iter().zip(&wanted).skip(400).take(15200).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

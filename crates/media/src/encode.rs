@@ -281,7 +281,7 @@ mod tests {
         assert_eq!((video.width_px, video.height_px, video.n_frames), (64, 48, Some(24)));
         assert_eq!((video.rate_hz, audio.rate_hz, audio.n_channels), (16.0, 16_000, 1));
         assert!((info.duration_secs - 1.5).abs() < 0.08, "{}", info.duration_secs);
-        let heard = crate::decode_audio(&path, 16_000).unwrap().unwrap();
+        let heard = crate::decode_audio(&path, 16_000).unwrap().unwrap().samples;
         assert!(heard.len().abs_diff(24_000) <= 1024, "{}", heard.len());
         let error: f32 =
             samples[4000..20_000].iter().zip(&heard[4000..]).map(|(a, b)| (a - b).abs()).sum::<f32>() / 16_000.0;

@@ -23,6 +23,14 @@ pub enum MediaError {
         /// FFmpeg's words.
         reason: String,
     },
+    /// A known kind of file that is not read.
+    #[error("this is {what}, which is not read, choose another or convert it to MP4: {}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        what: &'static str,
+    },
     /// Recognized, but without picture and sound.
     #[error("there is neither picture nor sound in this file, choose another: {}", .0.display())]
     NoStreams(PathBuf),

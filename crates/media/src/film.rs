@@ -71,7 +71,7 @@ pub(crate) fn watch(
     }
     let mut hearing = voice.map(|input| Hearing::new(input, searched_secs));
     let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
-    let (n_broken, gave_up) = (source.n_broken(), source.gave_up());
+    notes.extend(source.complaints());
     let again = |picker: &mut Picker| run(&mut Source::open(path, Tracks { video: true, audio: false })?, picker, None);
     if source.n_frames().is_none() {
         // Frames did not come at the times of their packets.
@@ -99,17 +99,8 @@ pub(crate) fn watch(
             *first = again;
         }
     }
-    let n_stated = info.video.and_then(|video| video.n_frames).unwrap_or(0) as usize;
-    if !is_long && has_video && seen.n_frames * 10 < n_stated * 9 {
-        notes.push(format!("only {} of {n_stated} frames could be read", seen.n_frames));
-    } else if n_broken > 0 {
-        notes.push(format!("{n_broken} damaged pieces were skipped"));
-    }
     if n_segments > 1 && seen.n_frames == 1 && !source.is_picture() {
         notes.push("only one frame, in which nothing moves".to_owned());
-    }
-    if gave_up {
-        notes.push("its index leads in circles, so reading was given up".to_owned());
     }
     if info.duration_secs <= 0.0 {
         info.duration_secs = seen.last_secs;
@@ -128,10 +119,15 @@ pub(crate) fn leaf(folder: &Path, n_segments: usize) -> Result<Film, MediaError>
     let info = pictures.info()?;
     let picked = pictures.picked(n_segments);
     let mut images = Vec::new();
+    let (mut n_damaged, mut first_damaged) = (0, None);
     let mut first_error = None;
     for path in &picked {
         match pictures::read(path, MAX_SIDE_PX) {
-            Ok(image) => images.push(image),
+            Ok((image, is_damaged)) => {
+                images.push(image);
+                n_damaged += usize::from(is_damaged);
+                first_damaged = first_damaged.or(is_damaged.then_some(path));
+            }
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
@@ -142,6 +138,9 @@ pub(crate) fn leaf(folder: &Path, n_segments: usize) -> Result<Film, MediaError>
         }
         let (n_lost, n) = (picked.len() - images.len(), picked.len());
         notes.push(format!("{n_lost} of {n} pictures cannot be read and are left out, the first: {error}"));
+    }
+    if let Some(path) = first_damaged {
+        notes.push(format!("{n_damaged} of {} pictures are damaged, the first: {}", picked.len(), path.display()));
     }
     Ok(Film { info, images, samples: Vec::new(), notes })
 }
@@ -192,6 +191,48 @@ fn run(source: &mut Source, picker: &mut Picker, mut hearing: Option<&mut Hearin
 mod tests {
     use super::*;
     use crate::encode::{Recording, write_mp4};
+    use crate::test_media;
+
+    const VOICE: VoiceInput = VoiceInput::Waveform { rate_hz: 16000, n_samples: 1600 };
+
+    #[test]
+    fn what_is_cut_off_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let named = |name: &str| dir.path().join(name);
+        let (wav, mkv, jpg) = (named("a.wav"), named("a.mkv"), named("a.jpg"));
+        test_media::wav(&wav, 16000, 1, &[900; 32000]);
+        test_media::mkv(&[&test_media::mp4(dir.path(), 50, 0), &wav], &[], &mkv);
+        image::RgbImage::from_fn(200, 200, |x, y| image::Rgb([(x * y) as u8, x as u8, y as u8])).save(&jpg).unwrap();
+        for (path, note) in
+            [(&wav, "only 32022 of 64044 bytes are there"), (&mkv, "only 0."), (&jpg, "1 frame is damaged")]
+        {
+            let notes = || watch(path, 4, Some(&VOICE), 0.0).unwrap().notes;
+            assert_eq!(notes(), &[] as &[String], "{}", path.display());
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+            let cut = notes();
+            assert!(cut[0].starts_with(note), "{}: {cut:?}", path.display());
+        }
+        let heard = crate::decode_audio(&wav, 16000).unwrap().unwrap();
+        assert_eq!(heard.notes[..1], ["only 32022 of 64044 bytes are there"]);
+    }
+
+    #[test]
+    fn what_an_edit_list_leaves_out_is_not_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 50, 0);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let after = |name: &[u8]| bytes.windows(4).position(|four| four == name).unwrap() + 4;
+        // After version, flags and a count: the length, in thousandths, and the time in the track where it begins.
+        let (edit, rate_at) = (after(b"elst") + 8, after(b"mdhd") + 12);
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        let start = number(edit + 4) + number(rate_at) * 4 / 5;
+        bytes[edit..edit + 4].copy_from_slice(&1200_u32.to_be_bytes());
+        bytes[edit + 4..edit + 8].copy_from_slice(&start.to_be_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let film = watch(&path, 4, None, 0.0).unwrap();
+        assert_eq!((film.images.len(), film.notes), (4, Vec::new()));
+    }
 
     #[test]
     fn frames_that_nobody_looks_at_are_skipped_and_the_others_stay_as_they_are() {

@@ -43,7 +43,7 @@ pub use acoustics::{N_CEPSTRA, STATISTICS_RATE_HZ, mfcc, voice_statistic_names, 
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
 pub use captions::{Captions, caption};
-pub use decode::{AudioInfo, ClipInfo, Image, VideoInfo, decode_audio, probe, thumbnail};
+pub use decode::{AudioInfo, ClipInfo, Image, Sound, VideoInfo, decode_audio, probe, thumbnail};
 pub use detectors::{BUILT_IN, Detectors};
 pub use error::MediaError;
 pub use face::{Face, FaceFinder, FaceModel, People, Person, chosen_face, crop_face, overlap, people, yunet};

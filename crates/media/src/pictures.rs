@@ -66,15 +66,17 @@ impl Pictures {
     }
 }
 
-/// Reads one picture, at most `max_side_px` on its longer side.
-pub(crate) fn read(path: &Path, max_side_px: usize) -> Result<Image, MediaError> {
+/// Reads one picture, at most `max_side_px` on its longer side; with whether it is damaged.
+pub(crate) fn read(path: &Path, max_side_px: usize) -> Result<(Image, bool), MediaError> {
     let mut source = Source::open(path, Tracks { video: true, audio: false })?;
     let Some(turn) = source.video.as_ref().map(|video| video.turn) else {
         return Err(MediaError::NoPicture(path.to_owned()));
     };
     while let Some(decoded) = source.next()? {
         if let Decoded::Video { frame, .. } = decoded {
-            return Scaler::new(turn, Some(max_side_px)).image(&frame).map_err(|error| MediaError::decode(path, error));
+            let image = Scaler::new(turn, Some(max_side_px)).image(&frame);
+            let image = image.map_err(|error| MediaError::decode(path, error))?;
+            return Ok((image, !source.complaints().is_empty()));
         }
     }
     Err(MediaError::decode(path, "no frame could be read"))

@@ -375,7 +375,7 @@ mod tests {
         };
         let detectors = Detectors::in_folder(&models).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap();
+        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap().samples;
         let frames = [Image { width_px: 16, height_px: 16, rgb: vec![0; 16 * 16 * 3] }];
         let voice = Some(VoiceInput::Waveform { rate_hz: 16000, n_samples: 8000 });
         let inputs = Inputs { voice, face: None, text: None, features: Vec::new() };

@@ -27,7 +27,7 @@ use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 /// A file with more broken packets in a row than this has ended.
 const MAX_BROKEN_PACKETS: usize = 1000;
 /// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
-const MAX_PIXELS: &str = "100000000";
+const MAX_PIXELS: u64 = 100_000_000;
 /// A file is read at most this many times over, counted in bytes. Tracks that lie one behind the other in the file have
 /// their packets fetched in turn, each with all that fills a buffer.
 const MAX_READINGS: u64 = 64;
@@ -36,6 +36,15 @@ const MIN_BUDGET_BYTES: u64 = 64 << 20;
 /// What a reading counts at least.
 const MIN_READ_BYTES: u64 = 512;
 
+/// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
+const STATING: [&str; 11] = ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3"];
+/// Of a whole file at least this share of its length can be read, and no more than that is missing: a last frame's length is not
+/// always known.
+const WHOLE_SHARE: f64 = 0.9;
+const WHOLE_SECS: f64 = 0.25;
+const TS_PACKET_BYTES: u64 = 188;
+/// With a header of 27 bytes, 255 lengths, and 255 bytes for each.
+const MAX_OGG_PAGE_BYTES: u64 = 27 + 255 + 255 * 255;
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
 
@@ -80,6 +89,7 @@ pub(crate) struct AudioTrack {
     secs_per_tick: f64,
     /// Decode only what lies between these times, in seconds.
     pub(crate) window_secs: Option<(f64, f64)>,
+    heard_secs: f64,
 }
 
 /// A decoded frame with its time after the start of the clip, where the file tells it.
@@ -108,6 +118,9 @@ pub(crate) struct Source {
     state: State,
     ahead: VecDeque<ffmpeg::Packet>,
     n_broken: usize,
+    n_damaged: usize,
+    /// Where the last packet of each track ends, after the start.
+    reached_secs: Vec<f64>,
     gave_up: Arc<AtomicBool>,
 }
 
@@ -127,7 +140,10 @@ impl Source {
     pub(crate) fn open(path: &Path, tracks: Tracks) -> Result<Self, MediaError> {
         let gave_up = Arc::new(AtomicBool::new(false));
         let input = open_input(path, &gave_up)?;
-        let mut notes = Vec::new();
+        let mut notes = Vec::from_iter(cut_riff(path));
+        if has_cut_end(path) {
+            notes.push("its end is cut off".to_owned());
+        }
         let found = |kind: MediaType| {
             let usable = |index: usize| {
                 input.stream(index).is_some_and(|stream| {
@@ -191,6 +207,8 @@ impl Source {
             state: State::Reading,
             ahead: VecDeque::new(),
             n_broken: 0,
+            n_damaged: 0,
+            reached_secs: Vec::new(),
             gave_up,
         })
     }
@@ -208,10 +226,12 @@ impl Source {
     /// not say. Decoding starts at the beginning either way.
     pub(crate) fn read_ahead(&mut self) -> Option<Timetable> {
         let stream_idx = self.video.as_ref()?.stream_idx;
+        // What an edit list cuts off is decoded, because the rest is made from it, and not shown.
+        let first = self.input.stream(stream_idx)?.start_time();
         let (mut ticks, mut n_bytes) = (Vec::new(), 0);
         while let Some(packet) = read_packet(&mut self.input) {
             n_bytes += packet.size();
-            if packet.stream() == stream_idx {
+            if packet.stream() == stream_idx && packet.pts().is_none_or(|pts| pts >= first) {
                 ticks.push(packet.pts());
             }
             self.ahead.push_back(packet);
@@ -267,6 +287,7 @@ impl Source {
             };
             return;
         };
+        self.note_progress(&packet);
         let sent = match (&mut self.video, &mut self.audio) {
             (Some(video), _) if video.stream_idx == packet.stream() => {
                 if video.only_key_frames && !packet.is_key() {
@@ -296,6 +317,21 @@ impl Source {
         }
     }
 
+    fn note_progress(&mut self, packet: &ffmpeg::Packet) {
+        let Some(stream) = self.input.stream(packet.stream()) else { return };
+        let end = packet.pts().or(packet.dts()).map(|start| start.saturating_add(packet.duration()));
+        let end_secs = end.map_or(0.0, |end| end as f64 * f64::from(stream.time_base()) - self.start_secs);
+        if self.reached_secs.len() <= packet.stream() {
+            self.reached_secs.resize(packet.stream() + 1, 0.0);
+        }
+        let reached_secs = &mut self.reached_secs[packet.stream()];
+        *reached_secs = reached_secs.max(end_secs);
+        let is_cut_picture = self.is_picture()
+            && self.video.as_ref().is_some_and(|video| video.decoder.id() == codec::Id::MJPEG)
+            && packet.data().is_some_and(is_cut_jpeg);
+        self.n_damaged += usize::from(is_cut_picture);
+    }
+
     fn drain_audio(&mut self) -> State {
         match &mut self.audio {
             Some(audio) => {
@@ -318,6 +354,9 @@ impl Source {
                         None => Some(video.n_frames),
                     };
                     video.n_frames += 1;
+                    // Between key frames alone something is always missing.
+                    let is_damaged = !video.only_key_frames && (frame.is_corrupt() || frame.has_decode_errors());
+                    self.n_damaged += usize::from(is_damaged);
                     return Some(Decoded::Video { pts_secs, number, frame });
                 }
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
@@ -334,6 +373,8 @@ impl Source {
             match audio.decoder.receive_frame(&mut frame) {
                 Ok(()) => {
                     let pts_secs = frame.timestamp().map(|ticks| ticks as f64 * audio.secs_per_tick - self.start_secs);
+                    audio.heard_secs += frame.samples() as f64 / f64::from(frame.rate().max(1));
+                    self.n_damaged += usize::from(frame.is_corrupt() || frame.has_decode_errors());
                     return Some(Decoded::Audio { pts_secs, frame });
                 }
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
@@ -360,15 +401,62 @@ impl Source {
         }
     }
 
-    /// Packets that could not be decoded so far.
-    pub(crate) fn n_broken(&self) -> usize {
-        self.n_broken
+    /// What turned out to be wrong with the file while it was decoded to its end, for the user.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if let Some((read_secs, stated_secs)) = self.lengths().find(|&(read_secs, stated_secs)| {
+            read_secs < WHOLE_SHARE * stated_secs && stated_secs - read_secs > WHOLE_SECS
+        }) {
+            complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
+        }
+        if self.n_broken > 0 {
+            complaints.push(format!("{} damaged pieces were skipped", self.n_broken));
+        } else if self.n_damaged > 0 {
+            let are = if self.n_damaged == 1 { " is" } else { "s are" };
+            complaints.push(format!("{} frame{are} damaged", self.n_damaged));
+        }
+        // A reader in circles.
+        if self.gave_up.load(Ordering::Relaxed) {
+            complaints.push("its index leads in circles, so reading was given up".to_owned());
+        }
+        complaints
     }
 
-    /// Whether reading was given up because it went in circles.
-    pub(crate) fn gave_up(&self) -> bool {
-        self.gave_up.load(Ordering::Relaxed)
+    /// Seconds that were read and that the file states, for each track that is decoded and has a length of its own; for the
+    /// file as a whole where none has.
+    fn lengths(&self) -> impl Iterator<Item = (f64, f64)> {
+        let reached_secs = |stream_idx: usize| self.reached_secs.get(stream_idx).copied().unwrap_or_default();
+        let stated_secs = |stream_idx: usize| {
+            let stream = self.input.stream(stream_idx)?;
+            (stream.duration() > 0).then(|| stream.duration() as f64 * f64::from(stream.time_base()))
+        };
+        let video = self.video.as_ref().map(|video| (video.stream_idx, reached_secs(video.stream_idx)));
+        let audio = self.audio.as_ref().map(|audio| {
+            let is_whole = audio.window_secs.is_none();
+            (audio.stream_idx, if is_whole { audio.heard_secs } else { reached_secs(audio.stream_idx) })
+        });
+        let tracks = video.into_iter().chain(audio);
+        let mut lengths: Vec<(f64, f64)> =
+            tracks.filter_map(|(stream_idx, read_secs)| Some((read_secs, stated_secs(stream_idx)?))).collect();
+        if lengths.is_empty() && self.info.duration_secs > 0.0 {
+            lengths.push((self.reached_secs.iter().copied().fold(0.0, f64::max), self.info.duration_secs));
+        }
+        lengths.retain(|_| self.states_length());
+        lengths.into_iter()
     }
+
+    fn states_length(&self) -> bool {
+        let name = self.input.format().name().to_owned();
+        // Of an MP3 file only the frame that also says how much of the sound is padding.
+        let is_counted = name != "mp3" || self.input.streams().any(|stream| stream.start_time() > 0);
+        is_counted && STATING.iter().any(|stating| name.starts_with(stating))
+    }
+}
+
+/// Whether a JPEG file ends before its last scan does; decoders fill the rest with grey.
+fn is_cut_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: &[u8]| bytes.windows(2).rposition(|two| two == marker);
+    last(b"\xFF\xDA").is_some_and(|scan| last(b"\xFF\xD9").is_none_or(|end| end < scan))
 }
 
 /// The packets of a file as they are, without decoders.
@@ -445,26 +533,97 @@ impl Seek for Bounded {
     }
 }
 
-fn open_input(path: &Path, gave_up: &Arc<AtomicBool>) -> Result<Input, MediaError> {
-    init();
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+/// Opens a regular file; with its length in bytes.
+pub(crate) fn open_file(path: &Path) -> Result<(File, u64), MediaError> {
+    let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => MediaError::Missing(path.to_owned()),
         _ => MediaError::io("opening the file", path, error),
-    })?;
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for a writer.
     if !metadata.is_file() {
         return Err(MediaError::NotAFile(path.to_owned()));
     }
-    if metadata.len() == 0 {
+    Ok((File::open(path).map_err(failed)?, metadata.len()))
+}
+
+fn open_input(path: &Path, gave_up: &Arc<AtomicBool>) -> Result<Input, MediaError> {
+    init();
+    let (mut file, n_bytes) = open_file(path)?;
+    if n_bytes == 0 {
         return Err(MediaError::Empty(path.to_owned()));
     }
-    let file = File::open(path).map_err(|error| MediaError::io("opening the file", path, error))?;
-    let n_left = metadata.len().saturating_mul(MAX_READINGS).saturating_add(MIN_BUDGET_BYTES);
+    let failed = |error| MediaError::io("reading the file", path, error);
+    let mut head = Vec::new();
+    file.by_ref().take(MIN_READ_BYTES).read_to_end(&mut head).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    if let Some(what) = unsupported(&head) {
+        return Err(MediaError::Unsupported { path: path.to_owned(), what });
+    }
+    let n_left = n_bytes.saturating_mul(MAX_READINGS).saturating_add(MIN_BUDGET_BYTES);
     let io = StreamIo::from_read_seek(Bounded { file, n_left, gave_up: gave_up.clone() })
         .map_err(|error| MediaError::not_media(path, error))?;
     let mut options = ffmpeg::Dictionary::new();
     options.set("protocol_whitelist", "none");
     ffmpeg::format::input_from_stream(io, None, Some(options)).map_err(|error| MediaError::not_media(path, error))
+}
+
+/// What a file that begins with `head` is, where FFmpeg would only say that something is wrong with it.
+fn unsupported(head: &[u8]) -> Option<&'static str> {
+    // The second bit of the first byte after the header of the extended format says that there are several frames.
+    let is_animated =
+        |head: &[u8]| head.get(8..16) == Some(b"WEBPVP8X") && head.get(20).is_some_and(|flags| flags & 2 != 0);
+    if head.starts_with(b"RIFF") && is_animated(head) {
+        Some("an animated WebP picture")
+    } else if head.starts_with(b"#EXTM3U") {
+        Some("a playlist and not the film itself")
+    } else {
+        None
+    }
+}
+
+/// What is missing of a WAV or AVI file by its first bytes; FFmpeg takes what is there for all.
+fn cut_riff(path: &Path) -> Option<String> {
+    let (mut file, n_bytes) = open_file(path).ok()?;
+    let mut head = [0; 8];
+    file.read_exact(&mut head).ok()?;
+    let n_stated = u64::from(u32::from_le_bytes(head[4..].try_into().ok()?)) + 8;
+    // Who writes into a pipe states the greatest length.
+    let is_stated = head.starts_with(b"RIFF") && n_stated < 0x7FFF_0000;
+    let is_cut = is_stated && (n_bytes as f64) < WHOLE_SHARE * n_stated as f64;
+    is_cut.then(|| format!("only {n_bytes} of {n_stated} bytes are there"))
+}
+
+/// Whether a file of a format that does not say how long it is ends within a piece.
+fn has_cut_end(path: &Path) -> bool {
+    let read = || -> io::Result<(Vec<u8>, Vec<u8>, u64)> {
+        let (mut file, n_bytes) = open_file(path).map_err(io::Error::other)?;
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        file.by_ref().take(TS_PACKET_BYTES + 1).read_to_end(&mut head)?;
+        file.seek(SeekFrom::Start(n_bytes.saturating_sub(MAX_OGG_PAGE_BYTES)))?;
+        file.take(MAX_OGG_PAGE_BYTES).read_to_end(&mut tail)?;
+        Ok((head, tail, n_bytes))
+    };
+    read().is_ok_and(|(head, tail, n_bytes)| ends_early(&head, &tail, n_bytes))
+}
+
+/// Of the first and the last bytes.
+fn ends_early(head: &[u8], tail: &[u8], n_bytes: u64) -> bool {
+    const SYNC: Option<&u8> = Some(&0x47);
+    if head.starts_with(b"OggS") {
+        let page = tail.windows(4).rposition(|four| four == b"OggS").map(|at| &tail[at..]);
+        // A page says at byte 26 how many lengths of parts follow.
+        page.is_some_and(|page| {
+            let n_parts = page.get(26).map_or(0, |&n| usize::from(n));
+            let parts = page.get(27..27 + n_parts);
+            parts.is_none_or(|parts| page.len() < 27 + n_parts + parts.iter().map(|&n| usize::from(n)).sum::<usize>())
+        })
+    } else if head.starts_with(b"GIF8") {
+        tail.iter().rfind(|&&byte| byte != 0).is_some_and(|&byte| byte != b';')
+    } else {
+        // Of MPEG-TS all packets are equally long.
+        head.first() == SYNC && head.get(TS_PACKET_BYTES as usize) == SYNC && n_bytes % TS_PACKET_BYTES != 0
+    }
 }
 
 fn duration_secs(input: &Input) -> f64 {
@@ -479,13 +638,29 @@ fn duration_secs(input: &Input) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
+fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), String> {
+    video_track(input, stream_idx).map_err(|error| match stated_size(input, stream_idx) {
+        Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => {
+            format!("it has {width} × {height} pixels, and at most {} million are read", MAX_PIXELS / 1_000_000)
+        }
+        _ => error.to_string(),
+    })
+}
+
+/// Width and height as the file states them, whether or not they are believed.
+fn stated_size(input: &Input, stream_idx: usize) -> Option<(u32, u32)> {
+    let decoder =
+        codec::Context::from_parameters(input.stream(stream_idx)?.parameters()).ok()?.decoder().video().ok()?;
+    Some((decoder.width(), decoder.height()))
+}
+
+fn video_track(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
     let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
     let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
     decoder.set_packet_time_base(stream.time_base());
     let known = codec::decoder::find(decoder.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut options = ffmpeg::Dictionary::new();
-    options.set("max_pixels", MAX_PIXELS);
+    options.set("max_pixels", &MAX_PIXELS.to_string());
     let decoder = decoder.open_as_with(known, options)?.video()?;
     if decoder.width() == 0 || decoder.height() == 0 {
         return Err(ffmpeg::Error::InvalidData);
@@ -526,5 +701,22 @@ fn audio_track(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInf
     let decoder = decoder.audio()?;
     let info = AudioInfo { rate_hz: decoder.rate(), n_channels: decoder.channels() };
     let secs_per_tick = f64::from(stream.time_base());
-    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None }, info))
+    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None, heard_secs: 0.0 }, info))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_within_a_piece_are_noticed() {
+        let mut page = [b"OggS".as_slice(), &[0; 22], &[2, 3, 4], &[7; 7]].concat();
+        let ogg = |tail: &[u8]| ends_early(b"OggS", tail, tail.len() as u64);
+        assert!(!ogg(&page) && ogg(&page[..page.len() - 1]) && ogg(&page[..20]));
+        page.extend_from_slice(b"OggS");
+        assert!(ogg(&page));
+        assert!(!ends_early(b"GIF89a", b"\x01\0;\0", 9) && ends_early(b"GIF89a", b"\x01\x02", 9));
+        let ts = [[0x47; 1].as_slice(), &[0; 187], &[0x47]].concat();
+        assert!(!ends_early(&ts, &[], 376) && ends_early(&ts, &[], 300) && !ends_early(&ts[1..], &[], 300));
+    }
 }

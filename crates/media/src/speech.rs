@@ -220,7 +220,7 @@ mod tests {
         let model = SpeechModel::in_folder(&models).unwrap().unwrap();
         // An actor says "kids are talking by the door", neutral and angry.
         for name in ["03-01-01-01-01-01-02.flac", "03-01-05-02-01-01-02.flac"] {
-            let utterance = decode_audio(&audio.join(name), 16000).unwrap().unwrap();
+            let utterance = decode_audio(&audio.join(name), 16000).unwrap().unwrap().samples;
             let spoken = model.span(&utterance, 16000).unwrap().unwrap();
             let secs = spoken.len() as f64 / 16000.0;
             assert!((1.0..3.0).contains(&secs), "{name}: {secs} s");
@@ -249,7 +249,7 @@ mod tests {
             return;
         };
         let model = SpeechModel::in_folder(&models).unwrap().unwrap();
-        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap();
+        let said = decode_audio(&audio.join("03-01-05-02-01-01-02.flac"), 16000).unwrap().unwrap().samples;
         let span = model.span(&said, 16000).unwrap().unwrap();
         for rate_hz in [16000, 22050, 44100] {
             let secs = |from: usize| from as f64 / 16000.0;

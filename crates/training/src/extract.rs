@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Inputs, Manifest, Modality, Stream};
-use media::{HOG_SIDE_PX, HOG_WIDTH, Request, STATISTICS_RATE_HZ, SampleCache};
+use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Frames, Inputs, Manifest, Modality, Stream};
+use media::{HOG_SIDE_PX, HOG_WIDTH, MediaError, Request, STATISTICS_RATE_HZ, SampleCache};
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -202,11 +202,18 @@ pub fn extract(
         };
         for (clip, result) in clips.iter().zip(results) {
             match result {
-                Ok(made) => {
+                Ok(mut made) => {
                     n_made += usize::from(made.fresh);
+                    for reason in made.notes.drain(..) {
+                        on_event(Event::Warning { path: manifest.clip_path(clip), reason });
+                    }
                     files.push(Some(made));
                 }
-                Err(error @ TrainError::Features(features::FeatureError::Write { .. })) => return Err(error),
+                // A full disk is full for the next clip, too.
+                Err(
+                    error @ (TrainError::Features(features::FeatureError::Write { .. })
+                    | TrainError::Media(MediaError::Cache { .. })),
+                ) => return Err(error),
                 Err(error) => {
                     let path = manifest.clip_path(clip);
                     on_event(Event::Warning { path, reason: format!("no features: {error}") });
@@ -231,6 +238,8 @@ struct Made {
     file: String,
     n_steps: usize,
     fresh: bool,
+    /// What is wrong with the clip, in words.
+    notes: Vec<String>,
 }
 
 /// What all clips have in common: kind, settings and weights.
@@ -300,29 +309,28 @@ fn one(
         && let Some(&[n_steps, width]) = store.shape("")
         && width == n_dims
     {
-        return Ok(Made { file, n_steps, fresh: false });
+        return Ok(Made { file, n_steps, fresh: false, notes: Vec::new() });
     }
     let nothing = |what| Err(TrainError::NothingToExtract { clip: clip.id.clone(), what });
-    let sound = |rate_hz| media::decode_audio(&media, rate_hz);
-    let faces = || Ok::<_, TrainError>(cache.prepare(&request)?.1.sample.face);
+    let mut notes = Vec::new();
     let values = match maker {
         Maker::Text { make, .. } => match clip.text.as_deref() {
             Some(text) => make(text),
             None => return nothing("no text"),
         },
-        Maker::Voice { rate_hz, make, .. } => match sound(*rate_hz)? {
+        Maker::Voice { rate_hz, make, .. } => match sound(&media, *rate_hz, &mut notes)? {
             Some(samples) => make(&samples),
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) if hears => match sound(VOICE_RATE_HZ)? {
+        Maker::Network(network) if hears => match sound(&media, VOICE_RATE_HZ, &mut notes)? {
             Some(samples) => network.voice(&samples)?,
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) => match faces()? {
+        Maker::Network(network) => match faces(cache, &request, &mut notes)? {
             Some(frames) => network.faces(&frames)?,
             None => return nothing("no face"),
         },
-        Maker::Face { make, .. } => match faces()? {
+        Maker::Face { make, .. } => match faces(cache, &request, &mut notes)? {
             // A short clip's last frame is repeated for models that need their number, not here.
             Some(frames) => (0..frames.n_frames())
                 .filter(|&frame_idx| frames.valid[frame_idx])
@@ -336,7 +344,21 @@ fn one(
     }
     let n_steps = values.len() / n_dims;
     features::write_npy(&path, &[n_steps, n_dims], &values)?;
-    Ok(Made { file, n_steps, fresh: true })
+    Ok(Made { file, n_steps, fresh: true, notes })
+}
+
+/// All sound of a file; what is wrong with it goes to `notes`.
+fn sound(path: &Path, rate_hz: u32, notes: &mut Vec<String>) -> Result<Option<Vec<f32>>, TrainError> {
+    let Some(sound) = media::decode_audio(path, rate_hz)? else { return Ok(None) };
+    *notes = sound.notes;
+    Ok(Some(sound.samples))
+}
+
+/// The faces of a clip; what is wrong with it goes to `notes`.
+fn faces(cache: &SampleCache, request: &Request<'_>, notes: &mut Vec<String>) -> Result<Option<Frames>, TrainError> {
+    let (_, prepared) = cache.prepare(request)?;
+    *notes = prepared.notes;
+    Ok(prepared.sample.face)
 }
 
 /// A clip's name as a file can be called on every system; two clips never get the same.

@@ -94,6 +94,13 @@ pub(crate) fn find(
         for &clip in clips {
             let Some(feature) = own(clip) else { continue };
             match reader.read(&ClipSequence::alone(&feature, input.modality)) {
+                Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
+                    path: feature.path.clone(),
+                    reason: format!(
+                        "clip {:?} has no step of the features {:?}: it is used without",
+                        clip.id, input.stream
+                    ),
+                }),
                 Ok((_, n)) => {
                     n_cleaned += n;
                     if n > 0 {
@@ -256,5 +263,26 @@ mod tests {
         assert_eq!(scales[1..], [None, None], "two clips are too few, and who is not known has none");
         assert!(warnings.len() == 1 && warnings[0].contains("2 of 3 clips"), "{warnings:?}");
         assert_eq!(read(Normalization::Train), (vec![None; 3], Vec::new()));
+    }
+
+    #[test]
+    fn features_without_a_step_are_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = dataset(dir.path(), &[None, None]);
+        manifest.clips[0].features[0].n_steps = 0;
+        let input = FeatureInput {
+            stream: "s".into(),
+            modality: Modality::Voice,
+            n_dims: 2,
+            n_steps: 1,
+            n_after: 0,
+            context: 0,
+            normalize: Normalization::Train,
+        };
+        let (mut warnings, clips) = (Vec::new(), manifest.clips.iter().collect::<Vec<_>>());
+        let found =
+            find(&manifest, &clips, &[input], &SequenceReader::new(&manifest), &mut |event| warnings.push(event));
+        assert_eq!(found.unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(warnings.len(), 1);
     }
 }

@@ -151,7 +151,7 @@ fn samples_of(case: &Case, signal: &Value, rate_hz: u32) -> Vec<f32> {
         }
         "file" => {
             let path = data_file(case, text(signal, "file"));
-            media::decode_audio(&path, rate_hz).unwrap().unwrap()
+            media::decode_audio(&path, rate_hz).unwrap().unwrap().samples
         }
         other => panic!("a signal from {other}"),
     }

@@ -182,16 +182,24 @@ fn smoothed(track: &Track) -> Vec<(usize, FaceBox)> {
     smooth
 }
 
-/// The box in each of `n_images` from a track, which is not empty, and the images that were searched. A short absence is a
-/// turned head or a hand before the face, a longer one is another scene.
+/// The box in each of `n_images` from a track, which is not empty, and the images that were searched. A short absence between
+/// two sightings is a turned head or a hand before the face, a longer one is another scene; so is any before the first sighting
+/// and after the last.
 fn places(track: &[(usize, FaceBox)], searched: &[usize], n_images: usize) -> Vec<Option<FaceBox>> {
     (0..n_images)
         .map(|image_idx| {
             let next = track.partition_point(|&(at, _)| at < image_idx);
-            let since = next.checked_sub(1).map_or(usize::MAX, |last| image_idx - track[last].0);
-            let until = track.get(next).map_or(usize::MAX, |&(at, _)| at - image_idx);
-            let is_missed = until > 0 && searched.binary_search(&image_idx).is_ok();
-            let is_gone = is_missed && since.saturating_add(until) > MAX_ABSENCE && since.min(until) > 1;
+            let last = next.checked_sub(1).map(|last| track[last].0);
+            let is_gone = match (last, track.get(next)) {
+                (_, Some(&(at, _))) if at == image_idx => false,
+                (Some(last), Some(&(next, _))) => {
+                    let (since, until) = (image_idx - last, next - image_idx);
+                    since + until > MAX_ABSENCE && since.min(until) > 1 && searched.binary_search(&image_idx).is_ok()
+                }
+                (None, Some(&(next, _))) => searched.iter().any(|at| (image_idx..next).contains(at)),
+                (Some(last), None) => searched.iter().any(|at| (last + 1..=image_idx).contains(at)),
+                (None, None) => true,
+            };
             (!is_gone).then(|| between(track, image_idx))
         })
         .collect()
@@ -258,12 +266,18 @@ mod tests {
         let places = |track: &[(usize, FaceBox)], searched: &[usize]| -> Vec<Option<f32>> {
             places(track, searched, 8).into_iter().map(|area| area.map(|area| area.x_px)).collect()
         };
-        // Searched everywhere: a look away is bridged, the frame after the last sight is kept, then it is gone.
+        // Searched everywhere: a look away is bridged, after the last sight it is gone.
         let (some, none) = (Some, None);
         let all: Vec<usize> = (0..8).collect();
         assert_eq!(
             places(&[(0, area(0.0)), (3, area(3.0))], &all),
-            [some(0.0), some(1.0), some(2.0), some(3.0), some(3.0), none, none, none]
+            [some(0.0), some(1.0), some(2.0), some(3.0), none, none, none, none]
+        );
+        assert_eq!(places(&[(2, area(2.0))], &all)[0..4], [none, none, some(2.0), none]);
+        // Searched in every other place: what lies behind one where it is not is not believed either.
+        assert_eq!(
+            places(&[(4, area(4.0))], &[0, 2, 4, 6]),
+            [none, none, none, some(4.0), some(4.0), some(4.0), none, none]
         );
         // Searched in two places only.
         assert_eq!(

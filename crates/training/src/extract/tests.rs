@@ -59,6 +59,37 @@ fn what_changed_is_made_again_and_the_rest_is_kept() {
 }
 
 #[test]
+fn what_is_wrong_with_a_clip_is_said_and_a_full_disk_ends_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::new("m", "csv", folder.path(), LabelSet::basic(2));
+    manifest.clips.push(Clip { id: "a".into(), path: "a.wav".into(), ..Clip::default() });
+    let path = folder.path().join("a.wav");
+    write_tone(&path, 200.0);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 4]).unwrap();
+    let cache = SampleCache::open(&folder.path().join("cache")).unwrap();
+    let mut warnings = Vec::new();
+    let mut run = |kind, path: &str| {
+        let mut manifest = manifest.clone();
+        manifest.clips[0].path = path.into();
+        let extraction = Extraction { kind, weights: None, n_frames: 16 };
+        let (dir, control) = (folder.path().join("features"), Control::default());
+        extract(&manifest, &extraction, &dir, &DeviceId::Cpu, &cache, &control, &mut |event| {
+            if let Event::Warning { reason, .. } = event {
+                warnings.push(reason);
+            }
+        })
+    };
+    assert_eq!(run(FeatureKind::Mfcc, "a.wav").unwrap().n_made, 1);
+    // A grey picture, one pixel, as a portable map.
+    std::fs::write(folder.path().join("b.ppm"), b"P6 1 1 255\nabc").unwrap();
+    std::fs::remove_dir_all(folder.path().join("cache")).unwrap();
+    let error = run(FeatureKind::Hog, "b.ppm").unwrap_err();
+    assert!(matches!(error, TrainError::Media(MediaError::Cache { .. })), "{error}");
+    assert!(warnings.len() == 1 && warnings[0].starts_with("only 4011 of 16044 bytes"), "{warnings:?}");
+}
+
+#[test]
 fn weights_count_by_their_content() {
     let folder = tempfile::tempdir().unwrap();
     let key = |name: &str, content: &str| {
