@@ -72,12 +72,11 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
     Ok([(String::new(), Entry::Numbers(layout.checked().map_err(Fault::Damaged)?))].into())
 }
 
+/// Takes the number of a row's line and its cells.
+type RowReader<'a> = dyn FnMut(u64, &[&[u8]]) -> Result<(), Fault> + 'a;
+
 /// Calls `each` with the number of the line and the cells of every row that is not empty.
-fn for_rows(
-    bytes: &[u8],
-    delimiter: u8,
-    each: &mut dyn FnMut(u64, &[&[u8]]) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+fn for_rows(bytes: &[u8], delimiter: u8, each: &mut RowReader<'_>) -> Result<(), Fault> {
     let joined;
     let bytes = if delimiter == b' ' {
         joined = with_single_blanks(bytes);

@@ -45,7 +45,7 @@ struct Pull {
 }
 
 impl<'a> Descent<'a> {
-    pub(crate) fn new(affinities: &'a Affinities, start: Vec<[f64; 2]>) -> Self {
+    pub(crate) fn new(affinities: &'a Affinities, start: &[[f64; 2]]) -> Self {
         let n = start.len();
         let at = [0, 1].map(|axis| start.iter().map(|point| point[axis]).collect());
         let [step, gains] = [0.0, 1.0].map(|value| [vec![value; n], vec![value; n]]);

@@ -56,7 +56,7 @@ pub fn tsne(
         return start;
     }
     let affinities = Affinities::of(&finite(vectors), f64::from(perplexity));
-    let mut descent = Descent::new(&affinities, start);
+    let mut descent = Descent::new(&affinities, &start);
     while descent.n_epochs() < N_EPOCHS && (descent.n_epochs() == 0 || on_epoch(descent.n_epochs(), N_EPOCHS)) {
         (0..SEGMENT).for_each(|_| descent.step());
     }

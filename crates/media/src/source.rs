@@ -622,7 +622,7 @@ fn ends_early(head: &[u8], tail: &[u8], n_bytes: u64) -> bool {
         tail.iter().rfind(|&&byte| byte != 0).is_some_and(|&byte| byte != b';')
     } else {
         // Of MPEG-TS all packets are equally long.
-        head.first() == SYNC && head.get(TS_PACKET_BYTES as usize) == SYNC && n_bytes % TS_PACKET_BYTES != 0
+        head.first() == SYNC && head.get(TS_PACKET_BYTES as usize) == SYNC && !n_bytes.is_multiple_of(TS_PACKET_BYTES)
     }
 }
 

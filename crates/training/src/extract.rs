@@ -318,19 +318,19 @@ fn one(
             Some(text) => make(text),
             None => return nothing("no text"),
         },
-        Maker::Voice { rate_hz, make, .. } => match sound(&media, *rate_hz, &mut notes)? {
+        Maker::Voice { rate_hz, make, .. } => match heard(&media, *rate_hz, &mut notes)? {
             Some(samples) => make(&samples),
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) if hears => match sound(&media, VOICE_RATE_HZ, &mut notes)? {
+        Maker::Network(network) if hears => match heard(&media, VOICE_RATE_HZ, &mut notes)? {
             Some(samples) => network.voice(&samples)?,
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) => match faces(cache, &request, &mut notes)? {
+        Maker::Network(network) => match seen(cache, &request, &mut notes)? {
             Some(frames) => network.faces(&frames)?,
             None => return nothing("no face"),
         },
-        Maker::Face { make, .. } => match faces(cache, &request, &mut notes)? {
+        Maker::Face { make, .. } => match seen(cache, &request, &mut notes)? {
             // A short clip's last frame is repeated for models that need their number, not here.
             Some(frames) => (0..frames.n_frames())
                 .filter(|&frame_idx| frames.valid[frame_idx])
@@ -348,14 +348,14 @@ fn one(
 }
 
 /// All sound of a file; what is wrong with it goes to `notes`.
-fn sound(path: &Path, rate_hz: u32, notes: &mut Vec<String>) -> Result<Option<Vec<f32>>, TrainError> {
+fn heard(path: &Path, rate_hz: u32, notes: &mut Vec<String>) -> Result<Option<Vec<f32>>, TrainError> {
     let Some(sound) = media::decode_audio(path, rate_hz)? else { return Ok(None) };
     *notes = sound.notes;
     Ok(Some(sound.samples))
 }
 
 /// The faces of a clip; what is wrong with it goes to `notes`.
-fn faces(cache: &SampleCache, request: &Request<'_>, notes: &mut Vec<String>) -> Result<Option<Frames>, TrainError> {
+fn seen(cache: &SampleCache, request: &Request<'_>, notes: &mut Vec<String>) -> Result<Option<Frames>, TrainError> {
     let (_, prepared) = cache.prepare(request)?;
     *notes = prepared.notes;
     Ok(prepared.sample.face)
