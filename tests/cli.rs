@@ -389,11 +389,11 @@ fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
     for (kind, n_dims) in [("mfcc", 39), ("log-mel", 128), ("voice-statistics", 32), ("hog", 576), ("words", 256)] {
         WORLD.ok(&extract(kind));
         let named = datasets::load(&manifest).unwrap();
-        let stream = named.streams.last().unwrap();
-        assert_eq!((stream.name.as_str(), stream.n_dims), (kind, n_dims));
+        let place = named.streams.iter().position(|stream| stream.name == kind).unwrap();
+        assert_eq!(named.streams[place].n_dims, n_dims);
         let mut reader = features::Reader::new(&named.root);
         for clip in &named.clips {
-            let own = clip.features.last().unwrap();
+            let own = clip.features.iter().find(|own| own.stream == place).unwrap();
             let (sequence, n_cleaned) = reader.read(&named.streams, own).unwrap();
             assert_eq!((sequence.n_dims, sequence.n_steps(), n_cleaned), (n_dims, own.n_steps, 0));
         }

@@ -33,7 +33,8 @@ pub const CASES: &[Kind] = &[
 fn conformer_size(case: &Case) -> ConformerSize {
     case.expects("half_step_residual", true);
     case.expects("conv_expansion", 2);
-    case.expects("score_scale", "1/sqrt(encoder_dim)");
+    let is_fixed = case.config("relative_position") == "fixed";
+    case.expects("score_scale", if is_fixed { "1/sqrt(head_dim)" } else { "1/sqrt(encoder_dim)" });
     ConformerSize {
         width: case.size("encoder_dim"),
         heads: case.size("heads"),
