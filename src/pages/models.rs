@@ -205,7 +205,8 @@ fn fact(ui: &mut Ui, what: &str, value: &str) {
             ui.set_width(64.0);
             ui.label(caption(what));
         });
-        ui.add(egui::Label::new(egui::RichText::new(value).size(13.0)).truncate()).on_hover_text(value);
+        // What is cut off shows when the pointer rests on it.
+        ui.add(egui::Label::new(egui::RichText::new(value).size(13.0)).truncate());
     });
 }
 

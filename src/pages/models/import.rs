@@ -46,8 +46,7 @@ impl ImportForm {
         let modal = theme::modal(ctx, "import a model").show(ctx, |ui| {
             ui.set_width(WIDTH);
             ui.label(theme::title("Import a trained model"));
-            let path = self.path.display().to_string();
-            ui.add(egui::Label::new(caption(&path)).truncate()).on_hover_text(&path);
+            ui.add(egui::Label::new(caption(self.path.display().to_string())).truncate());
             ui.add_space(theme::GAP);
             let weak = palette(ui).weak;
             match report {
