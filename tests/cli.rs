@@ -383,6 +383,26 @@ fn models_list_and_measure_know_every_preset() {
 }
 
 #[test]
+fn a_column_of_any_name_can_hold_features() {
+    let folder = WORLD.path("featured");
+    std::fs::create_dir(&folder).unwrap();
+    // Two steps of three values.
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+    let mut array = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    array.extend(format!("{header:<117}\n").bytes());
+    array.extend([0; 24]);
+    for name in ["a.npy", "b.npy"] {
+        std::fs::write(folder.join(name), &array).unwrap();
+    }
+    std::fs::write(folder.join("labels.csv"), "label,split,w2v\nhappiness,train,a.npy\nsadness,test,b.npy\n").unwrap();
+    WORLD.ok(&["import", "featured", "--column", "voice_features=w2v", "--out", "featured.json"]);
+    let manifest = datasets::load(&WORLD.path("featured.json")).unwrap();
+    assert_eq!((manifest.clips.len(), manifest.streams.len(), manifest.streams[0].n_dims), (2, 1, 3));
+    assert!(manifest.clips.iter().all(|clip| clip.features[0].n_steps == 2));
+    WORLD.fails(&["import", "featured", "--column", "voices=w2v", "--out", "none.json"], "unknown role");
+}
+
+#[test]
 fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
     let extract = |kind: &'static str| ["features", "--manifest", "demo/manifest.json", "--kind", kind, "--out", "own"];
     let manifest = WORLD.path("own/manifest.json");

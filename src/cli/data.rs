@@ -40,7 +40,7 @@ pub(super) struct ImportArgs {
     /// before, or else size.
     #[arg(long, value_name = "WHO")]
     person: Option<FaceChoice>,
-    /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…
+    /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…, voice_features=…
     #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
     columns: Vec<(String, String)>,
     /// Read it as this layout instead of recognizing it; --list shows them.
@@ -120,7 +120,12 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
             "valence" => &mut columns.ratings[0],
             "arousal" => &mut columns.ratings[1],
             "dominance" => &mut columns.ratings[2],
-            _ => bail!("unknown role {role:?}: use path, label, split, speaker, text, valence, arousal or dominance"),
+            "face_features" => &mut columns.features[0],
+            "voice_features" => &mut columns.features[1],
+            "text_features" => &mut columns.features[2],
+            _ => bail!(
+                "unknown role {role:?}: use path, label, split, speaker, text, valence, arousal, dominance, face_features, voice_features or text_features"
+            ),
         };
         *place = Some(header);
     }
