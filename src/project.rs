@@ -309,6 +309,8 @@ fn folders_with(dir: &Path, file: &str) -> Vec<String> {
         .flatten()
         .filter(|entry| entry.path().join(file).is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        // What is hidden is only being made, or was when the process was killed.
+        .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
     names
@@ -331,6 +333,17 @@ mod tests {
         restore(&place, &run).unwrap();
         assert_eq!(project.run_names(), ["a"]);
         assert!(restore(&place, &run).unwrap_err().to_string().contains("taken its place"));
+    }
+
+    #[test]
+    fn a_run_that_is_only_being_made_is_no_run() {
+        let home = tempfile::tempdir().unwrap();
+        let project = Project::create(&home.path().join("p")).unwrap();
+        for name in ["a", ".b.partly"] {
+            std::fs::create_dir_all(project.run_dir(name)).unwrap();
+            std::fs::write(project.run_dir(name).join("job.toml"), "").unwrap();
+        }
+        assert_eq!(project.run_names(), ["a"]);
     }
 
     #[test]
