@@ -1,12 +1,14 @@
 //! Trained models of released codes, imported from the Models page.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use egui_kittest::kittest::Queryable as _;
 use limbic::app::App;
 use limbic::command::Command;
-use limbic::state::{Computed, Level, PageName};
+use limbic::state::{Checked, Computed, Event, Level, PageName, Weights};
+use models::identify::{Kind, Released, Report};
 use models::mma_dfer::{self, MmaDfer};
 use models::{Config, EmotionModel as _, Init, ModelKind, export};
 
@@ -117,4 +119,39 @@ fn a_file_that_is_no_trained_model_is_told_what_it_is() {
     window.harness.get_by_label("Close").click();
     window.settle();
     assert!(window.harness.state().state.release.is_none());
+}
+
+#[test]
+fn a_file_that_an_import_reads_besides_is_asked_for() {
+    let mut window = with_sample();
+    let report = |path: &str, kind, published, released| Report {
+        path: path.into(),
+        kind,
+        title: "a trained UMBEnet of the released code".into(),
+        packing: String::new(),
+        published,
+        uses: Vec::new(),
+        released,
+        set_aside: Vec::new(),
+        fit: None,
+        notes: Vec::new(),
+    };
+    let needs: &[&str] = &["vocabulary"];
+    let released =
+        Released { model: ModelKind::Umbenet, preset: "official-compat", settings: Vec::new(), n_outputs: 2, needs };
+    window.tell(Event::Release("umbenet.ckpt".into(), Computed::Underway));
+    let found = report("umbenet.ckpt", Kind::Umbenet, None, Some(released));
+    window.tell(Event::Release("umbenet.ckpt".into(), Computed::Ready(Arc::new(found))));
+    window.show(PageName::Models);
+    window.harness.get_by_label("Classes").click();
+    window.settle();
+    window.harness.get_by_label("Classes").type_text("anger, fear");
+    window.settle();
+    window.sees("It needs CLIP's vocabulary");
+    let report = report("vocabulary.gz", Kind::Vocabulary, Some("clip-vocabulary"), None);
+    let checked = Computed::Ready(Arc::new(Checked { report, checksum: None }));
+    let weights = Weights { path: "vocabulary.gz".into(), checked };
+    window.tell(Event::Weights { key: "clip-vocabulary".into(), weights });
+    window.settle();
+    assert!(window.harness.query_by_label_contains("It needs").is_none());
 }

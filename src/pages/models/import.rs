@@ -11,7 +11,7 @@ use super::super::Shell;
 use super::fit_ui;
 use crate::command::{Command, ImportModel};
 use crate::project::folder_name;
-use crate::state::Computed;
+use crate::state::{Computed, State};
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if};
 use crate::widgets::icon::Icon;
@@ -158,8 +158,12 @@ impl ImportForm {
     /// Begin or leave; whether the form is done.
     fn actions_ui(&self, ui: &mut Ui, shell: &mut Shell<'_>, released: &Released) -> bool {
         let labels = LabelSet::new(self.classes.split(',').map(str::trim).filter(|name| !name.is_empty()));
+        let files = self.files(shell.state, released);
         let blocked = match &labels {
             _ if shell.state.project.is_none() => Some("Open a project, or make one, first".to_owned()),
+            _ if files.is_err() => {
+                files.as_ref().err().map(|title| format!("It needs {title}: choose its file on this page first"))
+            }
             _ if self.classes.trim().is_empty() => Some("Say the order of the classes first".to_owned()),
             Err(error) => Some(capital(&error.to_string())),
             Ok(labels) if labels.len() != released.n_outputs => {
@@ -171,17 +175,18 @@ impl ImportForm {
             remark(ui, Icon::Warning, palette(ui).warning, reason);
         }
         ui.horizontal(|ui| {
-            if let (true, Ok(labels)) =
-                (button_if(ui, None, "Import", Weight::Primary, blocked.as_deref()).clicked(), labels)
+            if let (true, Ok(labels), Ok(files)) =
+                (button_if(ui, None, "Import", Weight::Primary, blocked.as_deref()).clicked(), labels, files)
             {
                 let (model, preset) = self.model(released);
-                let settings = released.settings.iter().map(|own| (own.key.clone(), own.value.clone()));
+                let told = released.settings.iter().filter(|_| self.is_as_told(released));
+                let told = told.map(|own| (own.key.clone(), own.value.clone()));
                 shell.ask(Command::ImportModel(ImportModel {
                     name: if self.name.trim().is_empty() { self.usual_name() } else { folder_name(self.name.trim()) },
                     path: self.path.clone(),
                     model,
                     preset: preset.to_owned(),
-                    settings: if self.is_as_told(released) { settings.collect() } else { Vec::new() },
+                    settings: told.chain(files).collect(),
                     labels,
                     dataset: self.dataset.clone(),
                 }));
@@ -199,6 +204,19 @@ impl ImportForm {
 
     fn is_as_told(&self, released: &Released) -> bool {
         self.model(released) == (released.model, released.preset)
+    }
+
+    /// Published files that an import reads besides, as settings; or the title of one that is not here.
+    fn files(&self, state: &State, released: &Released) -> Result<Vec<(String, String)>, &'static str> {
+        let (model, preset) = self.model(released);
+        let here = state.weights_of(model, preset);
+        let needed = Published::of_preset(model, preset).filter(|(_, setting)| released.needs.contains(setting));
+        needed
+            .map(|(published, setting)| match here.get(setting) {
+                Some(file) => Ok((setting.to_owned(), file.clone())),
+                None => Err(published.title),
+            })
+            .collect()
     }
 
     /// The name of the run where none is typed.
