@@ -17,9 +17,9 @@ use std::time::{Duration, SystemTime};
 
 use emotion::{FaceSource, Sample};
 
+use crate::opening::open_file;
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, Request, prepare, spoken};
-use crate::source::open_file;
 use crate::stored::{bytes_from_prepared, prepared_from_bytes};
 use crate::{Detectors, MediaError};
 

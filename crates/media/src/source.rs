@@ -5,8 +5,6 @@
 //! Left out: hardware decoding.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
@@ -15,11 +13,13 @@ use ffmpeg_next as ffmpeg;
 
 use ffmpeg::codec;
 use ffmpeg::codec::discard::Discard;
-use ffmpeg::format::context::{Input, StreamIo};
+use ffmpeg::format::context::Input;
 use ffmpeg::media::Type as MediaType;
 use ffmpeg::util::frame;
 
+use crate::cut::{WHOLE_SHARE, cut_riff, has_cut_end, is_cut_jpeg};
 use crate::mono::RATES_HZ;
+use crate::opening::open_input;
 use crate::timetable::Timetable;
 use crate::upright::{Turn, square_pixels};
 use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
@@ -28,23 +28,11 @@ use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 const MAX_BROKEN_PACKETS: usize = 1000;
 /// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
 const MAX_PIXELS: u64 = 100_000_000;
-/// A file is read at most this many times over, counted in bytes. Tracks that lie one behind the other in the file have
-/// their packets fetched in turn, each with all that fills a buffer.
-const MAX_READINGS: u64 = 64;
-/// What may be read of any file, however short.
-const MIN_BUDGET_BYTES: u64 = 64 << 20;
-/// What a reading counts at least.
-const MIN_READ_BYTES: u64 = 512;
 
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
 const STATING: [&str; 11] = ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3"];
-/// Of a whole file at least this share of its length can be read, and no more than that is missing: a last frame's length is not
-/// always known.
-const WHOLE_SHARE: f64 = 0.9;
+/// What may be missing however short a file is: a last frame's length is not always known.
 const WHOLE_SECS: f64 = 0.25;
-const TS_PACKET_BYTES: u64 = 188;
-/// With a header of 27 bytes, 255 lengths, and 255 bytes for each.
-const MAX_OGG_PAGE_BYTES: u64 = 27 + 255 + 255 * 255;
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
 
@@ -453,12 +441,6 @@ impl Source {
     }
 }
 
-/// Whether a JPEG file ends before its last scan does; decoders fill the rest with grey.
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: &[u8]| bytes.windows(2).rposition(|two| two == marker);
-    last(b"\xFF\xDA").is_some_and(|scan| last(b"\xFF\xD9").is_none_or(|end| end < scan))
-}
-
 /// The packets of a file as they are, without decoders.
 pub(crate) struct Packets {
     input: Input,
@@ -504,125 +486,6 @@ fn read_packet(input: &mut Input) -> Option<ffmpeg::Packet> {
             Err(ffmpeg::Error::InvalidData) if n_failed < MAX_BROKEN_PACKETS => n_failed += 1,
             Err(_) => return None,
         }
-    }
-}
-
-/// A file that is read only so far: a damaged index can send a reader in circles.
-struct Bounded {
-    file: File,
-    n_left: u64,
-    gave_up: Arc<AtomicBool>,
-}
-
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.n_left == 0 {
-            self.gave_up.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("read too often"));
-        }
-        let n_read = self.file.read(buffer)?;
-        // At the end of the file nothing comes any more, and it is still a way to go in circles.
-        self.n_left = self.n_left.saturating_sub((n_read as u64).max(MIN_READ_BYTES));
-        Ok(n_read)
-    }
-}
-
-impl Seek for Bounded {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
-}
-
-/// Opens a regular file; with its length in bytes.
-pub(crate) fn open_file(path: &Path) -> Result<(File, u64), MediaError> {
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => MediaError::Missing(path.to_owned()),
-        _ => MediaError::io("opening the file", path, error),
-    };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    // Opening a pipe would wait for a writer.
-    if !metadata.is_file() {
-        return Err(MediaError::NotAFile(path.to_owned()));
-    }
-    Ok((File::open(path).map_err(failed)?, metadata.len()))
-}
-
-fn open_input(path: &Path, gave_up: &Arc<AtomicBool>) -> Result<Input, MediaError> {
-    init();
-    let (mut file, n_bytes) = open_file(path)?;
-    if n_bytes == 0 {
-        return Err(MediaError::Empty(path.to_owned()));
-    }
-    let failed = |error| MediaError::io("reading the file", path, error);
-    let mut head = Vec::new();
-    file.by_ref().take(MIN_READ_BYTES).read_to_end(&mut head).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    if let Some(what) = unsupported(&head) {
-        return Err(MediaError::Unsupported { path: path.to_owned(), what });
-    }
-    let n_left = n_bytes.saturating_mul(MAX_READINGS).saturating_add(MIN_BUDGET_BYTES);
-    let io = StreamIo::from_read_seek(Bounded { file, n_left, gave_up: gave_up.clone() })
-        .map_err(|error| MediaError::not_media(path, error))?;
-    let mut options = ffmpeg::Dictionary::new();
-    options.set("protocol_whitelist", "none");
-    ffmpeg::format::input_from_stream(io, None, Some(options)).map_err(|error| MediaError::not_media(path, error))
-}
-
-/// What a file that begins with `head` is, where FFmpeg would only say that something is wrong with it.
-fn unsupported(head: &[u8]) -> Option<&'static str> {
-    // The second bit of the first byte after the header of the extended format says that there are several frames.
-    let is_animated =
-        |head: &[u8]| head.get(8..16) == Some(b"WEBPVP8X") && head.get(20).is_some_and(|flags| flags & 2 != 0);
-    if head.starts_with(b"RIFF") && is_animated(head) {
-        Some("an animated WebP picture")
-    } else if head.starts_with(b"#EXTM3U") {
-        Some("a playlist and not the film itself")
-    } else {
-        None
-    }
-}
-
-/// What is missing of a WAV or AVI file by its first bytes; FFmpeg takes what is there for all.
-fn cut_riff(path: &Path) -> Option<String> {
-    let (mut file, n_bytes) = open_file(path).ok()?;
-    let mut head = [0; 8];
-    file.read_exact(&mut head).ok()?;
-    let n_stated = u64::from(u32::from_le_bytes(head[4..].try_into().ok()?)) + 8;
-    // Who writes into a pipe states the greatest length.
-    let is_stated = head.starts_with(b"RIFF") && n_stated < 0x7FFF_0000;
-    let is_cut = is_stated && (n_bytes as f64) < WHOLE_SHARE * n_stated as f64;
-    is_cut.then(|| format!("only {n_bytes} of {n_stated} bytes are there"))
-}
-
-/// Whether a file of a format that does not say how long it is ends within a piece.
-fn has_cut_end(path: &Path) -> bool {
-    let read = || -> io::Result<(Vec<u8>, Vec<u8>, u64)> {
-        let (mut file, n_bytes) = open_file(path).map_err(io::Error::other)?;
-        let (mut head, mut tail) = (Vec::new(), Vec::new());
-        file.by_ref().take(TS_PACKET_BYTES + 1).read_to_end(&mut head)?;
-        file.seek(SeekFrom::Start(n_bytes.saturating_sub(MAX_OGG_PAGE_BYTES)))?;
-        file.take(MAX_OGG_PAGE_BYTES).read_to_end(&mut tail)?;
-        Ok((head, tail, n_bytes))
-    };
-    read().is_ok_and(|(head, tail, n_bytes)| ends_early(&head, &tail, n_bytes))
-}
-
-/// Of the first and the last bytes.
-fn ends_early(head: &[u8], tail: &[u8], n_bytes: u64) -> bool {
-    const SYNC: Option<&u8> = Some(&0x47);
-    if head.starts_with(b"OggS") {
-        let page = tail.windows(4).rposition(|four| four == b"OggS").map(|at| &tail[at..]);
-        // A page says at byte 26 how many lengths of parts follow.
-        page.is_some_and(|page| {
-            let n_parts = page.get(26).map_or(0, |&n| usize::from(n));
-            let parts = page.get(27..27 + n_parts);
-            parts.is_none_or(|parts| page.len() < 27 + n_parts + parts.iter().map(|&n| usize::from(n)).sum::<usize>())
-        })
-    } else if head.starts_with(b"GIF8") {
-        tail.iter().rfind(|&&byte| byte != 0).is_some_and(|&byte| byte != b';')
-    } else {
-        // Of MPEG-TS all packets are equally long.
-        head.first() == SYNC && head.get(TS_PACKET_BYTES as usize) == SYNC && !n_bytes.is_multiple_of(TS_PACKET_BYTES)
     }
 }
 
@@ -702,21 +565,4 @@ fn audio_track(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInf
     let info = AudioInfo { rate_hz: decoder.rate(), n_channels: decoder.channels() };
     let secs_per_tick = f64::from(stream.time_base());
     Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None, heard_secs: 0.0 }, info))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_within_a_piece_are_noticed() {
-        let mut page = [b"OggS".as_slice(), &[0; 22], &[2, 3, 4], &[7; 7]].concat();
-        let ogg = |tail: &[u8]| ends_early(b"OggS", tail, tail.len() as u64);
-        assert!(!ogg(&page) && ogg(&page[..page.len() - 1]) && ogg(&page[..20]));
-        page.extend_from_slice(b"OggS");
-        assert!(ogg(&page));
-        assert!(!ends_early(b"GIF89a", b"\x01\0;\0", 9) && ends_early(b"GIF89a", b"\x01\x02", 9));
-        let ts = [[0x47; 1].as_slice(), &[0; 187], &[0x47]].concat();
-        assert!(!ends_early(&ts, &[], 376) && ends_early(&ts, &[], 300) && !ends_early(&ts[1..], &[], 300));
-    }
 }
