@@ -190,8 +190,8 @@ fn named(response: egui::Response, verb: &str, title: &str) -> egui::Response {
 fn presets(published: &Published) -> String {
     let mut words: Vec<String> = Vec::new();
     for model in ModelKind::ALL {
-        let mut own: Vec<&str> = published.uses.iter().filter(|own| own.model == model).map(|own| own.preset).collect();
-        own.dedup();
+        let uses = |preset: &&str| published.uses.iter().any(|own| own.model == model && own.preset == *preset);
+        let own: Vec<&str> = model.presets().filter(uses).collect();
         if !own.is_empty() {
             words.push(format!("{} {}", model.title(), own.join(", ")));
         }
