@@ -9,6 +9,8 @@ use std::f64::consts::PI;
 use emotion::LogMel;
 use realfft::RealFftPlanner;
 
+use crate::fbank;
+
 /// Cepstral coefficients a frame, the zeroth included.
 pub const N_CEPSTRA: usize = 13;
 /// Frames to each side that a slope is fitted to.
@@ -48,6 +50,35 @@ fn slopes(frames: &[[f64; N_CEPSTRA]]) -> Vec<[f64; N_CEPSTRA]> {
         })
         .collect()
 }
+
+/// Mean, deviation, tenth and ninetieth percentile of [`mfcc`] over the frames that are heard, `[4 · 39]`; `None` where nothing is.
+///
+/// `mel` are log energies. Pauses say more of the recording than of the voice, and are left out.
+pub fn mfcc_statistics(mel: &LogMel) -> Option<Vec<f32>> {
+    let power: Vec<f64> = mel
+        .values
+        .chunks(mel.n_bins)
+        .take(mel.n_valid)
+        .map(|frame| frame.iter().map(|&x| f64::from(x).exp()).sum())
+        .collect();
+    let loudest = power.iter().copied().fold(0.0, f64::max);
+    if mel.values.iter().all(|&energy| energy <= fbank::FLOOR.ln()) {
+        return None;
+    }
+    let cepstra = mfcc(mel);
+    let frames = cepstra.chunks(3 * N_CEPSTRA).zip(&power);
+    let heard: Vec<&[f32]> = frames.filter(|(_, power)| **power > loudest * PAUSE).map(|(frame, _)| frame).collect();
+    let columns: Vec<Vec<f64>> =
+        (0..3 * N_CEPSTRA).map(|at| heard.iter().map(|frame| f64::from(frame[at])).collect()).collect();
+    let parts: [fn(&[f64]) -> f64; 4] =
+        [mean, deviation, |values| percentile(values, 0.1), |values| percentile(values, 0.9)];
+    Some(parts.iter().flat_map(|part| columns.iter().map(|column| part(column) as f32)).collect())
+}
+
+/// Values of [`mfcc_statistics`].
+pub const N_MFCC_STATISTICS: usize = 4 * 3 * N_CEPSTRA;
+/// Frames whose power is this far below the loudest are pauses (choice: 40 dB, the range of speech).
+const PAUSE: f64 = 1e-4;
 
 /// Sampling rate that [`voice_statistics`] takes, in hertz.
 pub const STATISTICS_RATE_HZ: u32 = 16_000;
@@ -264,9 +295,18 @@ fn mean_and_variation(values: &[f64]) -> [f64; 2] {
     if values.is_empty() {
         return [0.0; 2];
     }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+    let (mean, deviation) = (mean(values), deviation(values));
     [mean, if mean.abs() > FLOOR { deviation / mean.abs() } else { 0.0 }]
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Of all values, which are not a sample.
+fn deviation(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
 }
 
 fn percentile(values: &[f64], share: f64) -> f64 {
@@ -351,5 +391,25 @@ mod tests {
         assert!(frame[1..13].iter().all(|value| value.abs() < 1e-4), "{frame:?}");
         assert!((frame[13] - 0.5 * 20.0_f32.sqrt()).abs() < 1e-4, "rises evenly");
         assert!(frame[26].abs() < 1e-4);
+    }
+
+    #[test]
+    fn statistics_of_cepstra_leave_pauses_out() {
+        let quiet = f32::EPSILON.ln();
+        let mel = |levels: &[f32]| {
+            let values: Vec<f32> = levels.iter().flat_map(|&level| [level; 20]).collect();
+            LogMel { n_bins: 20, values, n_valid: levels.len() }
+        };
+        let statistics = |levels: &[f32]| mfcc_statistics(&mel(levels));
+        assert_eq!(statistics(&[quiet; 9]), None, "silence");
+        assert_eq!(statistics(&[]), None);
+        let values = statistics(&[quiet, quiet, 1.0, 1.0, 3.0, 3.0, quiet, quiet]).unwrap();
+        assert_eq!(values.len(), N_MFCC_STATISTICS);
+        let root = 20.0_f32.sqrt();
+        for (part, want) in [(0, 2.0), (1, 1.0), (2, 1.0), (3, 3.0)] {
+            let got = values[part * 39];
+            assert!((got - want * root).abs() < 1e-3, "part {part}: {got} instead of {}", want * root);
+            assert!(values[part * 39 + 1..part * 39 + 13].iter().all(|value| value.abs() < 1e-3), "flat: {values:?}");
+        }
     }
 }

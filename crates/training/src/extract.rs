@@ -36,6 +36,8 @@ pub enum FeatureKind {
     LogMel,
     /// Cepstral coefficients with first and second slopes, 39 every 10 ms.
     Mfcc,
+    /// Statistics of cepstral coefficients and their slopes over what is heard, once a clip.
+    MfccStatistics,
     /// Statistics of pitch, loudness, voice quality and spectrum, once a clip.
     VoiceStatistics,
     /// Histograms of oriented gradients of the face, once a frame.
@@ -49,7 +51,7 @@ pub enum FeatureKind {
 impl FeatureKind {
     /// All kinds, by name.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ["log-mel", "mfcc", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
+        ["log-mel", "mfcc", "mfcc-statistics", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
     }
 
     /// Whether weights are needed.
@@ -65,6 +67,7 @@ impl FromStr for FeatureKind {
         match name {
             "log-mel" => Ok(Self::LogMel),
             "mfcc" => Ok(Self::Mfcc),
+            "mfcc-statistics" => Ok(Self::MfccStatistics),
             "voice-statistics" => Ok(Self::VoiceStatistics),
             "hog" => Ok(Self::Hog),
             "words" => Ok(Self::Words),
@@ -79,6 +82,7 @@ impl fmt::Display for FeatureKind {
         f.write_str(match self {
             Self::LogMel => "log-mel",
             Self::Mfcc => "mfcc",
+            Self::MfccStatistics => "mfcc-statistics",
             Self::VoiceStatistics => "voice-statistics",
             Self::Hog => "hog",
             Self::Words => "words",
@@ -119,6 +123,13 @@ impl Maker {
                 n_dims: 3 * media::N_CEPSTRA,
                 rate_hz,
                 make: |samples| media::mfcc(&media::log_mel(samples, VOICE_RATE_HZ, MFCC_BINS)),
+            },
+            FeatureKind::MfccStatistics => Self::Voice {
+                n_dims: media::N_MFCC_STATISTICS,
+                rate_hz,
+                make: |samples| {
+                    media::mfcc_statistics(&media::log_mel(samples, VOICE_RATE_HZ, MFCC_BINS)).unwrap_or_default()
+                },
             },
             FeatureKind::VoiceStatistics => Self::Voice {
                 n_dims: media::voice_statistic_names().len(),
