@@ -36,17 +36,25 @@ pub(crate) fn follow(
         spread_frames(images.len(), N_SEARCHED).iter().map(|&(image_idx, _)| image_idx).collect();
     first.dedup();
     let size_px = images.first().map_or([1, 1], |image| [image.width_px, image.height_px]);
-    let mut found = search(finder, images, &first, SEARCH_SIDE_PX)?;
+    let coarse = match finder.coarse_side_px().filter(|_| choice == FaceChoice::Size) {
+        Some(side_px) => Some((side_px, search(finder, images, &first, side_px)?)),
+        None => None,
+    };
+    let shows_large = |found: &[(usize, Vec<Face>)]| found.iter().any(|(_, faces)| finder.has_large(faces, size_px));
+    let (side_px, mut found) = match coarse.filter(|(_, found)| shows_large(found)) {
+        Some(coarse) => coarse,
+        None => (SEARCH_SIDE_PX, search(finder, images, &first, SEARCH_SIDE_PX)?),
+    };
     if !is_still(&found) {
         let second = halfway(&first, images.len());
-        let more = search(finder, images, &second, SEARCH_SIDE_PX)?;
+        let more = search(finder, images, &second, side_px)?;
         let is_even = moves_evenly(&found, &more);
         found.extend(more);
         // Who is in none of these is not looked for in the others.
         if !is_even && found.iter().any(|(_, faces)| !faces.is_empty()) {
             let is_left = |image_idx: &usize| !first.contains(image_idx) && !second.contains(image_idx);
             let others: Vec<usize> = (0..images.len()).filter(is_left).collect();
-            found.extend(search(finder, images, &others, SEARCH_SIDE_PX)?);
+            found.extend(search(finder, images, &others, side_px)?);
         }
         found.sort_by_key(|&(image_idx, _)| image_idx);
     }
@@ -337,6 +345,24 @@ mod tests {
         assert_eq!(places(&track(&[0.0, 3.0, 6.0, 9.0])), [0.0, 3.0, 6.0, 9.0]);
         assert_eq!(places(&track(&[0.0, 4.0, 0.0])), [0.0, 2.0, 0.0]);
         assert_eq!(places(&track(&[5.0])), [5.0]);
+    }
+
+    #[test]
+    fn a_large_face_is_where_a_finer_search_has_it() {
+        let (Some(folder), Some(models)) = (shared("data/media/liveportrait"), shared("data/models/yunet")) else {
+            return;
+        };
+        let mut finder = FaceFinder::new(&FaceModel::in_folder(&models).unwrap());
+        for name in ["d11.mp4", "d18.mp4", "d19.mp4", "d20.mp4"] {
+            let images = crate::film::watch(&folder.join(name), 16, None, 0.0).unwrap().images;
+            // There is one person, and only for the size the smaller pictures do.
+            let [coarse, fine] =
+                [FaceChoice::Size, FaceChoice::Centre].map(|choice| follow(&mut finder, &images, choice).unwrap());
+            for (at, (coarse, fine)) in coarse.iter().zip(&fine).enumerate() {
+                let shared = overlap(&coarse.unwrap(), &fine.unwrap());
+                assert!(shared > 0.75, "picture {at} of {name}: {shared}");
+            }
+        }
     }
 
     #[test]
