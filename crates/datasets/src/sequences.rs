@@ -20,7 +20,7 @@ pub(crate) const SENTIMENTS: [&str; 3] = ["negative", "neutral", "positive"];
 /// Columns of the labels of MulT's IEMOCAP.
 const EMOTIONS: [&str; 4] = ["neutral", "happiness", "sadness", "anger"];
 /// Padding is looked for in arrays of at most so many numbers; MOSEI's larger ones would take minutes.
-const MAX_SEARCHED: usize = 1 << 29;
+pub(crate) const MAX_SEARCHED: usize = 1 << 29;
 
 /// One pickle, or a folder of them.
 pub struct Sequences;
@@ -279,7 +279,7 @@ pub(crate) fn class(values: &[f32]) -> Result<(&'static str, Affect), String> {
 }
 
 /// First step that is not zero, and the one after the last; −∞ is as good as zero.
-fn data_steps(values: &[f32], n_dims: usize) -> Option<(usize, usize)> {
+pub(crate) fn data_steps(values: &[f32], n_dims: usize) -> Option<(usize, usize)> {
     let is_data = |step: &[f32]| step.iter().any(|value| value.is_finite() && *value != 0.0);
     let mut steps = values.chunks_exact(n_dims.max(1));
     let first = steps.clone().position(is_data)?;
