@@ -15,7 +15,7 @@ use crate::tree::{Kind, Recordings, Tree, child, entries, extension, kind, stem}
 use crate::{CsvList, DatasetError, Importer, Options, Variant, variant};
 
 /// In the alphabetical order of the codes.
-const LABELS: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
+pub(crate) const LABELS: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
 const CODES: [&str; 6] = ["ANG", "DIS", "FEA", "HAP", "NEU", "SAD"];
 /// Columns of VAVL's lists, and the classes of its checkpoints in their order.
 const CONSENSUS: [(&str, &str); 6] = [
@@ -152,6 +152,11 @@ impl<'a> Take<'a> {
         let label = CODES.iter().position(|own| own == code)?;
         fits.then_some(Self { actor, sentence, label: LABELS[label] })
     }
+}
+
+/// Who speaks in the recording `stem`; `None` where it is not called like one.
+pub(crate) fn actor(stem: &str) -> Option<&str> {
+    Take::of(stem).map(|take| take.actor)
 }
 
 fn is_recording(file: &Path) -> bool {

@@ -27,6 +27,7 @@ mod mosi;
 mod msp_improv;
 mod named;
 mod naming;
+mod path_lists;
 mod ravdess;
 mod sequences;
 mod split;
@@ -63,6 +64,7 @@ pub use meld::Meld;
 pub use mosi::Mosi;
 pub use msp_improv::MspImprov;
 pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
+pub use path_lists::PathLists;
 pub use ravdess::Ravdess;
 pub use sequences::Sequences;
 pub use store::{load, save};
@@ -136,6 +138,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Ferv39k,
     &Mafw,
     &FrameLists,
+    &PathLists,
     &CremaD,
     &MspImprov,
     &Iemocap,

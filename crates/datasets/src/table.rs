@@ -78,10 +78,7 @@ impl Table {
         if is_spreadsheet(path) {
             return Self::read(path);
         }
-        let mut bytes = Vec::new();
-        let file = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut bytes));
-        file.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        Self::parse(&bytes, path)
+        Self::parse(&head(path)?, path)
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self, DatasetError> {
@@ -163,10 +160,27 @@ pub(crate) struct Lines {
 impl Lines {
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
         let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        let (text, n_foreign) = decode(&bytes);
-        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-        Ok(Self { lines: lines.map(|(number, line)| (number, line.to_owned())).collect(), n_foreign })
+        Ok(Self::parse(&bytes))
     }
+
+    /// The first lines, of which the last may be cut off.
+    pub fn head(path: &Path) -> Result<Self, DatasetError> {
+        Ok(Self::parse(&head(path)?))
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        let (text, n_foreign) = decode(bytes);
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+        Self { lines: lines.map(|(number, line)| (number, line.to_owned())).collect(), n_foreign }
+    }
+}
+
+/// The first bytes of a list.
+fn head(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut bytes));
+    read.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    Ok(bytes)
 }
 
 /// Text of a list in UTF-8 or UTF-16, or with single lines in another encoding; and how many those were. Columns of such

@@ -101,7 +101,8 @@ impl Tree {
         Self::walk_to(root, &is_clip, warn)
     }
 
-    fn walk_to(
+    /// The same, but a folder is a clip where `is_clip` says so of its relative path.
+    pub fn walk_to(
         root: &Path,
         is_clip: &dyn Fn(&Path) -> bool,
         warn: &mut dyn FnMut(Problem),

@@ -210,6 +210,38 @@ fn frame_lists() {
 }
 
 #[test]
+fn path_lists() {
+    let manifest = check(
+        "path-lists",
+        &[
+            ("data/frames/00028", "train neutral"),
+            ("data/frames/00108", "train disappointment"),
+            ("data/frames/00025", "test anger"),
+            ("data/audio_16k/00123.wav", "test fear"),
+        ],
+        &[
+            "train.csv: line 4 is not PATH SOUND LABEL or PATH LABEL",
+            "val.csv: the same as test.csv",
+            "00108.wav: sound of line 2 of train is missing",
+            "00999: clip of line 3 of train is missing: left out",
+            "00123: clip of line 2 of test is missing: only its sound is used",
+            "00028: only 1 frame, and 2 more",
+            "without a clip",
+        ],
+    );
+    check_protocol(&manifest, "fold 1 of the lists of HiCMAE and MAE-DFER for MAFW; val, which it lacks, is held out");
+    let audio = |id| clip(&manifest, id).audio.as_deref();
+    assert_eq!(audio("data/frames/00025"), Some(Path::new("data/audio_16k/00025.wav")));
+    assert_eq!(audio("data/frames/00108"), None);
+    let with_fold = |fold| Options { fold: Some(fold), ..Options::default() };
+    let second = import(&assets().join("path-lists"), &with_fold(2)).unwrap();
+    let tested: Vec<&str> = second.split(Split::Test).map(|clip| clip.id.as_str()).collect();
+    assert_eq!(tested, ["data/frames/00028"]);
+    let error = import(&assets().join("path-lists"), &with_fold(3)).unwrap_err().to_string();
+    assert!(error.contains("no fold 3; the folds are 1, 2"), "{error}");
+}
+
+#[test]
 fn crema_d() {
     let options = Options { fold: Some(2), ..Options::default() };
     let manifest = import(&assets().join("crema-d"), &options).unwrap();

@@ -282,3 +282,52 @@ fn a_scene_of_ferv39k_is_imported_by_its_list() {
     assert!(manifest.protocol.contains("Action"), "{}", manifest.protocol);
     check_problem(&manifest, "only 1 frame, and 2 more clips have fewer than 16");
 }
+
+#[test]
+fn lists_of_paths_say_what_the_numbers_of_known_corpora_mean() {
+    let face = |clip: &str| (format!("face_aligned/{clip}/0.png"), clip.to_owned());
+    let list = |path: &str, lines: &[&str]| (path.to_owned(), format!("{}\n", lines.join("\n")));
+    let read = |files: &[(String, String)], options: &Options| {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
+        import(folder(&files).path(), options)
+    };
+    let labels = |manifest: &Manifest| -> Vec<(String, Option<String>)> {
+        let of = |clip: &emotion::Clip| (manifest.labels.name(clip.label).to_owned(), clip.speaker.clone());
+        manifest.clips.iter().map(of).collect()
+    };
+    let pair = |label: &str, speaker: Option<&str>| (label.to_owned(), speaker.map(str::to_owned));
+
+    // Recordings beside the lists do not make it the corpus without its folds.
+    let crema = [
+        face("1001_DFA_ANG_XX"),
+        face("1001_DFA_SAD_XX"),
+        ("AudioWAV/1001_DFA_ANG_XX.wav".to_owned(), "sound".to_owned()),
+        ("AudioWAV/1019_DFA_SAD_XX.wav".to_owned(), "another".to_owned()),
+        list("split01/train.csv", &["/x/face_aligned/1019_DFA_SAD_XX /x/AudioWAV/1019_DFA_SAD_XX.wav 5"]),
+        list(
+            "split01/test.csv",
+            &[
+                "/x/face_aligned/1001_DFA_ANG_XX /x/AudioWAV/1001_DFA_ANG_XX.wav 0",
+                "/x/face_aligned/1001_DFA_SAD_XX /x/AudioWAV/1001_DFA_SAD_XX.wav 5",
+            ],
+        ),
+    ];
+    let manifest = read(&crema, &Options::default()).unwrap();
+    assert_eq!(manifest.importer, "path-lists");
+    let (sad, angry) = (pair("sadness", Some("1019")), pair("anger", Some("1001")));
+    assert_eq!(labels(&manifest), [sad, angry, pair("sadness", Some("1001"))]);
+    let one = Options { fold: Some(1), ..Options::default() };
+    assert_eq!(labels(&read(&crema, &one).unwrap()), labels(&manifest));
+
+    // Of no corpus that is known, the numbers stay; films and lists that are no folds will do.
+    let films = [
+        ("a.mp4".to_owned(), "a".to_owned()),
+        ("b.mp4".to_owned(), "b".to_owned()),
+        list("train.csv", &["/films/a.mp4 0"]),
+        list("val.csv", &["/films/b.mp4 1"]),
+    ];
+    let manifest = read(&films, &Options::default()).unwrap();
+    assert_eq!(labels(&manifest), [pair("0", None), pair("1", None)]);
+    let error = read(&films, &one).unwrap_err().to_string();
+    assert!(error.contains("has no folds"), "{error}");
+}

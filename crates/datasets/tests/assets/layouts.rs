@@ -15,6 +15,7 @@ pub fn layouts() -> Vec<File> {
     layout("ferv39k", ferv39k());
     layout("mafw", mafw());
     layout("frame-lists", frame_lists());
+    layout("path-lists", path_lists());
     layout("crema-d", crema_d());
     layout("msp-improv", msp_improv());
     layout("iemocap", iemocap());
@@ -209,6 +210,24 @@ fn frame_lists() -> Vec<File> {
     let mafw = "/scratch/somebody/mfaw/clips_faces";
     files.push(file("annotation/MAFW_set_1_train.txt", format!("{mafw}/03747 103 3\n{mafw}/00025 46 10\n")));
     files.push(file("annotation/MAFW_set_1_test.txt", format!("{mafw}/00026 46 3")));
+    files
+}
+
+fn path_lists() -> Vec<File> {
+    let mut files = media("data/frames/", &["00025/1.jpg", "00025/2.jpg", "00028/1.jpg", "00108/1.jpg", "00137/1.jpg"]);
+    files.extend(media("data/audio_16k/", &["00025.wav", "00028.wav", "00123.wav"]));
+    let line = |clip: &str, label: u32| {
+        let (frames, audio) = ("/data/somebody/MAFW/data/frames", "/data/somebody/MAFW/audio_16k");
+        format!("{frames}/{clip} {audio}/{clip}.wav {label}\n")
+    };
+    let train = [line("00028", 4), line("00108", 10), line("00999", 1), "00025 5 3 x\n".to_owned()].concat();
+    files.push(file("audio_visual/single/split01/train.csv", train));
+    let test = [line("00025", 0), line("00123", 2)].concat();
+    files.push(file("audio_visual/single/split01/val.csv", &test));
+    files.push(file("audio_visual/single/split01/test.csv", &test));
+    let train = [line("00025", 0), line("00137", 2)].concat();
+    files.push(file("audio_visual/single/split02/train.csv", train));
+    files.push(file("audio_visual/single/split02/test.csv", line("00028", 4)));
     files
 }
 
