@@ -98,6 +98,9 @@ pub struct Stamp {
     pub modified_secs: u64,
 }
 
+/// What ends the names of pictures, in lower case; a folder of pictures can be a clip.
+pub const PICTURE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
+
 /// One labelled recording.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Clip {

@@ -58,8 +58,8 @@ fn a_folder_of_numbered_pictures_is_one_clip() {
     let files = [
         ("anger/clip_1/0001.jpg", "1"),
         ("anger/clip_1/0002.jpg", "2"),
-        ("fear/clip_2/f1.png", "3"),
-        ("fear/clip_2/f2.png", "4"),
+        ("fear/clip_2/f1.tif", "3"),
+        ("fear/clip_2/f2.TIFF", "4"),
         ("fear/faces/ann.png", "5"),
         ("fear/faces/bob.png", "6"),
         ("fear/7.jpg", "7"),
