@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::split::fold_of_part;
 use crate::table::Table;
 use crate::tree::{Kind, Recordings, Tree, child, entries, extension, kind, stem};
 use crate::{CsvList, DatasetError, Importer, Options, Variant, variant};
@@ -131,7 +132,8 @@ impl Importer for CremaD {
         }
         draft.labels = LABELS.to_vec();
         draft.protocol = Some(format!("CREMA-D, {variant} emotions; actors dealt in order to"));
-        draft.finish(&Options { fold: options.fold.or(Some(1)), ..options.clone() })
+        let fold = fold_of_part(&mut draft.rows, options.fold, 1);
+        draft.finish(&Options { fold, ..options.clone() })
     }
 }
 

@@ -161,6 +161,14 @@ pub enum DatasetError {
     /// A fold was asked for and there are none.
     #[error("this dataset has no folds: import it without asking for one: {path}", path = .0.display())]
     NoFolds(PathBuf),
+    /// A fold was asked for, and there is but one.
+    #[error("only fold {only} is here, and scoring it leaves nothing to train on: import it without asking for a fold: {path}", path = .path.display())]
+    OneFold {
+        /// That fold.
+        only: i64,
+        /// List or folder.
+        path: PathBuf,
+    },
     /// An annotation that the dataset does not have.
     #[error("the importer {importer} has no variant {asked:?}; there are {there}")]
     NoVariant {

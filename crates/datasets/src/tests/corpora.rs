@@ -213,11 +213,16 @@ fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
         (mafw, "official fold 3"),
         (session(3).to_vec(), "made by Limbic"),
         (takes[..2].iter().map(|name| ravdess(name)).collect(), "made by Limbic"),
+        (vec![file("1001_DFA_ANG_XX.wav", "1"), file("1001_DFA_SAD_XX.wav", "2")], "made by Limbic"),
     ] {
         let files: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
         let manifest = import_files(&files).unwrap();
         assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
         assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
+        if part == "made by Limbic" {
+            let error = import(folder(&files).path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err();
+            assert!(error.to_string().starts_with("only fold "), "{error}");
+        }
     }
 }
 
