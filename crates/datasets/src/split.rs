@@ -80,9 +80,10 @@ pub(crate) fn divide(
             _ => {}
         }
     }
-    // What is said about the folds after the last semicolon means nothing where there is one fold.
+    // What is said about the folds after the last semicolon means nothing where there is one fold or none is used.
+    let is_parted = !has_folds && entries.iter().any(|entry| entry.split.is_some());
     let whose =
-        given.map(|given| if has_folds { given.rsplit_once(';').map_or(given, |(whose, _)| whose) } else { given });
+        given.map(|given| if is_parted { given } else { given.rsplit_once(';').map_or(given, |(whose, _)| whose) });
     let whose = whose.map(|whose| format!("{whose}; ")).unwrap_or_default();
     let (mut splits, given) =
         given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts).map_err(NoFold::Other)?;

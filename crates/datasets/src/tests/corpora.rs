@@ -220,6 +220,8 @@ fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
         assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
         assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
         if part == "made by Limbic" {
+            let whose = manifest.protocol.split(';').next().unwrap();
+            assert!(manifest.protocol.starts_with(&format!("{whose}; parts made")), "{}", manifest.protocol);
             let error = import(folder(&files).path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err();
             assert!(error.to_string().starts_with("only fold "), "{error}");
         }
