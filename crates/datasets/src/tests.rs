@@ -501,6 +501,34 @@ fn a_second_scan_keeps_what_is_known_of_clips_that_did_not_change() {
     assert_eq!(fresh.clips[1].person, Some(FaceChoice::Centre), "a decision stays");
 }
 
+// Elsewhere folders are not opened like files, which setting their time takes.
+#[cfg(unix)]
+#[test]
+fn a_second_scan_knows_folders_of_pictures_that_did_not_change() {
+    let clips = ["anger/a", "fear/b", "fear/c", "fear/d"];
+    let pictures: Vec<String> =
+        clips.iter().flat_map(|clip| [format!("{clip}/1.jpg"), format!("{clip}/2.jpg")]).collect();
+    let files: Vec<(&str, &str)> = pictures.iter().map(|path| (path.as_str(), path.as_str())).collect();
+    let root = folder(&files);
+    let at = |path: &str, secs: u64| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(secs);
+        fs::File::open(root.path().join(path)).unwrap().set_modified(time).unwrap();
+    };
+    files.iter().for_each(|(path, _)| at(path, 1_000));
+    clips.iter().for_each(|clip| at(clip, 1_000));
+    let mut earlier = import(root.path(), &Options::default()).unwrap();
+    earlier.clips.iter_mut().for_each(|clip| clip.present = Some(emotion::Modalities::ALL));
+    // One picture changed, one is longer, and one was swapped for another of its length.
+    at("fear/b/1.jpg", 2_000);
+    fs::write(root.path().join("fear/c/2.jpg"), "a longer picture").unwrap();
+    at("fear/c/2.jpg", 1_000);
+    at("fear/d", 3_000);
+    let mut fresh = import(root.path(), &Options::default()).unwrap();
+    assert_eq!(keep_known(&mut fresh, &earlier), 1);
+    let known: Vec<bool> = fresh.clips.iter().map(|clip| clip.present.is_some()).collect();
+    assert_eq!(known, [true, false, false, false]);
+}
+
 #[test]
 fn labels_are_merged_and_dropped_on_request_only() {
     let files = [("joy/a.mp4", ""), ("excited/b.mp4", ""), ("sad/c.mp4", ""), ("calm/d.mp4", "")];
