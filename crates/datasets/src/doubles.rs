@@ -11,6 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use emotion::{Clip, FeatureRef, Manifest, Problem, Stamp, Stream};
 
+use crate::opening;
 use crate::tree::entries;
 
 /// Read of a file before it is read whole; headers of equal files agree, so it is more than a header.
@@ -126,7 +127,7 @@ fn content(path: &Path, limit: u64) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let mut buffer = [0; 64 * 1024];
     for file in pictures(path).unwrap_or_else(|| vec![path.to_owned()]) {
-        let mut file = std::fs::File::open(file).ok()?.take(limit);
+        let mut file = opening::open(&file).ok()?.take(limit);
         loop {
             match file.read(&mut buffer).ok()? {
                 0 => break,

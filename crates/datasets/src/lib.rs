@@ -27,6 +27,7 @@ mod mosi;
 mod msp_improv;
 mod named;
 mod naming;
+mod opening;
 mod path_lists;
 mod ravdess;
 mod sequences;
@@ -186,6 +187,7 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
     let is_file = match std::fs::metadata(&given) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(DatasetError::NotFound(given)),
         Err(source) => return Err(DatasetError::Read { path: given, source }),
+        Ok(found) if !found.is_file() && !found.is_dir() => return Err(DatasetError::NotAFile(given)),
         Ok(found) => found.is_file(),
     };
     let asked = options.importer.as_deref().map(named).transpose()?;
