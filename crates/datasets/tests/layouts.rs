@@ -415,6 +415,26 @@ fn sequences() {
 }
 
 #[test]
+fn features_of_mmsa_come_with_their_films() {
+    let manifest = check(
+        "sequences/mmsa",
+        &[
+            ("Vid/0", "train positive*"),
+            ("Vid/1", "train negative*"),
+            ("v2/0", "val positive*"),
+            ("v3/0", "test positive*"),
+        ],
+        &["v2/0: its film is not in Raw: only features are used", "without a clip: neutral"],
+    );
+    let paths: Vec<_> = manifest.clips.iter().map(|clip| clip.path.to_str().unwrap()).collect();
+    assert_eq!(paths, ["Raw/Vid/0.mp4", "Raw/Vid/1.mp4", "", "Raw/v3/0.mp4"]);
+    assert!(manifest.clips.iter().all(|clip| clip.features.len() == 3));
+    let pickle = assets().join("sequences/mmsa/Processed/unaligned_50.pkl");
+    let by_pickle = import(&pickle, &Options::default()).unwrap();
+    assert_eq!((by_pickle.name, by_pickle.clips), ("mmsa".to_owned(), manifest.clips));
+}
+
+#[test]
 fn csd() {
     let problems = [
         "-3g5yACwYnA[2]: COVAREP has nothing",

@@ -591,7 +591,36 @@ fn sequences() -> Vec<File> {
     pickle.extend([text("valid"), split(3, 1, 0, &[1.0])].concat());
     pickle.extend([text("test"), split(4, 2, 4, &[-3.0, 4.0])].concat());
     pickle.extend(b"u.");
-    vec![file("mosi_data.pkl", pickle)]
+    let mut files = vec![file("mosi_data.pkl", pickle)];
+    files.extend(mmsa());
+    files
+}
+
+/// MMSA's folder of a corpus; it has neither spans nor lists in the names of utterances.
+fn mmsa() -> Vec<File> {
+    let split = |ids: &[&str], sentiments: &[f32]| {
+        let n = ids.len();
+        let mut pickle = b"}(".to_vec();
+        for (name, width) in [("text", 4), ("audio", 3), ("vision", 2)] {
+            pickle.extend([text(name), array(&[n, 2, width], &vec![1.0; n * 2 * width])].concat());
+        }
+        pickle.extend([text("regression_labels"), array(&[n], sentiments)].concat());
+        for name in ["id", "raw_text"] {
+            let texts: Vec<u8> = ids.iter().flat_map(|id| text(id)).collect();
+            pickle.extend([text(name), b"](".to_vec(), texts, b"e".to_vec()].concat());
+        }
+        pickle.extend(b"u");
+        pickle
+    };
+    let mut pickle = b"\x80\x02}(".to_vec();
+    pickle.extend([text("train"), split(&["Vid$_$0", "Vid$_$1"], &[1.0, -1.0])].concat());
+    pickle.extend([text("valid"), split(&["v2$_$0"], &[2.0])].concat());
+    pickle.extend([text("test"), split(&["v3$_$0"], &[0.4])].concat());
+    pickle.extend(b"u.");
+    let mut files = media("mmsa/Raw/", &["Vid/0.mp4", "Vid/1.mp4", "v3/0.mp4", "v3/7.mp4"]);
+    files.push(file("mmsa/Processed/unaligned_50.pkl", pickle));
+    files.push(file("mmsa/label.csv", "video_id,clip_id,text,label,annotation,mode\nVid,0,so,1.0,Positive,train\n"));
+    files
 }
 
 fn text(text: &str) -> Vec<u8> {
