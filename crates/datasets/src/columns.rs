@@ -54,6 +54,7 @@ const PATH: &[&str] = &[
     "file_name",
     "filepath",
     "file_path",
+    "subdirectory_filepath",
     "clip",
     "clip_path",
     "clip_name",

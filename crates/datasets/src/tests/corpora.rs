@@ -338,3 +338,39 @@ fn lists_of_paths_say_what_the_numbers_of_known_corpora_mean() {
     let error = read(&films, &one).unwrap_err().to_string();
     assert!(error.contains("has no folds"), "{error}");
 }
+
+#[test]
+fn in_affectnet_minus_two_is_no_rating_and_uncertain_no_class() {
+    // Expression, valence and arousal.
+    let faces = [[0.0, 0.25, -0.5], [1.0, -2.0, -2.0], [9.0, -2.0, -2.0], [10.0, -2.0, -2.0]];
+    let root = folder(&[]);
+    for folder in ["train_set/images", "train_set/annotations"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    let mut list = "subDirectory_filePath,expression,valence,arousal\n".to_owned();
+    for (number, values) in faces.iter().enumerate() {
+        fs::write(root.path().join(format!("train_set/images/{number}.jpg")), number.to_string()).unwrap();
+        for (end, value) in ["exp", "val", "aro"].iter().zip(values) {
+            let path = root.path().join(format!("train_set/annotations/{number}_{end}.npy"));
+            features::write_npy(&path, &[], &[*value]).unwrap();
+        }
+        let [expression, valence, arousal] = values;
+        list += &format!("images/{number}.jpg,{expression},{valence},{arousal}\n");
+    }
+    let ratings = |manifest: &Manifest| -> Vec<_> {
+        manifest.clips.iter().map(|clip| (clip.affect.valence, clip.affect.arousal)).collect()
+    };
+    let manifest = import(root.path(), &Options::default()).unwrap();
+    assert_eq!(manifest.importer, "affectnet");
+    assert_eq!(ratings(&manifest), [(Some(0.25), Some(-0.5)), (None, None)]);
+    check_problem(&manifest, "the annotator was uncertain: left out");
+    check_problem(&manifest, "no face: left out");
+
+    // The lists of the first release, whose scale has to be said.
+    fs::write(root.path().join("train_set/labels.csv"), list).unwrap();
+    let options = Options { scale: Some(Scale::UNIT), labels: Some("9=-,10=-".to_owned()), ..Options::default() };
+    let manifest = import(&root.path().join("train_set"), &options).unwrap();
+    assert_eq!(manifest.importer, "csv");
+    assert_eq!(ratings(&manifest), [(Some(0.25), Some(-0.5)), (None, None)]);
+    check_problem(&manifest, "the rating \"-2\" in line 3 is not on the scale and is not used");
+}
