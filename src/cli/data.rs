@@ -40,7 +40,7 @@ pub(super) struct ImportArgs {
     /// before, or else size.
     #[arg(long, value_name = "WHO")]
     person: Option<FaceChoice>,
-    /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…, voice_features=…
+    /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…, voice_features=…, row=…
     #[arg(long = "column", value_name = "ROLE=HEADER", value_parser = key_value)]
     columns: Vec<(String, String)>,
     /// Read it as this layout instead of recognizing it; --list shows them.
@@ -123,8 +123,12 @@ pub(super) fn import(shell: &Shell, args: ImportArgs) -> anyhow::Result<()> {
             "face_features" => &mut columns.features[0],
             "voice_features" => &mut columns.features[1],
             "text_features" => &mut columns.features[2],
+            "row" => &mut columns.row,
+            "face_row" => &mut columns.rows[0],
+            "voice_row" => &mut columns.rows[1],
+            "text_row" => &mut columns.rows[2],
             _ => bail!(
-                "unknown role {role:?}: use path, label, split, speaker, text, valence, arousal, dominance, face_features, voice_features or text_features"
+                "unknown role {role:?}: use path, label, split, speaker, text, valence, arousal, dominance, face_features, voice_features, text_features, row, face_row, voice_row or text_row"
             ),
         };
         *place = Some(header);

@@ -10,7 +10,7 @@ use emotion::{Affect, FaceSource, Manifest, Problem, Scale};
 use crate::assemble::{Draft, Row};
 use crate::naming::part_of;
 use crate::tree::{Kind, Tree, child, entries, kind, stem};
-use crate::{DatasetError, Importer, Options};
+use crate::{DatasetError, Importer, Options, opening};
 
 /// Expression 0 is the first.
 const LABELS: [&str; 8] = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"];
@@ -90,7 +90,7 @@ fn number(path: &Path) -> Option<f32> {
         let array = store.read("", None).ok()?;
         return if let [number] = array.values[..] { Some(number) } else { None };
     }
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = opening::read(path).ok()?;
     let header_len = usize::from(u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?));
     let (header, text) = bytes.get(10..)?.split_at_checked(header_len)?;
     let is_text = bytes.starts_with(b"\x93NUMPY\x01") && header.windows(2).any(|pair| pair == b"<U");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use emotion::{Affect, Clip, FaceBox, FaceSource, FeatureRef, LabelSet, Manifest, Problem, Scale, Stream};
 
 use crate::naming::Naming;
-use crate::split::{self, Divided, Entry};
+use crate::split::{self, Divided, Entry, NoFold};
 use crate::{DatasetError, Options, doubles};
 
 /// What an annotation says about one clip, in its own words.
@@ -135,11 +135,12 @@ impl<'a> Draft<'a> {
             .collect();
         let Divided { splits, protocol, doubts } =
             split::divide(&entries, self.protocol.as_deref(), options.fold, options.seed).map_err(
-                |there| match there {
-                    Some(there) => {
+                |none| match none {
+                    NoFold::Other(there) => {
                         DatasetError::NoFold { asked: options.fold.unwrap_or(1), there, path: source.to_owned() }
                     }
-                    None => DatasetError::NoFolds(source.to_owned()),
+                    NoFold::Only(only) => DatasetError::OneFold { only, path: source.to_owned() },
+                    NoFold::None => DatasetError::NoFolds(source.to_owned()),
                 },
             )?;
         for reason in doubts {

@@ -28,6 +28,10 @@ pub struct ColumnMap {
     pub ratings: [Option<String>; 3],
     /// Files of precomputed features of the face, the voice and the text.
     pub features: [Option<String>; 3],
+    /// Which row of arrays of many clips is the clip's, counted from 0, in all columns of features.
+    pub row: Option<String>,
+    /// The same, in the column of the face, the voice or the text alone.
+    pub rows: [Option<String>; 3],
 }
 
 /// What features can be of, in the order of their columns.
@@ -40,6 +44,8 @@ const FEATURED_WORDS: [&[&str]; 3] = [
     &["text", "language", "word", "words", "transcript"],
 ];
 const FILE_WORDS: &[&str] = &["path", "file", "filename"];
+/// A column of rows is called by one of these, and where it is of one modality, by one of its words before it.
+const ROW: &[&str] = &["row", "feature_row", "features_row"];
 
 const PATH: &[&str] = &[
     "path",
@@ -48,6 +54,7 @@ const PATH: &[&str] = &[
     "file_name",
     "filepath",
     "file_path",
+    "subdirectory_filepath",
     "clip",
     "clip_path",
     "clip_name",
@@ -151,6 +158,8 @@ pub(crate) struct Columns {
     pub ratings: [Option<usize>; 3],
     /// As in [`FEATURED`].
     pub features: [Option<usize>; 3],
+    /// Likewise.
+    pub rows: [Option<usize>; 3],
 }
 
 impl Columns {
@@ -194,6 +203,12 @@ impl Columns {
             let called = plain.iter().find(|column| is_features(column, words)).map(String::as_str);
             features[place] = pick("features", name, called.as_slice())?;
         }
+        let mut rows = [None; 3];
+        for (place, (name, words)) in map.rows.iter().zip(FEATURED_WORDS).enumerate() {
+            let called = plain.iter().find(|column| is_row(column, words)).map(String::as_str);
+            rows[place] = pick("row", name, called.as_slice())?;
+        }
+        let row = pick("row", &map.row, ROW)?;
         let missing = |role| DatasetError::NoColumn { role, found: table.listed(), path: list.to_owned() };
         Ok(Self {
             path: if path.is_none() && features == [None; 3] { return Err(missing("path")) } else { path },
@@ -208,6 +223,7 @@ impl Columns {
             },
             ratings,
             features,
+            rows: rows.map(|own| own.or(row)),
         })
     }
 
@@ -226,6 +242,12 @@ fn is_features(column: &str, words: &[&str]) -> bool {
     let parts: Vec<&str> = column.split('_').filter(|part| !FILE_WORDS.contains(part)).collect();
     let is = |a: &str, b: &str| words.contains(&a) && FEATURES.contains(&b);
     matches!(parts[..], [a, b] if is(a, b) || is(b, a))
+}
+
+/// Whether a plain name is that of rows of features of what `words` call: `voice_row`, `audio_features_row`.
+fn is_row(column: &str, words: &[&str]) -> bool {
+    let of = ROW.iter().find_map(|row| column.strip_suffix(row)?.strip_suffix('_'));
+    of.is_some_and(|word| words.contains(&word)) || column.strip_suffix("_row").is_some_and(|of| is_features(of, words))
 }
 
 /// `Clip Name`, `clip-name` and `CLIP_NAME` are one.

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use emotion::{Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
+use crate::split::fold_of_part;
 use crate::table::Table;
 use crate::tree::{Kind, Recordings, Tree, child, entries, extension, kind, stem};
 use crate::{CsvList, DatasetError, Importer, Options, Variant, variant};
 
 /// In the alphabetical order of the codes.
-const LABELS: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
+pub(crate) const LABELS: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
 const CODES: [&str; 6] = ["ANG", "DIS", "FEA", "HAP", "NEU", "SAD"];
 /// Columns of VAVL's lists, and the classes of its checkpoints in their order.
 const CONSENSUS: [(&str, &str); 6] = [
@@ -131,7 +132,8 @@ impl Importer for CremaD {
         }
         draft.labels = LABELS.to_vec();
         draft.protocol = Some(format!("CREMA-D, {variant} emotions; actors dealt in order to"));
-        draft.finish(&Options { fold: options.fold.or(Some(1)), ..options.clone() })
+        let fold = fold_of_part(&mut draft.rows, options.fold, 1);
+        draft.finish(&Options { fold, ..options.clone() })
     }
 }
 
@@ -152,6 +154,11 @@ impl<'a> Take<'a> {
         let label = CODES.iter().position(|own| own == code)?;
         fits.then_some(Self { actor, sentence, label: LABELS[label] })
     }
+}
+
+/// Who speaks in the recording `stem`; `None` where it is not called like one.
+pub(crate) fn actor(stem: &str) -> Option<&str> {
+    Take::of(stem).map(|take| take.actor)
 }
 
 fn is_recording(file: &Path) -> bool {

@@ -2,9 +2,11 @@
 //!
 //! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`).
 //! Delimiter, encoding and column names are recognized. Columns such as `voice_features` name files of precomputed features, one
-//! array a clip, as `file.npz#array` where there are several; clips that have some need no media.
-//! Left out: several clips cut from one file by start and end, features of several clips in one array.
+//! array a clip, as `file.npz#array` where there are several; clips that have some need no media. Where an array holds many clips,
+//! the column `row`, or `voice_row` and its like, says which of its rows is the clip's, from 0; steps of zeros around it are padding.
+//! Left out: several clips cut from one file by start and end.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{Affect, FaceBox, FeatureRef, Manifest, Modality, Problem, Scale, Split, Stream};
@@ -13,6 +15,7 @@ use features::Store;
 use crate::assemble::{Draft, Row};
 use crate::columns::{Columns, FEATURED};
 use crate::naming::part_of;
+use crate::sequences::{MAX_SEARCHED, data_steps};
 use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
 use crate::tree::{Finder, Kind, Lost, Tree, entries, is_media, kind};
 use crate::{DatasetError, Importer, Options};
@@ -26,7 +29,7 @@ impl Importer for CsvList {
     }
 
     fn describe(&self) -> &'static str {
-        "labels.csv, labels.tsv or labels.xlsx with the columns path, label and, where known, split, speaker, text, face_x …, voice_features …"
+        "labels.csv, labels.tsv or labels.xlsx with the columns path, label and, where known, split, speaker, text, face_x …, voice_features …, row"
     }
 
     fn recognizes(&self, root: &Path) -> bool {
@@ -48,7 +51,7 @@ impl Importer for CsvList {
         let folder = if root.is_file() { root.parent().unwrap_or(root) } else { root };
         let shown = if let [list] = lists.as_slice() { list.path.as_path() } else { folder };
         let mut draft = Draft::new(self.name(), folder, shown, warn);
-        let mut files = Files { folder, finder: None };
+        let mut files = Files { folder, finder: None, open: HashMap::new() };
         for list in &lists {
             read_list(list, options, &mut files, &mut draft)?;
         }
@@ -127,7 +130,7 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
         let line = record.line;
         let field = |column: usize| record.field(column);
         let name = columns.path.map_or("", field);
-        let features = read_features(record, &columns, files.folder, draft);
+        let features = read_features(record, &columns, files, draft);
         if name.is_empty() && features.is_empty() {
             draft.skip(&list.path, format!("line {line} names no file: left out"));
             continue;
@@ -192,19 +195,23 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
 fn called(features: &[FeatureRef]) -> String {
     features.first().map_or_else(String::new, |feature| {
         let array = feature.array.as_ref().map_or_else(String::new, |array| format!("#{array}"));
-        format!("{}{array}", feature.path.display())
+        let row = feature.row.map_or_else(String::new, |row| format!("[{row}]"));
+        format!("{}{array}{row}", feature.path.display())
     })
 }
 
 /// The features that a row names; those that cannot be read are noted.
-fn read_features(record: &Record, columns: &Columns, folder: &Path, draft: &mut Draft<'_>) -> Vec<FeatureRef> {
+fn read_features(record: &Record, columns: &Columns, files: &mut Files<'_>, draft: &mut Draft<'_>) -> Vec<FeatureRef> {
     let mut found = Vec::new();
-    for (modality, column) in FEATURED.into_iter().zip(columns.features) {
-        let name = column.map_or("", |column| record.field(column));
+    for (place, modality) in FEATURED.into_iter().enumerate() {
+        let field = |column: Option<usize>| column.map_or("", |column| record.field(column));
+        let name = field(columns.features[place]);
         if name.is_empty() {
             continue;
         }
-        match feature(name, modality, folder, draft) {
+        let feature = row_number(field(columns.rows[place]))
+            .and_then(|row| files.feature(name, row, modality, &mut draft.streams));
+        match feature {
             Ok(feature) => found.push(feature),
             Err(reason) => draft.note(name, format!("features of line {} are not used: {reason}", record.line)),
         }
@@ -212,51 +219,11 @@ fn read_features(record: &Record, columns: &Columns, folder: &Path, draft: &mut 
     found
 }
 
-/// What the cell `name` means, and its stream; the error says why it cannot be used.
-fn feature(name: &str, modality: Modality, folder: &Path, draft: &mut Draft<'_>) -> Result<FeatureRef, String> {
-    let (file, asked) = match name.rsplit_once('#').filter(|_| !folder.join(name).is_file()) {
-        Some((file, array)) => (file, Some(array)),
-        None => (name, None),
-    };
-    let file = file.replace('\\', "/");
-    let store = Store::open(&folder.join(&file)).map_err(|error| error.to_string())?;
-    let arrays: Vec<(&str, &[usize])> =
-        store.arrays().filter(|(own, _)| asked.is_none_or(|asked| asked == *own)).collect();
-    let &[(array, shape)] = arrays.as_slice() else {
-        let known = store.arrays().map(|(own, _)| own).collect::<Vec<_>>().join(", ");
-        return Err(format!("write which array, as in {file}#array, of {known}"));
-    };
-    // As the reader of features takes shapes.
-    let (n_steps, n_dims) = match *shape {
-        [] => (1, 1),
-        [n_dims] => (1, n_dims),
-        [ref outer @ .., n_steps, n_dims] if outer.iter().all(|&side| side == 1) => (n_steps, n_dims),
-        _ => return Err(format!("an array of shape {shape:?} is no sequence of vectors")),
-    };
-    if n_steps == 0 || n_dims == 0 {
-        return Err(format!("an array of shape {shape:?} is empty"));
-    }
-    let stream_name = format!("{}_features", modality.name());
-    let stream = match draft.streams.iter().position(|stream| stream.name == stream_name) {
-        Some(known) if draft.streams[known].n_dims != n_dims => {
-            return Err(format!("{n_dims} values a step instead of {}", draft.streams[known].n_dims));
-        }
-        Some(known) => known,
-        None => {
-            draft.streams.push(Stream { name: stream_name, modality, n_dims, aligned: false, extracted: false });
-            draft.streams.len() - 1
-        }
-    };
-    let path = Path::new(&file);
-    Ok(FeatureRef {
-        stream,
-        path: path.strip_prefix(folder).unwrap_or(path).to_owned(),
-        array: (!array.is_empty()).then(|| array.to_owned()),
-        row: None,
-        first_dim: 0,
-        first_step: 0,
-        n_steps,
-    })
+/// The number in a cell; `None` where it is empty. Spreadsheets make `3.0` of a 3.
+fn row_number(cell: &str) -> Result<Option<usize>, String> {
+    let whole = cell.strip_suffix(".0").unwrap_or(cell);
+    let number = (!whole.is_empty()).then(|| whole.parse());
+    number.transpose().map_err(|_| format!("the row {cell:?} is no number from 0"))
 }
 
 fn face_box(sides: [&str; 4]) -> Option<FaceBox> {
@@ -275,10 +242,14 @@ fn affect(ratings: [Option<&str>; 3], scale: Scale) -> Result<Affect, String> {
     Ok(Affect { valence: unit(valence)?, arousal: unit(arousal)?, dominance: unit(dominance)? })
 }
 
+/// Files of features kept open; a list may name one for each clip.
+const MAX_OPEN: usize = 64;
+
 /// The files that rows name. The folder is searched only once a row needs it.
 struct Files<'a> {
     folder: &'a Path,
     finder: Option<Finder>,
+    open: HashMap<String, Store>,
 }
 
 impl Files<'_> {
@@ -296,6 +267,94 @@ impl Files<'_> {
             absent => absent.insert(Finder::new(Tree::walk(self.folder, &mut |problem| draft.warn(problem))?)),
         };
         Ok(finder.find(name).map(Path::to_owned))
+    }
+
+    /// What the cell `name` means, and of arrays of many clips `row`; the error says why it cannot be used.
+    fn feature(
+        &mut self,
+        name: &str,
+        row: Option<usize>,
+        modality: Modality,
+        streams: &mut Vec<Stream>,
+    ) -> Result<FeatureRef, String> {
+        let folder = self.folder;
+        let (file, asked) = match name.rsplit_once('#').filter(|_| !folder.join(name).is_file()) {
+            Some((file, array)) => (file, Some(array)),
+            None => (name, None),
+        };
+        let file = file.replace('\\', "/");
+        let store = self.open(&file)?;
+        let arrays: Vec<(&str, &[usize])> =
+            store.arrays().filter(|(own, _)| asked.is_none_or(|asked| asked == *own)).collect();
+        let &[(array, shape)] = arrays.as_slice() else {
+            let known = store.arrays().map(|(own, _)| own).collect::<Vec<_>>().join(", ");
+            return Err(format!("write which array, as in {file}#array, of {known}"));
+        };
+        let (array, shape) = (array.to_owned(), shape.to_vec());
+        let own = match row {
+            None => shape.as_slice(),
+            Some(row) => match shape.split_first() {
+                Some((&n_rows, own)) if row < n_rows => own,
+                _ => return Err(format!("there is no row {row}, counted from 0, in an array of shape {shape:?}")),
+            },
+        };
+        // As the reader of features takes shapes.
+        let (n_steps, n_dims) = match *own {
+            [] => (1, 1),
+            [n_dims] => (1, n_dims),
+            [ref outer @ .., n_steps, n_dims] if outer.iter().all(|&side| side == 1) => (n_steps, n_dims),
+            _ if row.is_none() => {
+                return Err(format!(
+                    "an array of shape {shape:?} is no sequence of vectors; \
+                     where each row is a clip, say which in a column row or {}_row",
+                    modality.name()
+                ));
+            }
+            _ => return Err(format!("a row of an array of shape {shape:?} is no sequence of vectors")),
+        };
+        if n_steps == 0 || n_dims == 0 {
+            return Err(format!("an array of shape {shape:?} is empty"));
+        }
+        // Only where clips share an array are they padded to one length.
+        let (first_step, end) = match row {
+            Some(_) if shape.iter().product::<usize>() <= MAX_SEARCHED => {
+                let values = store.read(&array, row).map_err(|error| error.to_string())?.values;
+                data_steps(&values, n_dims).ok_or("they are all zeros, as if they were missing")?
+            }
+            _ => (0, n_steps),
+        };
+        let stream_name = format!("{}_features", modality.name());
+        let stream = match streams.iter().position(|stream| stream.name == stream_name) {
+            Some(known) if streams[known].n_dims != n_dims => {
+                return Err(format!("{n_dims} values a step instead of {}", streams[known].n_dims));
+            }
+            Some(known) => known,
+            None => {
+                streams.push(Stream { name: stream_name, modality, n_dims, aligned: false, extracted: false });
+                streams.len() - 1
+            }
+        };
+        let path = Path::new(&file);
+        Ok(FeatureRef {
+            stream,
+            path: path.strip_prefix(folder).unwrap_or(path).to_owned(),
+            array: (!array.is_empty()).then_some(array),
+            row,
+            first_dim: 0,
+            first_step,
+            n_steps: end - first_step,
+        })
+    }
+
+    fn open(&mut self, file: &str) -> Result<&mut Store, String> {
+        if !self.open.contains_key(file) {
+            if self.open.len() >= MAX_OPEN {
+                self.open.clear();
+            }
+            let store = Store::open(&self.folder.join(file)).map_err(|error| error.to_string())?;
+            self.open.insert(file.to_owned(), store);
+        }
+        Ok(self.open.get_mut(file).expect("it was just opened"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The same recording twice: a clip that is in train and in test makes a model look better than it is.
 //!
-//! Files are told apart by size, then by their first bytes, and read whole only where both agree; folders of pictures by their
-//! number and the size of the first, then likewise. Left out: the same take in another encoding.
+//! Files are told apart by size, then by their first bytes, and read whole only where both agree; folders of pictures by the size
+//! of all, then likewise. Left out: the same take in another encoding.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -11,30 +11,42 @@ use std::time::UNIX_EPOCH;
 
 use emotion::{Clip, FeatureRef, Manifest, Problem, Stamp, Stream};
 
+use crate::opening;
 use crate::tree::entries;
 
 /// Read of a file before it is read whole; headers of equal files agree, so it is more than a header.
 const HEAD_BYTES: u64 = 16 * 1024;
 
-/// Notes size and time of each clip's file; folders have none.
+/// Notes size and time of each clip's file, or of the pictures of its folder.
 pub(crate) fn stamp(clips: &mut [Clip], root: &Path) {
     for clip in clips.iter_mut().filter(|clip| clip.has_media()) {
-        let Ok(found) = std::fs::metadata(root.join(&clip.path)) else { continue };
-        if found.is_file() {
-            let since = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            clip.stamp = Some(Stamp { n_bytes: found.len(), modified_secs: since.map_or(0, |since| since.as_secs()) });
-        }
+        clip.stamp = stamp_of(&root.join(&clip.path));
     }
+}
+
+/// Of a folder: the size of all its files, and when the last of them changed, or which files there are.
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(path).ok()?;
+    let modified_secs = |found: &std::fs::Metadata| {
+        let since = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        since.map_or(0, |since| since.as_secs())
+    };
+    let mut stamp = Stamp { n_bytes: 0, modified_secs: modified_secs(&found) };
+    if found.is_file() {
+        return Some(Stamp { n_bytes: found.len(), ..stamp });
+    }
+    for picture in pictures(path)? {
+        let found = std::fs::metadata(picture).ok()?;
+        stamp.n_bytes += found.len();
+        stamp.modified_secs = stamp.modified_secs.max(modified_secs(&found));
+    }
+    Some(stamp)
 }
 
 /// Clips of one content in more than one split; each but the first of them is a problem.
 pub(crate) fn across_splits(clips: &[Clip], root: &Path) -> Vec<Problem> {
     let all: Vec<usize> = (0..clips.len()).collect();
-    let size = |clip: usize| match clips[clip].stamp {
-        Some(stamp) => Some(stamp.n_bytes).filter(|&n_bytes| n_bytes > 0),
-        None if clips[clip].has_media() => size_of_folder(&root.join(&clips[clip].path)),
-        None => None,
-    };
+    let size = |clip: usize| clips[clip].stamp.map(|stamp| stamp.n_bytes).filter(|&n_bytes| n_bytes > 0);
     let hash = |limit| move |clip: usize| content(&root.join(&clips[clip].path), limit);
     let mut problems = Vec::new();
     for same_size in groups(clips, &all, size) {
@@ -115,7 +127,7 @@ fn content(path: &Path, limit: u64) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let mut buffer = [0; 64 * 1024];
     for file in pictures(path).unwrap_or_else(|| vec![path.to_owned()]) {
-        let mut file = std::fs::File::open(file).ok()?.take(limit);
+        let mut file = opening::open(&file).ok()?.take(limit);
         loop {
             match file.read(&mut buffer).ok()? {
                 0 => break,
@@ -130,13 +142,4 @@ fn content(path: &Path, limit: u64) -> Option<u64> {
 fn pictures(folder: &Path) -> Option<Vec<PathBuf>> {
     let files = entries(folder).ok()?.into_iter().filter(|(_, is_folder)| !is_folder);
     Some(files.map(|(path, _)| path).collect())
-}
-
-/// What differs between most folders of pictures and is quickly found out: a corpus has a million pictures.
-fn size_of_folder(folder: &Path) -> Option<u64> {
-    let pictures = pictures(folder)?;
-    let mut hasher = DefaultHasher::new();
-    hasher.write_usize(pictures.len());
-    hasher.write_u64(std::fs::metadata(pictures.first()?).ok()?.len());
-    Some(hasher.finish())
 }

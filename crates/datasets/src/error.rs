@@ -13,6 +13,9 @@ pub enum DatasetError {
     /// A file that is no list of clips.
     #[error("a dataset is a folder, or a .csv, .tsv or .xlsx list of clips, but this is another file: {path}", path = .0.display())]
     NotAFolder(PathBuf),
+    /// A pipe or a device, or a folder where a file is read.
+    #[error("this is not a file but a folder, a pipe or a device: {path}", path = .0.display())]
+    NotAFile(PathBuf),
     /// A folder without a visible file.
     #[error("the folder is empty; it should hold one folder of clips per class, or labels.csv: {path}", path = .0.display())]
     Empty(PathBuf),
@@ -161,6 +164,14 @@ pub enum DatasetError {
     /// A fold was asked for and there are none.
     #[error("this dataset has no folds: import it without asking for one: {path}", path = .0.display())]
     NoFolds(PathBuf),
+    /// A fold was asked for, and there is but one.
+    #[error("only fold {only} is here, and scoring it leaves nothing to train on: import it without asking for a fold: {path}", path = .path.display())]
+    OneFold {
+        /// That fold.
+        only: i64,
+        /// List or folder.
+        path: PathBuf,
+    },
     /// An annotation that the dataset does not have.
     #[error("the importer {importer} has no variant {asked:?}; there are {there}")]
     NoVariant {

@@ -15,7 +15,7 @@ use crate::assemble::{Draft, Row};
 use crate::fer_plus::{self, Verdict};
 use crate::table::{Table, is_list, is_spreadsheet};
 use crate::tree::entries;
-use crate::{DatasetError, Importer, Options, Variant, variant};
+use crate::{DatasetError, Importer, Options, Variant, opening, variant};
 
 /// In the order of the numbers.
 const LABELS: [&str; 7] = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
@@ -142,11 +142,11 @@ struct Rows {
 
 impl Rows {
     fn open(path: &Path) -> Result<Self, DatasetError> {
-        let file = File::open(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => {
-                DatasetError::Incomplete { what: "the list of votes".to_owned(), path: path.to_owned() }
+        let file = opening::open(path).map_err(|error| match error {
+            DatasetError::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                DatasetError::Incomplete { what: "the list of votes".to_owned(), path }
             }
-            _ => DatasetError::Read { path: path.to_owned(), source },
+            error => error,
         })?;
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
         let unreadable =
@@ -192,7 +192,7 @@ fn png(side: u32, grey: &[u8]) -> Vec<u8> {
 
 /// Writes a file whole or not at all, unless it is there with this content.
 fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
-    if std::fs::read(path).is_ok_and(|there| there == bytes) {
+    if opening::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
     let failed = |source| DatasetError::Write { path: path.to_owned(), source };

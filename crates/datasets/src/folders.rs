@@ -119,12 +119,8 @@ fn folders_of_frames(files: &[PathBuf], n_above: usize) -> HashSet<&Path> {
     for file in files {
         by_folder.entry(file.parent().unwrap_or(file)).or_default().push(file);
     }
-    // In a folder of pictures, TIFF is not looked for.
-    let is_frame = |file: &&Path| {
-        let is_picture =
-            kind(file) == Some(Kind::Picture) && !extension(file).is_some_and(|end| end.starts_with("tif"));
-        is_picture && stem(file).ends_with(|c: char| c.is_ascii_digit())
-    };
+    let is_frame =
+        |file: &&Path| kind(file) == Some(Kind::Picture) && stem(file).ends_with(|c: char| c.is_ascii_digit());
     let outer: HashSet<&Path> = by_folder.keys().flat_map(|folder| folder.ancestors().skip(1)).collect();
     let is_clip = |(folder, files): &(&Path, Vec<&Path>)| {
         files.len() >= 2

@@ -109,7 +109,11 @@ impl Importer for FrameLists {
         let fold = options.fold.or(folds.first().copied());
         if let Some(asked) = options.fold.filter(|fold| !folds.contains(fold)) {
             let there = folds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(DatasetError::NoFold { asked, there, path: root.to_owned() });
+            let path = root.to_owned();
+            return Err(match folds.as_slice() {
+                [] => DatasetError::NoFolds(path),
+                _ => DatasetError::NoFold { asked, there, path },
+            });
         }
         lists.retain(|list| list.fold == fold);
         if lists.is_empty() {

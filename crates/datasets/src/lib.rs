@@ -27,6 +27,8 @@ mod mosi;
 mod msp_improv;
 mod named;
 mod naming;
+mod opening;
+mod path_lists;
 mod ravdess;
 mod sequences;
 mod split;
@@ -63,6 +65,7 @@ pub use meld::Meld;
 pub use mosi::Mosi;
 pub use msp_improv::MspImprov;
 pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
+pub use path_lists::PathLists;
 pub use ravdess::Ravdess;
 pub use sequences::Sequences;
 pub use store::{load, save};
@@ -136,6 +139,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Ferv39k,
     &Mafw,
     &FrameLists,
+    &PathLists,
     &CremaD,
     &MspImprov,
     &Iemocap,
@@ -183,6 +187,7 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
     let is_file = match std::fs::metadata(&given) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(DatasetError::NotFound(given)),
         Err(source) => return Err(DatasetError::Read { path: given, source }),
+        Ok(found) if !found.is_file() && !found.is_dir() => return Err(DatasetError::NotAFile(given)),
         Ok(found) => found.is_file(),
     };
     let asked = options.importer.as_deref().map(named).transpose()?;

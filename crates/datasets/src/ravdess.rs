@@ -16,7 +16,8 @@ use crate::tree::{Tree, entries, extension, is_media, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
 /// Emotion 01 is the first.
-const LABELS: [&str; 8] = ["neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"];
+pub(crate) const LABELS: [&str; 8] =
+    ["neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"];
 /// Actors of the five subject-wise test folds of Luna-Jiménez et al. (2021), balanced in gender.
 const FOLDS: [&[&str]; 5] = [
     &["02", "05", "14", "15", "16"],
@@ -118,6 +119,11 @@ fn numbers(stem: &str) -> Option<[&str; 7]> {
     let numbers = std::array::from_fn(|_| parts.next().unwrap_or_default());
     let is_number = |part: &&str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
     (numbers.iter().all(is_number) && parts.next().is_none()).then_some(numbers)
+}
+
+/// Who speaks in the recording `stem`; `None` where it is not called like one.
+pub(crate) fn actor(stem: &str) -> Option<&str> {
+    numbers(stem).map(|[.., actor]| actor)
 }
 
 /// Whether the first recording at or below `folder` is called like a take.

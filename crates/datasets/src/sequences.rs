@@ -2,15 +2,17 @@
 //!
 //! `mosi_data.pkl`, `mosi_data_noalign.pkl`, `aligned_50.pkl`, `unaligned_50.pkl`: for train, valid and test the arrays `text`, `audio` and
 //! `vision` `[utterances, steps, values]`, `labels` or `regression_labels`, `id`, `raw_text`. MulT pads with zeros on the left, MMSA
-//! on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`. Left out: tokens for BERT.
+//! on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`, and the films in `Raw/VIDEO/CLIP.mp4` beside it.
+//! Left out: tokens for BERT.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{Affect, FeatureRef, Manifest, Modality, Problem, Scale, Stream};
 use features::Store;
 
 use crate::assemble::{Draft, Row};
-use crate::tree::{child, entries, extension, stem};
+use crate::tree::{Kind, Tree, child, entries, extension, kind, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
 const PARTS: [(&str, Modality); 3] = [("text", Modality::Text), ("audio", Modality::Voice), ("vision", Modality::Face)];
@@ -20,7 +22,7 @@ pub(crate) const SENTIMENTS: [&str; 3] = ["negative", "neutral", "positive"];
 /// Columns of the labels of MulT's IEMOCAP.
 const EMOTIONS: [&str; 4] = ["neutral", "happiness", "sadness", "anger"];
 /// Padding is looked for in arrays of at most so many numbers; MOSEI's larger ones would take minutes.
-const MAX_SEARCHED: usize = 1 << 29;
+pub(crate) const MAX_SEARCHED: usize = 1 << 29;
 
 /// One pickle, or a folder of them.
 pub struct Sequences;
@@ -31,7 +33,7 @@ impl Importer for Sequences {
     }
 
     fn describe(&self) -> &'static str {
-        "pickles of MulT and MMSA for MOSI, MOSEI and IEMOCAP: mosi_data.pkl, aligned_50.pkl"
+        "pickles of MulT and MMSA for MOSI, MOSEI and IEMOCAP: mosi_data.pkl, Processed/aligned_50.pkl with Raw/VIDEO/CLIP.mp4"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -55,7 +57,7 @@ impl Importer for Sequences {
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let path = if root.is_file() { root.to_owned() } else { choose(root, variant(self, options)?, options)? };
-        let folder = if root.is_file() { path.parent().unwrap_or(&path) } else { root };
+        let folder = if root.is_file() { folder_of(&path) } else { root };
         let mut draft = Draft::new(self.name(), folder, &path, warn);
         let mut store = Store::open(&path)?;
         let is_aligned = is_aligned(&store, &path);
@@ -64,6 +66,7 @@ impl Importer for Sequences {
         for split in SPLITS {
             n_classes = read_split(split, &pickle, &mut store, &mut draft)?.max(n_classes);
         }
+        add_films(folder, &mut draft)?;
         let (labels, what): (&[&'static str], _) = match n_classes {
             4 => (&EMOTIONS, "emotions"),
             _ => (&SENTIMENTS, "sentiment, by its sign as classes"),
@@ -90,6 +93,39 @@ fn pickles(root: &Path) -> Vec<PathBuf> {
     };
     let own = of(root);
     if own.is_empty() { child(root, &["Processed"]).map_or(own, |folder| of(&folder)) } else { own }
+}
+
+/// The folder of the corpus that the pickle at `path` is of.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().unwrap_or(path);
+    let is_inner = folder.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Processed"));
+    folder.parent().filter(|_| is_inner).unwrap_or(folder)
+}
+
+/// Gives utterances the films that are called like them, `Raw/VIDEO/CLIP.mp4`.
+fn add_films(folder: &Path, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
+    let Some(raw) = child(folder, &["Raw"]).filter(|raw| raw.is_dir()) else { return Ok(()) };
+    let mut films: HashMap<String, PathBuf> = HashMap::new();
+    for film in Tree::walk(&raw, &mut |problem| draft.warn(problem))?.files {
+        let inner = raw.strip_prefix(folder).expect("it is a child of the folder").join(&film);
+        let video = film.parent().and_then(Path::file_name).map(|video| video.to_string_lossy());
+        if let (Some(Kind::Video), Some(video)) = (kind(&film), video) {
+            films.entry(format!("{video}/{}", stem(&film)).to_lowercase()).or_insert(inner);
+        }
+    }
+    let mut without = Vec::new();
+    for row in &mut draft.rows {
+        let id = row.id.as_deref().unwrap_or_default();
+        match films.remove(&id.to_lowercase()) {
+            Some(film) => row.path = film,
+            None => without.push(id.to_owned()),
+        }
+    }
+    if let [first, more @ ..] = without.as_slice() {
+        let more = if more.is_empty() { String::new() } else { format!(", and those of {} more", more.len()) };
+        draft.note(first.clone(), format!("its film is not in Raw{more}: only features are used"));
+    }
+    Ok(())
 }
 
 fn says_unaligned(path: &Path) -> bool {
@@ -279,7 +315,7 @@ pub(crate) fn class(values: &[f32]) -> Result<(&'static str, Affect), String> {
 }
 
 /// First step that is not zero, and the one after the last; −∞ is as good as zero.
-fn data_steps(values: &[f32], n_dims: usize) -> Option<(usize, usize)> {
+pub(crate) fn data_steps(values: &[f32], n_dims: usize) -> Option<(usize, usize)> {
     let is_data = |step: &[f32]| step.iter().any(|value| value.is_finite() && *value != 0.0);
     let mut steps = values.chunks_exact(n_dims.max(1));
     let first = steps.clone().position(is_data)?;

@@ -37,11 +37,22 @@ pub(crate) struct Divided {
     pub doubts: Vec<String>,
 }
 
+/// Why the fold that was asked for cannot be scored.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoFold {
+    /// There are no folds.
+    None,
+    /// There is one, which leaves nothing to train on.
+    Only(i64),
+    /// There are others, which are named.
+    Other(String),
+}
+
 /// The fold to score of a corpus of which only a part may be there: the one asked for, or `usual`, or the first. One fold
-/// divides nothing, so its rows lose it and parts are made of them.
+/// divides nothing, so unless a fold is asked for, its rows lose it and parts are made of them.
 pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize) -> Option<usize> {
     let folds: BTreeSet<usize> = rows.iter().filter_map(|row| row.split.as_deref()?.parse().ok()).collect();
-    if folds.len() == 1 && asked.is_none_or(|asked| folds.contains(&asked)) {
+    if folds.len() == 1 && asked.is_none() {
         rows.iter_mut().for_each(|row| row.split = None);
         return None;
     }
@@ -49,26 +60,33 @@ pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize)
 }
 
 /// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of several
-/// folds is scored (default: the last). The error lists the folds that there are; `None`: there are none.
+/// folds is scored (default: the last).
 pub(crate) fn divide(
     entries: &[Entry<'_>],
     given: Option<&str>,
     fold: Option<usize>,
     seed: u64,
-) -> Result<Divided, Option<String>> {
+) -> Result<Divided, NoFold> {
     let mut doubts = Vec::new();
-    let has_folds = entries.iter().filter_map(|entry| entry.split).any(|word| number(word).is_some());
+    let numbers: Option<BTreeSet<i64>> = entries.iter().filter_map(|entry| entry.split).map(number).collect();
+    let numbers = numbers.unwrap_or_default();
+    let has_folds = !numbers.is_empty();
     // Importers that choose the lists of a fold themselves say so.
     let is_chosen = given.is_some_and(|given| given.contains("fold") || given.contains("partition"));
-    if fold.is_some() && !has_folds && !is_chosen {
-        return Err(None);
+    if fold.is_some() && !is_chosen {
+        match (numbers.len(), numbers.first()) {
+            (0, _) => return Err(NoFold::None),
+            (1, Some(&only)) => return Err(NoFold::Only(only)),
+            _ => {}
+        }
     }
-    // What is said about the folds after the last semicolon means nothing where there is one fold.
+    // What is said about the folds after the last semicolon means nothing where there is one fold or none is used.
+    let is_parted = !has_folds && entries.iter().any(|entry| entry.split.is_some());
     let whose =
-        given.map(|given| if has_folds { given.rsplit_once(';').map_or(given, |(whose, _)| whose) } else { given });
+        given.map(|given| if is_parted { given } else { given.rsplit_once(';').map_or(given, |(whose, _)| whose) });
     let whose = whose.map(|whose| format!("{whose}; ")).unwrap_or_default();
     let (mut splits, given) =
-        given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts).map_err(Some)?;
+        given_splits(entries, given.unwrap_or("as the dataset gives it"), fold, &mut doubts).map_err(NoFold::Other)?;
     let n_of = |splits: &[Option<Split>], split| splits.iter().filter(|own| **own == Some(split)).count();
     let present: Vec<Split> = Split::ALL.into_iter().filter(|&split| n_of(&splits, split) > 0).collect();
     let all: Vec<usize> = (0..entries.len()).collect();

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 
-use crate::DatasetError;
 use crate::table::Record;
+use crate::{DatasetError, opening};
 
 /// Cells further to the right are no annotation; a file of a few bytes could ask for 16,384 of them in every row.
 const MAX_COLUMNS: usize = 1024;
@@ -29,7 +29,7 @@ pub(crate) struct Sheet {
 /// Reads the first sheet with rows of the file at `path`.
 pub(crate) fn read(path: &Path) -> Result<Sheet, DatasetError> {
     let damaged = |reason: String| DatasetError::Unreadable { reason, path: path.to_owned() };
-    let file = File::open(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    let file = opening::open(path)?;
     let mut workbook = Xlsx::new(BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
     let mut first: Option<Sheet> = None;
     for name in workbook.sheet_names() {

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use emotion::{Manifest, ManifestError};
 
-use crate::DatasetError;
+use crate::{DatasetError, opening};
 
 /// The file that marks a project folder.
 const PROJECT_FILE: &str = "limbic.toml";
@@ -43,8 +43,7 @@ pub fn save(manifest: &Manifest, path: &Path) -> Result<(), DatasetError> {
 
 /// Reads a manifest and makes its root absolute.
 pub fn load(path: &Path) -> Result<Manifest, DatasetError> {
-    let failed = |source| DatasetError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = opening::read(path)?;
     let damaged =
         |error: serde_json::Error| DatasetError::NotAManifest { reason: error.to_string(), path: path.to_owned() };
     #[derive(serde::Deserialize)]
@@ -61,7 +60,7 @@ pub fn load(path: &Path) -> Result<Manifest, DatasetError> {
         Err(error) => return Err(damaged(error)),
     };
     manifest.check()?;
-    let path = std::path::absolute(path).map_err(failed)?;
+    let path = std::path::absolute(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
     manifest.root = plain(&path.parent().unwrap_or(&path).join(&manifest.root));
     Ok(manifest)
 }

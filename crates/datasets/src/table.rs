@@ -3,14 +3,13 @@
 //! UTF-8 and UTF-16 with or without a byte order mark, single lines in GBK or Windows-1252, quoted fields, commas,
 //! semicolons or tabs, CRLF, empty lines. Left out: other legacy encodings; they read as Windows-1252.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
 use emotion::text_from_bytes;
 
 use crate::tree::extension;
-use crate::{DatasetError, spreadsheet};
+use crate::{DatasetError, opening, spreadsheet};
 
 /// What is read to tell a list by its header.
 const HEAD_BYTES: u64 = 1 << 18;
@@ -69,8 +68,7 @@ impl Table {
             let spreadsheet::Sheet { name, records, others } = spreadsheet::read(path)?;
             return Self::new(records, Origin::Spreadsheet { sheet: name, others }, path);
         }
-        let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        Self::parse(&bytes, path)
+        Self::parse(&opening::read(path)?, path)
     }
 
     /// The header and the first rows, of which the last may be cut off: enough to tell what a list is, however long.
@@ -78,10 +76,7 @@ impl Table {
         if is_spreadsheet(path) {
             return Self::read(path);
         }
-        let mut bytes = Vec::new();
-        let file = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut bytes));
-        file.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        Self::parse(&bytes, path)
+        Self::parse(&head(path)?, path)
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self, DatasetError> {
@@ -162,11 +157,27 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
-        let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-        let (text, n_foreign) = decode(&bytes);
-        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-        Ok(Self { lines: lines.map(|(number, line)| (number, line.to_owned())).collect(), n_foreign })
+        Ok(Self::parse(&opening::read(path)?))
     }
+
+    /// The first lines, of which the last may be cut off.
+    pub fn head(path: &Path) -> Result<Self, DatasetError> {
+        Ok(Self::parse(&head(path)?))
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        let (text, n_foreign) = decode(bytes);
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+        Self { lines: lines.map(|(number, line)| (number, line.to_owned())).collect(), n_foreign }
+    }
+}
+
+/// The first bytes of a list.
+fn head(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    let mut bytes = Vec::new();
+    let read = opening::open(path)?.take(HEAD_BYTES).read_to_end(&mut bytes);
+    read.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    Ok(bytes)
 }
 
 /// Text of a list in UTF-8 or UTF-16, or with single lines in another encoding; and how many those were. Columns of such

@@ -136,6 +136,62 @@ fn lists_name_features_and_clips_with_some_need_no_media() {
 }
 
 #[test]
+fn a_list_says_which_row_of_an_array_is_the_clips() {
+    let root = folder(&[A]);
+    // Three clips of four steps at most: the second is padded after two steps, the third before three, and one is all zeros.
+    let steps = [[1, 1, 1, 1], [2, 2, 0, 0], [0, 3, 3, 3], [0, 0, 0, 0]];
+    let values: Vec<f32> = steps.iter().flatten().flat_map(|&step: &u8| [f32::from(step); 2]).collect();
+    features::write_npy(&root.path().join("all.npy"), &[4, 4, 2], &values).unwrap();
+    features::write_npy(&root.path().join("words.npy"), &[3, 1], &[7.0, 8.0, 9.0]).unwrap();
+    let with = |list: &str| {
+        fs::write(root.path().join("labels.csv"), list).unwrap();
+        import(root.path(), &Options::default()).unwrap()
+    };
+    let list = "path,label,voice_features,voice_row,text_features,Row\n\
+                a.mp4,anger,all.npy,1.0,words.npy,2\n\
+                b,fear,all.npy,2,words.npy,0\n\
+                c,fear,all.npy,3,words.npy,1\n\
+                d,fear,all.npy,4,words.npy,1\n\
+                e,fear,all.npy,,words.npy,x\n";
+    let manifest = with(list);
+    let mut reader = features::Reader::new(&manifest.root);
+    let values: Vec<Vec<Vec<f32>>> = manifest
+        .clips
+        .iter()
+        .map(|clip| clip.features.iter().map(|own| reader.read(&manifest.streams, own).unwrap().0.values).collect())
+        .collect();
+    assert_eq!(values[0], [vec![2.0; 4], vec![9.0]]);
+    assert_eq!(values[1], [vec![3.0; 6], vec![7.0]]);
+    assert_eq!(values[2], [[8.0]]);
+    assert_eq!(values.len(), 4, "nothing is left of e");
+    let said: Vec<&str> = manifest.problems.iter().map(|problem| problem.reason.as_str()).collect();
+    for (said, part) in said.iter().zip([
+        "line 4 are not used: they are all zeros",
+        "line 5 are not used: there is no row 4, counted from 0, in an array of shape [4, 4, 2]",
+        "line 6 are not used: an array of shape [4, 4, 2] is no sequence of vectors; where each row is a clip, say which in a column row or voice_row",
+        "line 6 are not used: the row \"x\" is no number",
+        "file of line 6 is missing",
+    ]) {
+        assert!(said.contains(part), "{said:?} should contain {part:?}");
+    }
+    assert_eq!(said.len(), 5, "{said:?}");
+    // Clips of features alone are called by file and row.
+    let manifest = with("label,audio features,audio feats row\nanger,all.npy,0\nfear,all.npy,1\n");
+    let ids: Vec<&str> = manifest.clips.iter().map(|clip| clip.id.as_str()).collect();
+    assert_eq!(ids, ["all.npy[0]", "all.npy[1]"]);
+    // Under headers of one's own.
+    fs::write(root.path().join("labels.csv"), "name,label,w2v,at\na,anger,all.npy,0\nb,fear,all.npy,1\n").unwrap();
+    let columns = ColumnMap {
+        features: [None, Some("w2v".into()), None],
+        rows: [None, Some("at".into()), None],
+        ..ColumnMap::default()
+    };
+    let manifest = import(root.path(), &Options { columns, ..Options::default() }).unwrap();
+    let rows: Vec<_> = manifest.clips.iter().map(|clip| clip.features[0].row).collect();
+    assert_eq!(rows, [Some(0), Some(1)]);
+}
+
+#[test]
 fn what_cannot_be_used_is_listed_and_skipped() {
     let list = "path,label,text\n\
                 a.mp4,anger,caf\n\
@@ -443,6 +499,34 @@ fn a_second_scan_keeps_what_is_known_of_clips_that_did_not_change() {
         fresh.clips.iter().map(|clip| clip.features.iter().map(|own| own.stream).collect::<Vec<_>>()).collect();
     assert_eq!(features, [vec![0], vec![], vec![], vec![]]);
     assert_eq!(fresh.clips[1].person, Some(FaceChoice::Centre), "a decision stays");
+}
+
+// Elsewhere folders are not opened like files, which setting their time takes.
+#[cfg(unix)]
+#[test]
+fn a_second_scan_knows_folders_of_pictures_that_did_not_change() {
+    let clips = ["anger/a", "fear/b", "fear/c", "fear/d"];
+    let pictures: Vec<String> =
+        clips.iter().flat_map(|clip| [format!("{clip}/1.jpg"), format!("{clip}/2.jpg")]).collect();
+    let files: Vec<(&str, &str)> = pictures.iter().map(|path| (path.as_str(), path.as_str())).collect();
+    let root = folder(&files);
+    let at = |path: &str, secs: u64| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(secs);
+        fs::File::open(root.path().join(path)).unwrap().set_modified(time).unwrap();
+    };
+    files.iter().for_each(|(path, _)| at(path, 1_000));
+    clips.iter().for_each(|clip| at(clip, 1_000));
+    let mut earlier = import(root.path(), &Options::default()).unwrap();
+    earlier.clips.iter_mut().for_each(|clip| clip.present = Some(emotion::Modalities::ALL));
+    // One picture changed, one is longer, and one was swapped for another of its length.
+    at("fear/b/1.jpg", 2_000);
+    fs::write(root.path().join("fear/c/2.jpg"), "a longer picture").unwrap();
+    at("fear/c/2.jpg", 1_000);
+    at("fear/d", 3_000);
+    let mut fresh = import(root.path(), &Options::default()).unwrap();
+    assert_eq!(keep_known(&mut fresh, &earlier), 1);
+    let known: Vec<bool> = fresh.clips.iter().map(|clip| clip.present.is_some()).collect();
+    assert_eq!(known, [true, false, false, false]);
 }
 
 #[test]

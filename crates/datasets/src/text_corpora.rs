@@ -10,7 +10,7 @@ use emotion::{Manifest, Problem};
 use crate::assemble::{Draft, Row};
 use crate::table::{Lines, decode};
 use crate::tree::child;
-use crate::{DatasetError, Importer, Options};
+use crate::{DatasetError, Importer, Options, opening};
 
 /// Folder of a TweetEval task.
 pub struct TweetEval;
@@ -111,8 +111,7 @@ fn push(draft: &mut Draft<'_>, split: &str, line: u64, text: &str, label: Option
 
 /// Lines where an empty one counts, for it stands for a line of another file; only line feeds end one.
 fn lines(path: &Path) -> Result<Vec<String>, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-    let (text, _) = decode(&bytes);
+    let (text, _) = decode(&opening::read(path)?);
     // Empty lines at the end are left behind by editors.
     let text = text.trim_end_matches(['\n', '\r']);
     Ok(text.split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect())

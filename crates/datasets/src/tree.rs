@@ -5,13 +5,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use emotion::Problem;
+use emotion::{PICTURE_EXTENSIONS, Problem};
 
 use crate::DatasetError;
 
 const VIDEOS: [&str; 11] = ["mp4", "mov", "mkv", "avi", "webm", "flv", "m4v", "mpg", "mpeg", "wmv", "3gp"];
 const SOUNDS: [&str; 7] = ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus"];
-const PICTURES: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
 
 /// What systems leave in folders that somebody looked at.
 const JUNK: [&str; 3] = ["__MACOSX", "Thumbs.db", "desktop.ini"];
@@ -36,7 +35,7 @@ pub(crate) fn kind(path: &Path) -> Option<Kind> {
     match () {
         () if is_in(&VIDEOS) => Some(Kind::Video),
         () if is_in(&SOUNDS) => Some(Kind::Sound),
-        () if is_in(&PICTURES) => Some(Kind::Picture),
+        () if is_in(&PICTURE_EXTENSIONS) => Some(Kind::Picture),
         () => None,
     }
 }
@@ -101,7 +100,8 @@ impl Tree {
         Self::walk_to(root, &is_clip, warn)
     }
 
-    fn walk_to(
+    /// The same, but a folder is a clip where `is_clip` says so of its relative path.
+    pub fn walk_to(
         root: &Path,
         is_clip: &dyn Fn(&Path) -> bool,
         warn: &mut dyn FnMut(Problem),

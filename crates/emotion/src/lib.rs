@@ -24,7 +24,7 @@ pub use features::{FeatureRef, Sequence, SpeakerScale, Stream};
 pub use inputs::{FaceInput, FeatureInput, Inputs, Normalization, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
 pub use label_map::{LabelMap, LabelMapError, LabelSpec};
-pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, Problem, Split, Stamp};
+pub use manifest::{Clip, FaceBox, FaceSource, Manifest, ManifestError, PICTURE_EXTENSIONS, Problem, Split, Stamp};
 pub use modality::{Modalities, Modality, ModalityError};
 pub use prediction::{Prediction, PromptUse};
 pub use recording::Recordings;

@@ -89,14 +89,17 @@ pub struct FaceBox {
     pub height_px: f32,
 }
 
-/// What a file looked like from outside; while that stays, what is known about the file stays true.
+/// What a file, or a folder of pictures, looked like from outside; while that stays, what is known about it stays true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Length in bytes.
+    /// Length in bytes, of all pictures together.
     pub n_bytes: u64,
-    /// Last change, in seconds since 1970; 0 where the system does not say.
+    /// Last change, of the folder's too, in seconds since 1970; 0 where the system does not say.
     pub modified_secs: u64,
 }
+
+/// What ends the names of pictures, in lower case; a folder of pictures can be a clip.
+pub const PICTURE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
 
 /// One labelled recording.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -137,7 +140,7 @@ pub struct Clip {
     /// Precomputed features, at most one of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureRef>,
-    /// Size and time of the file when it was listed.
+    /// Size and time of the file or the pictures when it was listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
     /// Length in seconds, where it was read.

@@ -64,6 +64,8 @@ pub struct Store {
     path: PathBuf,
     file: File,
     entries: BTreeMap<String, Entry>,
+    /// The array whose rows were asked for last, by name, where a row cannot be had without the others.
+    unpacked: Option<(String, Layout)>,
 }
 
 /// The error of a format, for the file at `path`.
@@ -99,7 +101,7 @@ impl Store {
             _ => return Err(FeatureError::UnknownFormat(path.to_owned())),
         };
         let entries = entries.map_err(|fault| failed(fault, path))?;
-        Ok(Self { path: path.to_owned(), file, entries })
+        Ok(Self { path: path.to_owned(), file, entries, unpacked: None })
     }
 
     /// Names of arrays and texts, in order of name.
@@ -135,12 +137,22 @@ impl Store {
 
     /// Reads the array `name`, or its `row` along the first axis.
     pub fn read(&mut self, name: &str, row: Option<usize>) -> Result<Array, FeatureError> {
-        let unpacked;
+        let whole;
         let layout = match self.entries.get(name) {
             Some(Entry::Numbers(layout)) => layout,
             Some(Entry::Packed(packed)) => {
-                unpacked = packed.unpack(name).map_err(|fault| failed(fault, &self.path))?;
-                &unpacked
+                let unpack = || packed.unpack(name).map_err(|fault| failed(fault, &self.path));
+                if row.is_none() {
+                    whole = unpack()?;
+                    &whole
+                } else {
+                    // The rows of a list are asked for one by one, each of which would unpack all of them.
+                    let unpacked = match self.unpacked.take().filter(|(own, _)| own == name) {
+                        Some(unpacked) => unpacked,
+                        None => (name.to_owned(), unpack()?),
+                    };
+                    &self.unpacked.insert(unpacked).1
+                }
             }
             Some(Entry::Texts(_)) | None => {
                 let known = self.arrays().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");

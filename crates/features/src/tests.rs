@@ -159,6 +159,8 @@ fn hdf5_is_read_in_old_and_new_groups_compressed_or_not() {
     check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", None, &[50, 3], &counted(0..150));
     check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", Some(7), &[3], &[21.0, 22.0, 23.0]);
     check(&mut sound, "COVAREP/data/_dI--eQ6qVU/intervals", Some(1), &[2], &[0.1, 0.2]);
+    check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", Some(8), &[3], &[24.0, 25.0, 26.0]);
+    check(&mut sound, "COVAREP/data/_dI--eQ6qVU/features", Some(0), &[3], &[0.0, 1.0, 2.0]);
     assert_eq!(sound.texts("COVAREP/metadata/root name").unwrap().values, ["COVAREP"]);
     assert!(sound.read("COVAREP/data/_dI--eQ6qVU/features", Some(50)).is_err());
     let mut faces = folder.open("b.h5", &csd("VisualFacet42")).unwrap();

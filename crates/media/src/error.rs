@@ -35,7 +35,7 @@ pub enum MediaError {
     #[error("there is neither picture nor sound in this file, choose another: {}", .0.display())]
     NoStreams(PathBuf),
     /// A folder without pictures, where a clip of pictures was expected.
-    #[error("there is no picture in this folder, choose one with JPEG, PNG, BMP or WebP files: {}", .0.display())]
+    #[error("there is no picture in this folder, choose one with JPEG, PNG, BMP, TIFF or WebP files: {}", .0.display())]
     NoPictures(PathBuf),
     /// Sound only, where a picture was asked for.
     #[error("there is no picture in this file, choose a video or an image: {}", .0.display())]

@@ -24,6 +24,7 @@ mod microphone;
 mod mono;
 mod network;
 mod opening;
+mod orientation;
 mod picker;
 mod picture;
 mod pictures;

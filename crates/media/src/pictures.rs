@@ -4,13 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use emotion::PICTURE_EXTENSIONS;
+
 use crate::picker::spread_frames;
 use crate::source::{Decoded, Source, Tracks};
 use crate::upright::Scaler;
 use crate::{ClipInfo, Image, MediaError, VideoInfo};
-
-/// Other files may lie between the pictures.
-const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
 
 /// The pictures of a clip, in order; at least one.
 pub(crate) struct Pictures {
@@ -25,7 +24,8 @@ impl Pictures {
             let path = entry.map_err(failed)?.path();
             let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
             let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if !is_hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+            // Other files may lie between the pictures.
+            if !is_hidden && extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str())) {
                 files.push(path);
             }
         }
@@ -114,6 +114,34 @@ mod tests {
         let picked: Vec<_> =
             pictures.picked(3).iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(picked, ["2.JPG", "10.jpg", "b1_3.bmp"]);
+    }
+
+    /// A grey picture of 4 × 2 pixels: one strip of bytes, not compressed.
+    fn tiff(level: u8) -> Vec<u8> {
+        // Width, height, bits, compression, black is zero, where the strip begins, rows in it, its length.
+        let entries = [(256, 4), (257, 2), (258, 8), (259, 1), (262, 1), (273, 110), (278, 2), (279, 8_u32)];
+        let mut bytes = [&b"II*\0"[..], &8_u32.to_le_bytes(), &(entries.len() as u16).to_le_bytes()].concat();
+        for (tag, value) in entries {
+            let tag: u16 = tag;
+            bytes.extend([&tag.to_le_bytes()[..], &[4, 0], &1_u32.to_le_bytes(), &value.to_le_bytes()].concat());
+        }
+        bytes.extend([0; 4]);
+        assert_eq!(bytes.len(), 110, "the strip begins here");
+        bytes.extend([level; 8]);
+        bytes
+    }
+
+    #[test]
+    fn pictures_may_be_tiff() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, level) in [("1.tif", 50), ("2.TIFF", 200)] {
+            std::fs::write(dir.path().join(name), tiff(level)).unwrap();
+        }
+        let pictures = Pictures::list(dir.path()).unwrap();
+        let video = pictures.info().unwrap().video.unwrap();
+        assert_eq!((video.width_px, video.height_px, video.n_frames), (4, 2, Some(2)));
+        let levels: Vec<u8> = pictures.files.iter().map(|file| read(file, 100).unwrap().0.rgb[0]).collect();
+        assert!(levels[0].abs_diff(50) <= 2 && levels[1].abs_diff(200) <= 2, "{levels:?}");
     }
 
     #[test]

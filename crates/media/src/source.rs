@@ -20,6 +20,7 @@ use ffmpeg::util::frame;
 use crate::cut::{WHOLE_SHARE, cut_riff, has_cut_end, is_cut_jpeg};
 use crate::mono::RATES_HZ;
 use crate::opening::open_input;
+use crate::orientation::turn_of_picture;
 use crate::timetable::Timetable;
 use crate::upright::{Turn, square_pixels};
 use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
@@ -28,6 +29,9 @@ use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 const MAX_BROKEN_PACKETS: usize = 1000;
 /// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
 const MAX_PIXELS: u64 = 100_000_000;
+
+/// Formats of pictures whose EXIF FFmpeg does not follow; what a newer one says with the frame counts.
+const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
 
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
 const STATING: [&str; 11] = ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3"];
@@ -154,7 +158,16 @@ impl Source {
         let mut info = ClipInfo { duration_secs: duration_secs(&input), video: None, audio: None };
         let mut reason = String::new();
         let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx) {
-            Ok((track, video_info)) => {
+            Ok((mut track, mut video_info)) => {
+                if track.turn == Turn::default()
+                    && EXIF_APART.contains(&input.format().name())
+                    && let Some(turn) = turn_of_picture(path)
+                {
+                    track.turn = turn;
+                    if turn.transposed {
+                        (video_info.width_px, video_info.height_px) = (video_info.height_px, video_info.width_px);
+                    }
+                }
                 info.video = Some(video_info);
                 Some(track)
             }

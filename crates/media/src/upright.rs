@@ -28,8 +28,8 @@ pub(crate) fn square_pixels(width: u32, height: u32, aspect: ffmpeg::Rational) -
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Turn {
     pub(crate) transposed: bool,
-    mirrored_x: bool,
-    mirrored_y: bool,
+    pub(crate) mirrored_x: bool,
+    pub(crate) mirrored_y: bool,
 }
 
 impl Turn {

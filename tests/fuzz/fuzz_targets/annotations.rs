@@ -8,11 +8,12 @@ use datasets::{IMPORTERS, Options, import};
 use libfuzzer_sys::fuzz_target;
 
 /// Lists of the copies in the tests of `datasets`, by the importer that reads them.
-const LISTS: [(&str, &str); 14] = [
+const LISTS: [(&str, &str); 15] = [
     ("dfew", "EmoLabel_DataSplit/train(single-labeled)/set_1.csv"),
     ("ferv39k", "4_setups/All_scenes/train_All.csv"),
     ("mafw", "Train & Test Set/single/with_caption/set_1/train.txt"),
     ("frame-lists", "annotation/DFEW_set_1_train.txt"),
+    ("path-lists", "audio_visual/single/split01/train.csv"),
     ("crema-d", "processedResults/summaryTable.csv"),
     ("crema-d", "labels_consensus_6class_M/label_consensus_1.csv"),
     ("msp-improv", "Evalution.txt"),

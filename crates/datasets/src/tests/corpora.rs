@@ -213,11 +213,18 @@ fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
         (mafw, "official fold 3"),
         (session(3).to_vec(), "made by Limbic"),
         (takes[..2].iter().map(|name| ravdess(name)).collect(), "made by Limbic"),
+        (vec![file("1001_DFA_ANG_XX.wav", "1"), file("1001_DFA_SAD_XX.wav", "2")], "made by Limbic"),
     ] {
         let files: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
         let manifest = import_files(&files).unwrap();
         assert!(manifest.protocol.contains(part), "{:?} should contain {part:?}", manifest.protocol);
         assert!(manifest.problems.iter().all(|problem| !problem.reason.contains("split column")));
+        if part == "made by Limbic" {
+            let whose = manifest.protocol.split(';').next().unwrap();
+            assert!(manifest.protocol.starts_with(&format!("{whose}; parts made")), "{}", manifest.protocol);
+            let error = import(folder(&files).path(), &Options { fold: Some(2), ..Options::default() }).unwrap_err();
+            assert!(error.to_string().starts_with("only fold "), "{error}");
+        }
     }
 }
 
@@ -281,4 +288,89 @@ fn a_scene_of_ferv39k_is_imported_by_its_list() {
     assert_eq!((manifest.clips.len(), manifest.root.as_path()), (3, root.path()));
     assert!(manifest.protocol.contains("Action"), "{}", manifest.protocol);
     check_problem(&manifest, "only 1 frame, and 2 more clips have fewer than 16");
+}
+
+#[test]
+fn lists_of_paths_say_what_the_numbers_of_known_corpora_mean() {
+    let face = |clip: &str| (format!("face_aligned/{clip}/0.png"), clip.to_owned());
+    let list = |path: &str, lines: &[&str]| (path.to_owned(), format!("{}\n", lines.join("\n")));
+    let read = |files: &[(String, String)], options: &Options| {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
+        import(folder(&files).path(), options)
+    };
+    let labels = |manifest: &Manifest| -> Vec<(String, Option<String>)> {
+        let of = |clip: &emotion::Clip| (manifest.labels.name(clip.label).to_owned(), clip.speaker.clone());
+        manifest.clips.iter().map(of).collect()
+    };
+    let pair = |label: &str, speaker: Option<&str>| (label.to_owned(), speaker.map(str::to_owned));
+
+    // Recordings beside the lists do not make it the corpus without its folds.
+    let crema = [
+        face("1001_DFA_ANG_XX"),
+        face("1001_DFA_SAD_XX"),
+        ("AudioWAV/1001_DFA_ANG_XX.wav".to_owned(), "sound".to_owned()),
+        ("AudioWAV/1019_DFA_SAD_XX.wav".to_owned(), "another".to_owned()),
+        list("split01/train.csv", &["/x/face_aligned/1019_DFA_SAD_XX /x/AudioWAV/1019_DFA_SAD_XX.wav 5"]),
+        list(
+            "split01/test.csv",
+            &[
+                "/x/face_aligned/1001_DFA_ANG_XX /x/AudioWAV/1001_DFA_ANG_XX.wav 0",
+                "/x/face_aligned/1001_DFA_SAD_XX /x/AudioWAV/1001_DFA_SAD_XX.wav 5",
+            ],
+        ),
+    ];
+    let manifest = read(&crema, &Options::default()).unwrap();
+    assert_eq!(manifest.importer, "path-lists");
+    let (sad, angry) = (pair("sadness", Some("1019")), pair("anger", Some("1001")));
+    assert_eq!(labels(&manifest), [sad, angry, pair("sadness", Some("1001"))]);
+    let one = Options { fold: Some(1), ..Options::default() };
+    assert_eq!(labels(&read(&crema, &one).unwrap()), labels(&manifest));
+
+    // Of no corpus that is known, the numbers stay; films and lists that are no folds will do.
+    let films = [
+        ("a.mp4".to_owned(), "a".to_owned()),
+        ("b.mp4".to_owned(), "b".to_owned()),
+        list("train.csv", &["/films/a.mp4 0"]),
+        list("val.csv", &["/films/b.mp4 1"]),
+    ];
+    let manifest = read(&films, &Options::default()).unwrap();
+    assert_eq!(labels(&manifest), [pair("0", None), pair("1", None)]);
+    let error = read(&films, &one).unwrap_err().to_string();
+    assert!(error.contains("has no folds"), "{error}");
+}
+
+#[test]
+fn in_affectnet_minus_two_is_no_rating_and_uncertain_no_class() {
+    // Expression, valence and arousal.
+    let faces = [[0.0, 0.25, -0.5], [1.0, -2.0, -2.0], [9.0, -2.0, -2.0], [10.0, -2.0, -2.0]];
+    let root = folder(&[]);
+    for folder in ["train_set/images", "train_set/annotations"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    let mut list = "subDirectory_filePath,expression,valence,arousal\n".to_owned();
+    for (number, values) in faces.iter().enumerate() {
+        fs::write(root.path().join(format!("train_set/images/{number}.jpg")), number.to_string()).unwrap();
+        for (end, value) in ["exp", "val", "aro"].iter().zip(values) {
+            let path = root.path().join(format!("train_set/annotations/{number}_{end}.npy"));
+            features::write_npy(&path, &[], &[*value]).unwrap();
+        }
+        let [expression, valence, arousal] = values;
+        list += &format!("images/{number}.jpg,{expression},{valence},{arousal}\n");
+    }
+    let ratings = |manifest: &Manifest| -> Vec<_> {
+        manifest.clips.iter().map(|clip| (clip.affect.valence, clip.affect.arousal)).collect()
+    };
+    let manifest = import(root.path(), &Options::default()).unwrap();
+    assert_eq!(manifest.importer, "affectnet");
+    assert_eq!(ratings(&manifest), [(Some(0.25), Some(-0.5)), (None, None)]);
+    check_problem(&manifest, "the annotator was uncertain: left out");
+    check_problem(&manifest, "no face: left out");
+
+    // The lists of the first release, whose scale has to be said.
+    fs::write(root.path().join("train_set/labels.csv"), list).unwrap();
+    let options = Options { scale: Some(Scale::UNIT), labels: Some("9=-,10=-".to_owned()), ..Options::default() };
+    let manifest = import(&root.path().join("train_set"), &options).unwrap();
+    assert_eq!(manifest.importer, "csv");
+    assert_eq!(ratings(&manifest), [(Some(0.25), Some(-0.5)), (None, None)]);
+    check_problem(&manifest, "the rating \"-2\" in line 3 is not on the scale and is not used");
 }

@@ -58,8 +58,8 @@ fn a_folder_of_numbered_pictures_is_one_clip() {
     let files = [
         ("anger/clip_1/0001.jpg", "1"),
         ("anger/clip_1/0002.jpg", "2"),
-        ("fear/clip_2/f1.png", "3"),
-        ("fear/clip_2/f2.png", "4"),
+        ("fear/clip_2/f1.tif", "3"),
+        ("fear/clip_2/f2.TIFF", "4"),
         ("fear/faces/ann.png", "5"),
         ("fear/faces/bob.png", "6"),
         ("fear/7.jpg", "7"),
@@ -79,6 +79,41 @@ fn a_folder_of_numbered_pictures_is_one_clip() {
     found.sort();
     assert_eq!(found, clips);
     assert!(manifest.problems[0].reason.ends_with("each of which is one clip: 2"), "{:?}", manifest.problems);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_waits_for_a_pipe() {
+    let pipe = |root: &TempDir, name: &str| {
+        let path = root.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    };
+    let says = |result: Result<Manifest, DatasetError>| result.unwrap_err().to_string();
+    for list in ["labels.csv", "labels.xlsx"] {
+        let root = folder(&[A, B]);
+        let path = pipe(&root, list);
+        assert_eq!(survey(root.path()).header, Vec::<String>::new());
+        for given in [root.path(), &path] {
+            let error = says(import(given, &Options::default()));
+            assert!(error.contains("not a file but"), "{error}");
+        }
+    }
+    // Of what lists of corpora are called, none is told by its first line.
+    for list in ["train.csv", "train.tsv", "train_label.csv", "train_sent_emo.csv", "icml_face_data.csv"] {
+        let root = folder(&[A, B, ("labels.txt", "anger\n"), ("test.csv", "a 1\n"), ("dev.csv", "a 1\n")]);
+        pipe(&root, list);
+        says(import(root.path(), &Options::default()));
+    }
+    let root = folder(&[("mapping.txt", "0\tanger\n"), ("train_text.txt", "so\n")]);
+    pipe(&root, "train_labels.txt");
+    assert!(says(import(root.path(), &Options::default())).contains("not a file but"));
+    assert!(says(load(&pipe(&root, "manifest.json"))).contains("not a file but"));
+    // Among pictures, too, which are looked at to tell whether two clips are one.
+    let clips = ["train/anger/a", "train/fear/b", "test/anger/c", "test/fear/d"].map(|clip| format!("{clip}/1.png"));
+    let root = folder(&clips.each_ref().map(|clip| (clip.as_str(), "the same")));
+    clips.iter().for_each(|clip| drop(pipe(&root, &clip.replace("1.png", "2.png"))));
+    assert_eq!(import(root.path(), &Options::default()).unwrap().clips.len(), 4);
 }
 
 #[test]

@@ -107,6 +107,16 @@ fn the_fold_to_score_can_be_chosen() {
     assert!(manifest.protocol.contains("fold 1 is test, fold 5 is val"), "{}", manifest.protocol);
     assert_eq!(manifest.split(Split::Test).map(|clip| clip.id.as_str()).collect::<Vec<_>>(), ["0.wav", "1.wav"]);
     assert!(with(6).unwrap_err().to_string().contains("no fold 6; the folds are 1, 2, 3, 4 and 5"));
+    // One fold is no choice, and words that are no folds are none.
+    for (words, says) in [("7,7", "only fold 7 is here"), ("1,test", "this dataset has no folds")] {
+        let (first, second) = words.split_once(',').unwrap();
+        let list = format!("path,label,fold\n0.wav,fear,{first}\n1.wav,anger,{second}\n2.wav,anger,{second}\n");
+        fs::write(root.path().join("labels.csv"), list).unwrap();
+        for asked in [1, 7] {
+            let error = with(asked).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
     let files = [("anger/a.mp4", ""), ("fear/b.mp4", "")];
     let error = import(folder(&files).path(), &Options { fold: Some(1), ..Default::default() }).unwrap_err();
     assert!(error.to_string().starts_with("this dataset has no folds"), "{error}");

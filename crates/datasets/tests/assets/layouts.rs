@@ -15,6 +15,7 @@ pub fn layouts() -> Vec<File> {
     layout("ferv39k", ferv39k());
     layout("mafw", mafw());
     layout("frame-lists", frame_lists());
+    layout("path-lists", path_lists());
     layout("crema-d", crema_d());
     layout("msp-improv", msp_improv());
     layout("iemocap", iemocap());
@@ -209,6 +210,24 @@ fn frame_lists() -> Vec<File> {
     let mafw = "/scratch/somebody/mfaw/clips_faces";
     files.push(file("annotation/MAFW_set_1_train.txt", format!("{mafw}/03747 103 3\n{mafw}/00025 46 10\n")));
     files.push(file("annotation/MAFW_set_1_test.txt", format!("{mafw}/00026 46 3")));
+    files
+}
+
+fn path_lists() -> Vec<File> {
+    let mut files = media("data/frames/", &["00025/1.jpg", "00025/2.jpg", "00028/1.jpg", "00108/1.jpg", "00137/1.jpg"]);
+    files.extend(media("data/audio_16k/", &["00025.wav", "00028.wav", "00123.wav"]));
+    let line = |clip: &str, label: u32| {
+        let (frames, audio) = ("/data/somebody/MAFW/data/frames", "/data/somebody/MAFW/audio_16k");
+        format!("{frames}/{clip} {audio}/{clip}.wav {label}\n")
+    };
+    let train = [line("00028", 4), line("00108", 10), line("00999", 1), "00025 5 3 x\n".to_owned()].concat();
+    files.push(file("audio_visual/single/split01/train.csv", train));
+    let test = [line("00025", 0), line("00123", 2)].concat();
+    files.push(file("audio_visual/single/split01/val.csv", &test));
+    files.push(file("audio_visual/single/split01/test.csv", &test));
+    let train = [line("00025", 0), line("00137", 2)].concat();
+    files.push(file("audio_visual/single/split02/train.csv", train));
+    files.push(file("audio_visual/single/split02/test.csv", line("00028", 4)));
     files
 }
 
@@ -572,7 +591,36 @@ fn sequences() -> Vec<File> {
     pickle.extend([text("valid"), split(3, 1, 0, &[1.0])].concat());
     pickle.extend([text("test"), split(4, 2, 4, &[-3.0, 4.0])].concat());
     pickle.extend(b"u.");
-    vec![file("mosi_data.pkl", pickle)]
+    let mut files = vec![file("mosi_data.pkl", pickle)];
+    files.extend(mmsa());
+    files
+}
+
+/// MMSA's folder of a corpus; it has neither spans nor lists in the names of utterances.
+fn mmsa() -> Vec<File> {
+    let split = |ids: &[&str], sentiments: &[f32]| {
+        let n = ids.len();
+        let mut pickle = b"}(".to_vec();
+        for (name, width) in [("text", 4), ("audio", 3), ("vision", 2)] {
+            pickle.extend([text(name), array(&[n, 2, width], &vec![1.0; n * 2 * width])].concat());
+        }
+        pickle.extend([text("regression_labels"), array(&[n], sentiments)].concat());
+        for name in ["id", "raw_text"] {
+            let texts: Vec<u8> = ids.iter().flat_map(|id| text(id)).collect();
+            pickle.extend([text(name), b"](".to_vec(), texts, b"e".to_vec()].concat());
+        }
+        pickle.extend(b"u");
+        pickle
+    };
+    let mut pickle = b"\x80\x02}(".to_vec();
+    pickle.extend([text("train"), split(&["Vid$_$0", "Vid$_$1"], &[1.0, -1.0])].concat());
+    pickle.extend([text("valid"), split(&["v2$_$0"], &[2.0])].concat());
+    pickle.extend([text("test"), split(&["v3$_$0"], &[0.4])].concat());
+    pickle.extend(b"u.");
+    let mut files = media("mmsa/Raw/", &["Vid/0.mp4", "Vid/1.mp4", "v3/0.mp4", "v3/7.mp4"]);
+    files.push(file("mmsa/Processed/unaligned_50.pkl", pickle));
+    files.push(file("mmsa/label.csv", "video_id,clip_id,text,label,annotation,mode\nVid,0,so,1.0,Positive,train\n"));
+    files
 }
 
 fn text(text: &str) -> Vec<u8> {
