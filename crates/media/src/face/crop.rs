@@ -1,6 +1,8 @@
 //! Cutting a face out of a picture as a square, and scaling pictures without aliases.
 
 use emotion::FaceBox;
+use fast_image_resize::images::{Image as Resized, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::Image;
 
@@ -25,7 +27,7 @@ pub fn crop_face(image: &Image, area: Option<&FaceBox>, size_px: usize) -> Vec<u
         }
         None => Part { left: (width - shorter) / 2.0, top: (height - shorter) / 2.0, width: shorter, height: shorter },
     };
-    resized(image, part, size_px, size_px)
+    resized(image, part, [size_px, size_px], Filter::Averaging)
 }
 
 /// A rectangle within a picture, in pixels.
@@ -43,69 +45,32 @@ impl Part {
     }
 }
 
-/// Scales a part of a picture with a triangle filter that widens with the reduction, so that nothing aliases:
-/// bilinear when enlarging, smooth averaging when reducing. Bytes `[height, width, 3]`.
-pub(super) fn resized(image: &Image, part: Part, width: usize, height: usize) -> Vec<u8> {
-    let across = triangle_taps(part.left, part.width, width, image.width_px);
-    let down = triangle_taps(part.top, part.height, height, image.height_px);
-    let first_row = down.first().map_or(0, |taps| taps.first);
-    let last_row = down.last().map_or(0, |taps| taps.first + taps.weights.len());
-    let mut rows = vec![0.0_f32; (last_row - first_row) * width * 3];
-    for (row, out) in (first_row..last_row).zip(rows.chunks_exact_mut(width * 3)) {
-        let line = &image.rgb[row * image.width_px * 3..(row + 1) * image.width_px * 3];
-        for (taps, pixel) in across.iter().zip(out.chunks_exact_mut(3)) {
-            let mut sums = [0.0_f32; 3];
-            for (&weight, source) in taps.weights.iter().zip(line[taps.first * 3..].chunks_exact(3)) {
-                for channel in 0..3 {
-                    sums[channel] += weight * f32::from(source[channel]);
-                }
-            }
-            pixel.copy_from_slice(&sums);
-        }
-    }
-    let mut bytes = Vec::with_capacity(width * height * 3);
-    let mut sums = vec![0.0_f32; width * 3];
-    for taps in &down {
-        sums.fill(0.5); // rounds
-        for (&weight, row) in
-            taps.weights.iter().zip(rows[(taps.first - first_row) * width * 3..].chunks_exact(width * 3))
-        {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += weight * value;
-            }
-        }
-        bytes.extend(sums.iter().map(|&sum| sum as u8));
-    }
-    bytes
+/// How pixels become others.
+#[derive(Clone, Copy)]
+pub(super) enum Filter {
+    /// By a triangle that widens with the reduction, so that nothing aliases: bilinear when enlarging, smooth averaging when reducing.
+    Averaging,
+    /// Each from the nearest four: OpenCV's bilinear resizing.
+    FourPixels,
 }
 
-/// The source pixels of one output pixel along one axis.
-struct Taps {
-    first: usize,
-    weights: Vec<f32>,
-}
-
-/// Taps of `n_out` pixels over `[start, start + length)` of an axis of `n_in` pixels.
-fn triangle_taps(start: f32, length: f32, n_out: usize, n_in: usize) -> Vec<Taps> {
-    let scale = length / n_out as f32;
-    let reach = scale.max(1.0);
-    (0..n_out)
-        .map(|out_idx| {
-            let centre = start + (out_idx as f32 + 0.5) * scale;
-            // What lies outside the part must not shine in.
-            let first = ((centre - reach).max(start).floor().max(0.0) as usize).min(n_in - 1);
-            let end = ((centre + reach).min(start + length).ceil() as usize).clamp(first + 1, n_in);
-            let mut weights: Vec<f32> =
-                (first..end).map(|source| (1.0 - ((source as f32 + 0.5 - centre) / reach).abs()).max(0.0)).collect();
-            let total: f32 = weights.iter().sum();
-            if total > 0.0 {
-                weights.iter_mut().for_each(|weight| *weight /= total);
-            } else {
-                weights.fill(1.0 / (end - first) as f32);
-            }
-            Taps { first, weights }
-        })
-        .collect()
+/// A part of a picture at `[width, height]`, bytes `[height, width, 3]`. The filter looks beyond the edge of the part, where the picture
+/// goes on.
+pub(super) fn resized(image: &Image, part: Part, [width, height]: [usize; 2], filter: Filter) -> Vec<u8> {
+    let mut out = Resized::new(width as u32, height as u32, PixelType::U8x3);
+    let algorithm = match filter {
+        Filter::Averaging => ResizeAlg::Convolution(FilterType::Bilinear),
+        Filter::FourPixels => ResizeAlg::Interpolation(FilterType::Bilinear),
+    };
+    let [left, top] = [part.left, part.top].map(f64::from);
+    // What was rounded may stick out by a hair.
+    let part_width = f64::from(part.width).min(image.width_px as f64 - left);
+    let part_height = f64::from(part.height).min(image.height_px as f64 - top);
+    let options = ResizeOptions::new().crop(left, top, part_width, part_height).resize_alg(algorithm);
+    let source = ImageRef::new(image.width_px as u32, image.height_px as u32, &image.rgb, PixelType::U8x3)
+        .expect("a picture has the bytes that its size says");
+    Resizer::new().resize(&source, &mut out, &options).expect("the part lies in the picture");
+    out.into_vec()
 }
 
 #[cfg(test)]
@@ -128,7 +93,12 @@ mod tests {
     fn without_an_area_the_middle_is_cut() {
         // Left and right thirds are red, the middle is blue.
         let picture = image(30, 10, |x, _| if (10..20).contains(&x) { [0, 0, 200] } else { [200, 0, 0] });
-        assert!(crop_face(&picture, None, 4).chunks_exact(3).all(|pixel| pixel == [0, 0, 200]));
+        assert!(crop_face(&picture, None, 10).chunks_exact(3).all(|pixel| pixel == [0, 0, 200]));
+        // Reduced, what is beyond the edge counts a little there, and nowhere else.
+        for row in crop_face(&picture, None, 5).chunks_exact(15) {
+            assert!(row[3..12].chunks_exact(3).all(|pixel| pixel == [0, 0, 200]), "{row:?}");
+            assert!(row[0] < 30 && row[12] < 30 && row[2] > 170 && row[14] > 170, "{row:?}");
+        }
     }
 
     #[test]
@@ -146,6 +116,13 @@ mod tests {
     fn reducing_averages_and_odd_areas_do_no_harm() {
         let stripes = image(64, 64, |x, _| [if x % 2 == 0 { 0 } else { 255 }; 3]);
         assert!(crop_face(&stripes, None, 8).iter().all(|&value| (120..136).contains(&value)));
+        // Sides that are no sums of powers of two.
+        for side_px in [1.1_f32, 3.3, 33.3, 63.9] {
+            for x_px in [0.1, 63.3, 1e5] {
+                let area = FaceBox { x_px, y_px: x_px, width_px: side_px, height_px: side_px / 3.0 };
+                assert_eq!(crop_face(&stripes, Some(&area), 7).len(), 7 * 7 * 3);
+            }
+        }
         let dot = image(1, 1, |_, _| [7, 8, 9]);
         for area in [
             FaceBox { x_px: 0.0, y_px: 0.0, width_px: 0.0, height_px: 0.0 },

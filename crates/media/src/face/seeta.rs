@@ -6,7 +6,7 @@ use emotion::FaceBox;
 use rustface::{Detector, ImageData, Model};
 
 use super::Face;
-use super::crop::{Part, resized};
+use super::crop::{Filter, Part, resized};
 use crate::Image;
 
 /// From rustface 0.1.7 (BSD-2-Clause, see `assets/README.md`).
@@ -43,7 +43,7 @@ impl Seeta {
         if width.min(height) < 2 * MIN_FACE_PX as usize {
             return Vec::new();
         }
-        let rgb = resized(image, Part::whole(image), width, height);
+        let rgb = resized(image, Part::whole(image), [width, height], Filter::Averaging);
         let grey: Vec<u8> = rgb
             .chunks_exact(3)
             .map(|pixel| {

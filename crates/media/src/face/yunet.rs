@@ -10,6 +10,7 @@ use std::path::Path;
 use emotion::FaceBox;
 use rten::NodeId;
 
+use super::crop::{Filter, Part, resized};
 use super::{Face, overlap};
 use crate::network::Network;
 use crate::{Image, MediaError};
@@ -100,7 +101,9 @@ impl Yunet {
         let grids = if factor < 1.0 {
             let smaller = |px: usize| ((px as f32 * factor).round() as usize).max(1);
             let (width, height) = (smaller(width), smaller(height));
-            self.grids(&planes(&reduced(image, width, height)), height, width)?
+            // As OpenCV does it, by which published scores come about; averaging would blur small faces away.
+            let reduced = resized(image, Part::whole(image), [width, height], Filter::FourPixels);
+            self.grids(&planes(&reduced), height, width)?
         } else {
             self.grids(&planes(&image.rgb), height, width)?
         };
@@ -179,36 +182,6 @@ pub fn without_doubles(faces: Vec<Face>, max_overlap: f32) -> Vec<Face> {
         }
     }
     kept
-}
-
-/// A picture in another size, each pixel from the nearest four: OpenCV's bilinear resizing, by which published scores
-/// come about. A filter that averages would blur small faces away.
-fn reduced(image: &Image, width: usize, height: usize) -> Vec<u8> {
-    let taps = |n_in: usize, n_out: usize| -> Vec<(usize, usize, f32)> {
-        let scale = n_in as f32 / n_out as f32;
-        let place = |at: usize| ((at as f32 + 0.5) * scale - 0.5).clamp(0.0, (n_in - 1) as f32);
-        (0..n_out).map(place).map(|x| (x as usize, (x as usize + 1).min(n_in - 1), x.fract())).collect()
-    };
-    let across = taps(image.width_px, width);
-    let row = |y: usize| &image.rgb[3 * y * image.width_px..3 * (y + 1) * image.width_px];
-    let mut rgb = vec![0; 3 * width * height];
-    for ((above, below, down), out) in taps(image.height_px, height).into_iter().zip(rgb.chunks_exact_mut(3 * width)) {
-        let (above, below) = (row(above), row(below));
-        for (&(left, right, over), pixel) in across.iter().zip(out.chunks_exact_mut(3)) {
-            let mix = |line: &[u8]| {
-                let (a, b) = (&line[3 * left..3 * left + 3], &line[3 * right..3 * right + 3]);
-                [0, 1, 2].map(|channel| {
-                    let (a, b) = (f32::from(a[channel]), f32::from(b[channel]));
-                    a + (b - a) * over
-                })
-            };
-            let (a, b) = (mix(above), mix(below));
-            for channel in 0..3 {
-                pixel[channel] = (a[channel] + (b[channel] - a[channel]) * down + 0.5) as u8;
-            }
-        }
-    }
-    rgb
 }
 
 /// Pixels `[height, width, 3]` as BGR planes.
