@@ -14,8 +14,8 @@ pub(super) struct Features {
     /// The dataset.
     #[arg(long, value_name = "FILE")]
     manifest: PathBuf,
-    /// Which: log-mel, mfcc, mfcc-statistics or voice-statistics of voices, hog of faces, words of texts; or what a
-    /// published network makes of clips: clip-vit-l-14, clip-vit-b-16, clip-vit-b-32, mae-face, efficientnet-b2, wav2vec2-large-robust.
+    /// Which: log-mel, mfcc or voice-statistics of voices, hog of faces, words of texts; or what a published network makes of
+    /// clips: clip-vit-l-14, clip-vit-b-16, clip-vit-b-32, mae-face, efficientnet-b2, wav2vec2-large-robust.
     #[arg(long, value_parser = str::parse::<FeatureKind>)]
     kind: FeatureKind,
     /// The published weights of a network; `limbic models list` says where to get them.

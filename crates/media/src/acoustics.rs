@@ -1,7 +1,7 @@
 //! How a voice sounds, as numbers: cepstral coefficients frame by frame, and a compact set of statistics over a clip.
 //!
 //! The statistics follow the idea of eGeMAPS (Eyben et al. 2016): pitch, loudness, voice quality and the balance of the
-//! spectrum, each as mean and variation. Left out of it: formants, and periods that are measured one by one; jitter and shimmer
+//! spectrum, each as mean and variation, and cepstral coefficients. Left out of it: formants, and periods that are measured one by one; jitter and shimmer
 //! compare neighbouring frames. Numbers are not those of openSMILE.
 
 use std::f64::consts::PI;
@@ -9,10 +9,12 @@ use std::f64::consts::PI;
 use emotion::LogMel;
 use realfft::RealFftPlanner;
 
-use crate::fbank;
+use crate::fbank::log_mel;
 
 /// Cepstral coefficients a frame, the zeroth included.
 pub const N_CEPSTRA: usize = 13;
+/// Mel bins below cepstral coefficients (HTK's and Kaldi's usual ones are 23 to 40).
+pub const MFCC_BINS: usize = 26;
 /// Frames to each side that a slope is fitted to.
 const SLOPE_REACH: usize = 2;
 
@@ -51,35 +53,6 @@ fn slopes(frames: &[[f64; N_CEPSTRA]]) -> Vec<[f64; N_CEPSTRA]> {
         .collect()
 }
 
-/// Mean, deviation, tenth and ninetieth percentile of [`mfcc`] over the frames that are heard, `[4 · 39]`; `None` where nothing is.
-///
-/// `mel` are log energies. Pauses say more of the recording than of the voice, and are left out.
-pub fn mfcc_statistics(mel: &LogMel) -> Option<Vec<f32>> {
-    let power: Vec<f64> = mel
-        .values
-        .chunks(mel.n_bins)
-        .take(mel.n_valid)
-        .map(|frame| frame.iter().map(|&x| f64::from(x).exp()).sum())
-        .collect();
-    let loudest = power.iter().copied().fold(0.0, f64::max);
-    if mel.values.iter().all(|&energy| energy <= fbank::FLOOR.ln()) {
-        return None;
-    }
-    let cepstra = mfcc(mel);
-    let frames = cepstra.chunks(3 * N_CEPSTRA).zip(&power);
-    let heard: Vec<&[f32]> = frames.filter(|(_, power)| **power > loudest * PAUSE).map(|(frame, _)| frame).collect();
-    let columns: Vec<Vec<f64>> =
-        (0..3 * N_CEPSTRA).map(|at| heard.iter().map(|frame| f64::from(frame[at])).collect()).collect();
-    let parts: [fn(&[f64]) -> f64; 4] =
-        [mean, deviation, |values| percentile(values, 0.1), |values| percentile(values, 0.9)];
-    Some(parts.iter().flat_map(|part| columns.iter().map(|column| part(column) as f32)).collect())
-}
-
-/// Values of [`mfcc_statistics`].
-pub const N_MFCC_STATISTICS: usize = 4 * 3 * N_CEPSTRA;
-/// Frames whose power is this far below the loudest are pauses (choice: 40 dB, the range of speech).
-const PAUSE: f64 = 1e-4;
-
 /// Sampling rate that [`voice_statistics`] takes, in hertz.
 pub const STATISTICS_RATE_HZ: u32 = 16_000;
 const FRAME: usize = 640; // 40 ms, two periods of the lowest pitch
@@ -111,6 +84,11 @@ pub fn voice_statistic_names() -> Vec<String> {
     names.extend(
         ["loudness_peaks_per_sec", "voiced_parts_per_sec", "voiced_part_secs", "unvoiced_part_secs"].map(str::to_owned),
     );
+    for (part, _) in CEPSTRAL {
+        for slope in ["", "_slope", "_second_slope"] {
+            names.extend((0..N_CEPSTRA).map(|order| format!("cepstrum_{order}{slope}_{part}")));
+        }
+    }
     names
 }
 
@@ -118,6 +96,16 @@ pub fn voice_statistic_names() -> Vec<String> {
 const VOICED_TRACKS: [&str; 3] = ["jitter", "shimmer_db", "harmonics_to_noise_db"];
 /// What is measured in all frames that are not silent.
 const TRACKS: [&str; 5] = ["alpha_ratio_db", "hammarberg_db", "slope_0_500", "slope_500_1500", "spectral_flux"];
+
+/// Frames whose power is this far below the loudest are pauses, which say more of the recording than of the voice (choice: 40 dB).
+const PAUSE: f64 = 1e-4;
+/// What is taken of each cepstral coefficient and slope over the frames that are no pauses.
+const CEPSTRAL: [(&str, fn(&[f64]) -> f64); 4] = [
+    ("mean", mean),
+    ("deviation", deviation),
+    ("p10", |values| percentile(values, 0.1)),
+    ("p90", |values| percentile(values, 0.9)),
+];
 
 /// What is measured in a frame.
 #[derive(Debug, Clone, Copy, Default)]
@@ -183,7 +171,21 @@ pub fn voice_statistics(samples: &[f32]) -> Option<Vec<f32>> {
     };
     let ((n_voiced, voiced_secs), (_, unvoiced_secs)) = (parts(true), parts(false));
     values.extend([peaks.count() as f64 / secs, n_voiced / secs, voiced_secs, unvoiced_secs]);
+    values.extend(cepstral_statistics(&log_mel(samples, STATISTICS_RATE_HZ, MFCC_BINS)));
     Some(values.into_iter().map(|value| value as f32).collect())
+}
+
+/// What [`CEPSTRAL`] says of the columns of [`mfcc`], where there is a frame.
+fn cepstral_statistics(mel: &LogMel) -> Vec<f64> {
+    let frames = mel.values.chunks(mel.n_bins).take(mel.n_valid);
+    let power: Vec<f64> = frames.map(|frame| frame.iter().map(|&x| f64::from(x).exp()).sum()).collect();
+    let loudest = power.iter().copied().fold(0.0, f64::max);
+    let cepstra = mfcc(mel);
+    let frames = cepstra.chunks(3 * N_CEPSTRA).zip(&power);
+    let heard: Vec<&[f32]> = frames.filter(|(_, power)| **power > loudest * PAUSE).map(|(frame, _)| frame).collect();
+    let columns: Vec<Vec<f64>> =
+        (0..3 * N_CEPSTRA).map(|at| heard.iter().map(|frame| f64::from(frame[at])).collect()).collect();
+    CEPSTRAL.iter().flat_map(|(_, part)| columns.iter().map(|column| part(column))).collect()
 }
 
 fn measure(samples: &[f32]) -> Vec<Measured> {
@@ -368,12 +370,15 @@ mod tests {
 
     #[test]
     fn twice_as_loud_is_louder_and_otherwise_the_same() {
-        let soft = voice_statistics(&buzz(200.0).iter().map(|x| x * 0.25).collect::<Vec<_>>()).unwrap();
-        let loud = voice_statistics(&buzz(200.0)).unwrap();
+        // With a breath, so that no band is empty.
+        let mut rng = rand_pcg::Pcg64::seed_from_u64(2);
+        let voice: Vec<f32> = buzz(200.0).iter().map(|x| x + rng.random_range(-0.01..0.01)).collect();
+        let soft = voice_statistics(&voice.iter().map(|x| x * 0.25).collect::<Vec<_>>()).unwrap();
+        let loud = voice_statistics(&voice).unwrap();
         for (name, (soft, loud)) in voice_statistic_names().iter().zip(soft.iter().zip(&loud)) {
             if name.starts_with("loudness_p") && !name.ends_with("sec") || name == "loudness_mean" {
                 assert!(loud >= soft, "{name}: {soft} {loud}");
-            } else if !name.starts_with("loudness") {
+            } else if !name.starts_with("loudness") && !name.starts_with("cepstrum_0") {
                 assert!((loud - soft).abs() < 1e-2 * soft.abs().max(1.0), "{name}: {soft} {loud}");
             }
         }
@@ -396,20 +401,13 @@ mod tests {
     #[test]
     fn statistics_of_cepstra_leave_pauses_out() {
         let quiet = f32::EPSILON.ln();
-        let mel = |levels: &[f32]| {
-            let values: Vec<f32> = levels.iter().flat_map(|&level| [level; 20]).collect();
-            LogMel { n_bins: 20, values, n_valid: levels.len() }
-        };
-        let statistics = |levels: &[f32]| mfcc_statistics(&mel(levels));
-        assert_eq!(statistics(&[quiet; 9]), None, "silence");
-        assert_eq!(statistics(&[]), None);
-        let values = statistics(&[quiet, quiet, 1.0, 1.0, 3.0, 3.0, quiet, quiet]).unwrap();
-        assert_eq!(values.len(), N_MFCC_STATISTICS);
-        let root = 20.0_f32.sqrt();
-        for (part, want) in [(0, 2.0), (1, 1.0), (2, 1.0), (3, 3.0)] {
-            let got = values[part * 39];
-            assert!((got - want * root).abs() < 1e-3, "part {part}: {got} instead of {}", want * root);
-            assert!(values[part * 39 + 1..part * 39 + 13].iter().all(|value| value.abs() < 1e-3), "flat: {values:?}");
+        let values: Vec<f32> =
+            [quiet, quiet, 1.0, 1.0, 3.0, 3.0, quiet, quiet].iter().flat_map(|&level| [level; 20]).collect();
+        let statistics = cepstral_statistics(&LogMel { n_bins: 20, values, n_valid: 8 });
+        for (part, want) in [2.0, 1.0, 1.0, 3.0].into_iter().enumerate() {
+            let own = &statistics[part * 39..][..13];
+            assert!((own[0] - want * 20.0_f64.sqrt()).abs() < 1e-3, "part {part}: {own:?}");
+            assert!(own[1..].iter().all(|value| value.abs() < 1e-3), "the spectrum is flat: {own:?}");
         }
     }
 }

@@ -12,7 +12,7 @@ const HOPS_PER_SEC: u32 = 100;
 const PRE_EMPHASIS: f32 = 0.97;
 const LOWEST_HZ: f64 = 20.0;
 /// The smallest step of f32 after one, by which Kaldi floors energies.
-pub(crate) const FLOOR: f32 = f32::EPSILON;
+const FLOOR: f32 = f32::EPSILON;
 
 /// Log-mel frames of the whole of `samples`: `1 + (samples - window) / hop` of them, none for less than a window.
 ///

@@ -42,9 +42,7 @@ mod timetable;
 mod upright;
 mod waveform;
 
-pub use acoustics::{
-    N_CEPSTRA, N_MFCC_STATISTICS, STATISTICS_RATE_HZ, mfcc, mfcc_statistics, voice_statistic_names, voice_statistics,
-};
+pub use acoustics::{MFCC_BINS, N_CEPSTRA, STATISTICS_RATE_HZ, mfcc, voice_statistic_names, voice_statistics};
 pub use cache::SampleCache;
 pub use camera::{Camera, CameraInfo, cameras};
 pub use captions::{Captions, caption};

@@ -19,12 +19,10 @@ use crate::{Control, Event, TrainError};
 
 /// Mel bins of log-mel features, as AudioMAE takes them.
 const LOG_MEL_BINS: usize = 128;
-/// Mel bins below cepstral coefficients (HTK's and Kaldi's usual ones are 23 to 40).
-const MFCC_BINS: usize = 26;
 /// Clips between two looks at the control and reports of progress.
 const CHUNK: usize = 16;
 /// Changes whenever the same clip and settings give other features than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Digits of the key in the name of a file.
 const KEY_DIGITS: usize = 16;
 const EXTENSION: &str = "npy";
@@ -36,9 +34,7 @@ pub enum FeatureKind {
     LogMel,
     /// Cepstral coefficients with first and second slopes, 39 every 10 ms.
     Mfcc,
-    /// Statistics of cepstral coefficients and their slopes over what is heard, once a clip.
-    MfccStatistics,
-    /// Statistics of pitch, loudness, voice quality and spectrum, once a clip.
+    /// Statistics of pitch, loudness, voice quality, spectrum and cepstral coefficients, once a clip.
     VoiceStatistics,
     /// Histograms of oriented gradients of the face, once a frame.
     Hog,
@@ -51,7 +47,7 @@ pub enum FeatureKind {
 impl FeatureKind {
     /// All kinds, by name.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ["log-mel", "mfcc", "mfcc-statistics", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
+        ["log-mel", "mfcc", "voice-statistics", "hog", "words"].into_iter().chain(Extractor::KEYS)
     }
 
     /// Whether weights are needed.
@@ -67,7 +63,6 @@ impl FromStr for FeatureKind {
         match name {
             "log-mel" => Ok(Self::LogMel),
             "mfcc" => Ok(Self::Mfcc),
-            "mfcc-statistics" => Ok(Self::MfccStatistics),
             "voice-statistics" => Ok(Self::VoiceStatistics),
             "hog" => Ok(Self::Hog),
             "words" => Ok(Self::Words),
@@ -82,7 +77,6 @@ impl fmt::Display for FeatureKind {
         f.write_str(match self {
             Self::LogMel => "log-mel",
             Self::Mfcc => "mfcc",
-            Self::MfccStatistics => "mfcc-statistics",
             Self::VoiceStatistics => "voice-statistics",
             Self::Hog => "hog",
             Self::Words => "words",
@@ -122,14 +116,7 @@ impl Maker {
             FeatureKind::Mfcc => Self::Voice {
                 n_dims: 3 * media::N_CEPSTRA,
                 rate_hz,
-                make: |samples| media::mfcc(&media::log_mel(samples, VOICE_RATE_HZ, MFCC_BINS)),
-            },
-            FeatureKind::MfccStatistics => Self::Voice {
-                n_dims: media::N_MFCC_STATISTICS,
-                rate_hz,
-                make: |samples| {
-                    media::mfcc_statistics(&media::log_mel(samples, VOICE_RATE_HZ, MFCC_BINS)).unwrap_or_default()
-                },
+                make: |samples| media::mfcc(&media::log_mel(samples, VOICE_RATE_HZ, media::MFCC_BINS)),
             },
             FeatureKind::VoiceStatistics => Self::Voice {
                 n_dims: media::voice_statistic_names().len(),

@@ -14,7 +14,7 @@ impl FeatureKind {
     /// What of a clip they are made of.
     pub fn modality(&self) -> Modality {
         match self {
-            Self::LogMel | Self::Mfcc | Self::MfccStatistics | Self::VoiceStatistics => Modality::Voice,
+            Self::LogMel | Self::Mfcc | Self::VoiceStatistics => Modality::Voice,
             Self::Network(key) if Extractor::hears(key) => Modality::Voice,
             Self::Hog | Self::Network(_) => Modality::Face,
             Self::Words => Modality::Text,
@@ -26,8 +26,7 @@ impl FeatureKind {
         match self {
             Self::LogMel => "128 log-mel energies every 10 ms",
             Self::Mfcc => "39 cepstral coefficients and slopes every 10 ms",
-            Self::MfccStatistics => "mean, spread and range of 39 cepstral coefficients, once a clip",
-            Self::VoiceStatistics => "pitch, loudness and voice quality, once a clip",
+            Self::VoiceStatistics => "pitch, loudness, voice quality and cepstrum, once a clip",
             Self::Hog => "histograms of oriented gradients, once a frame",
             Self::Words => "hashes of words and of parts of words, once a word",
             Self::Network(key) => Published::with_key(key).map_or("a published network", |published| published.title),
