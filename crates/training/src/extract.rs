@@ -376,17 +376,24 @@ fn with_stream(
     files: &[Option<Made>],
 ) -> Manifest {
     let mut manifest = manifest.clone();
-    let name = extraction.kind.to_string();
-    let stream = manifest.streams.iter().position(|stream| stream.name == name).unwrap_or_else(|| {
-        manifest.streams.push(Stream {
-            name: name.clone(),
-            modality: maker.modality(),
-            n_dims: maker.n_dims(),
-            aligned: false,
-            extracted: true,
-        });
-        manifest.streams.len() - 1
-    });
+    let made = Stream {
+        name: extraction.kind.to_string(),
+        modality: maker.modality(),
+        n_dims: maker.n_dims(),
+        aligned: false,
+        extracted: true,
+    };
+    let stream = match manifest.streams.iter().position(|stream| stream.name == made.name) {
+        // An earlier version, or other weights, may have made other numbers of them.
+        Some(known) => {
+            manifest.streams[known] = made;
+            known
+        }
+        None => {
+            manifest.streams.push(made);
+            manifest.streams.len() - 1
+        }
+    };
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     // Inside of the dataset a path stays true when both are moved.
     let dir = dir.strip_prefix(&manifest.root).map(Path::to_owned).unwrap_or(dir);

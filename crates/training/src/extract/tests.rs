@@ -59,6 +59,24 @@ fn what_changed_is_made_again_and_the_rest_is_kept() {
 }
 
 #[test]
+fn features_that_an_earlier_version_made_in_another_size_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::new("m", "csv", folder.path(), LabelSet::basic(2));
+    write_tone(&folder.path().join("a.wav"), 200.0);
+    manifest.clips.push(Clip { id: "a".into(), path: "a.wav".into(), ..Clip::default() });
+    let cache = SampleCache::open(&folder.path().join("cache")).unwrap();
+    let run = |manifest: &Manifest| {
+        let extraction = Extraction { kind: FeatureKind::Mfcc, weights: None, n_frames: 16 };
+        let (dir, control) = (folder.path().join("features"), Control::default());
+        extract(manifest, &extraction, &dir, &DeviceId::Cpu, &cache, &control, &mut |_| {}).unwrap().manifest
+    };
+    let now = run(&manifest);
+    let mut earlier = now.clone();
+    earlier.streams[0].n_dims = 13;
+    assert_eq!(run(&earlier), now);
+}
+
+#[test]
 fn what_is_wrong_with_a_clip_is_said_and_a_full_disk_ends_the_job() {
     let folder = tempfile::tempdir().unwrap();
     let mut manifest = Manifest::new("m", "csv", folder.path(), LabelSet::basic(2));
