@@ -99,8 +99,10 @@ const TRACKS: [&str; 5] = ["alpha_ratio_db", "hammarberg_db", "slope_0_500", "sl
 
 /// Frames whose power is this far below the loudest are pauses, which say more of the recording than of the voice (choice: 40 dB).
 const PAUSE: f64 = 1e-4;
+/// A statistic and what it is called.
+type Statistic = (&'static str, fn(&[f64]) -> f64);
 /// What is taken of each cepstral coefficient and slope over the frames that are no pauses.
-const CEPSTRAL: [(&str, fn(&[f64]) -> f64); 4] = [
+const CEPSTRAL: [Statistic; 4] = [
     ("mean", mean),
     ("deviation", deviation),
     ("p10", |values| percentile(values, 0.1)),
