@@ -520,6 +520,40 @@ fn columns_that_nobody_knows_are_said_and_can_be_chosen() {
     assert_eq!(classes(window.harness.state()).len(), 4);
 }
 
+#[test]
+fn columns_of_features_and_of_their_rows_are_chosen_by_hand() {
+    let mut window = Window::open();
+    let folder = listed(&window, "path,label,speaker");
+    let values: Vec<f32> = (0..24 * 3).map(|at| 1.0 + at as f32).collect();
+    ::features::write_npy(&folder.join("all.npy"), &[24, 3], &values).unwrap();
+    let list = std::fs::read_to_string(folder.join("labels.csv")).unwrap();
+    let line = |(number, line): (usize, &str)| match number {
+        0 => format!("{line},numbers,place\n"),
+        _ => format!("{line},all.npy,{}\n", 24 - number),
+    };
+    std::fs::write(folder.join("labels.csv"), list.lines().enumerate().map(line).collect::<String>()).unwrap();
+    window.harness.state_mut().obey(Command::ShowImport(folder.clone()));
+    window.wait_until(looked_at);
+    window.harness.get_by_label("Columns of the list").click();
+    window.settle();
+    for (role, column) in [("voice features", "numbers"), ("row of features", "place")] {
+        let combo = format!("Column of the {role}");
+        window.harness.get_by_label(&combo).scroll_to_me();
+        window.settle();
+        window.harness.get_by_label(&combo).click();
+        window.settle();
+        window.harness.get_by_label(column).click();
+        window.settle();
+        window.wait_until(looked_at);
+    }
+    let found = window.harness.state().state.import.as_ref().unwrap().found.clone().unwrap();
+    let manifest = found.manifest.unwrap();
+    let stream = &manifest.streams[0];
+    assert_eq!((stream.modality, stream.n_dims), (emotion::Modality::Voice, 3));
+    let row = |id: &str| manifest.clips.iter().find(|clip| clip.id.starts_with(id)).unwrap().features[0].row;
+    assert_eq!((row("clip0"), row("clip23")), (Some(23), Some(0)));
+}
+
 /// Writes a safetensors file with the tensors of an EfficientNet-B2, 16-bit floats of zero.
 fn write_efficientnet(path: &Path) {
     let device = burn::tensor::Device::flex();

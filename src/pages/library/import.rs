@@ -22,6 +22,8 @@ use crate::wording::{count, grouped};
 /// Clips that are shown as examples, at most.
 const N_EXAMPLES: usize = 60;
 const PANEL: f32 = 288.0;
+/// Width of what a column means.
+const ROLE: f32 = 96.0;
 
 const FACES: [(FaceSource, &str); 4] = [
     (FaceSource::Auto, "Automatic"),
@@ -245,6 +247,7 @@ fn layout_ui(ui: &mut Ui, draft: &ImportDraft, wanted: &mut Import) {
 fn columns_ui(ui: &mut Ui, header: &[String], wanted: &mut Import) {
     let columns = &mut wanted.options.columns;
     let [valence, arousal, dominance] = &mut columns.ratings;
+    let [face, voice, text] = &mut columns.features;
     let roles = [
         ("file", &mut columns.path),
         ("label", &mut columns.label),
@@ -254,12 +257,16 @@ fn columns_ui(ui: &mut Ui, header: &[String], wanted: &mut Import) {
         (RATINGS[0], valence),
         (RATINGS[1], arousal),
         (RATINGS[2], dominance),
+        ("face features", face),
+        ("voice features", voice),
+        ("text features", text),
+        ("row of features", &mut columns.row),
     ];
     egui::CollapsingHeader::new(caption("Columns of the list")).show(ui, |ui| {
         for (role, column) in roles {
             ui.horizontal(|ui| {
-                ui.allocate_ui_with_layout(vec2(72.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
-                    ui.set_width(72.0);
+                ui.allocate_ui_with_layout(vec2(ROLE, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(ROLE);
                     ui.label(caption(role));
                 });
                 let shown = column.clone().unwrap_or_else(|| "by its name".into());
