@@ -12,7 +12,8 @@ use media::sample_clips::{SampleSet, create};
 use models::{DeviceId, ModelKind};
 use training::{Control, Job, fit};
 
-use super::{Window, looked_at};
+use super::Window;
+use super::importing::looked_at;
 
 #[derive(Debug)]
 struct Dropped(PathBuf);
