@@ -228,12 +228,8 @@ mod tests {
         manifest
     }
 
-    #[test]
-    fn speakers_have_the_scale_of_all_of_their_clips_and_others_are_reported() {
-        let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (Some("a"), Some("b"));
-        let manifest = dataset(dir.path(), &[a, a, b, a, a, None, b]);
-        let input = |normalize| FeatureInput {
+    fn input(normalize: Normalization) -> FeatureInput {
+        FeatureInput {
             stream: "s".into(),
             modality: Modality::Voice,
             n_dims: 2,
@@ -241,7 +237,14 @@ mod tests {
             n_after: 0,
             context: 0,
             normalize,
-        };
+        }
+    }
+
+    #[test]
+    fn speakers_have_the_scale_of_all_of_their_clips_and_others_are_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (Some("a"), Some("b"));
+        let manifest = dataset(dir.path(), &[a, a, b, a, a, None, b]);
         let reader = SequenceReader::new(&manifest);
         // Asked about one clip of each alone: the others count all the same.
         let clips: Vec<&Clip> = [0, 2, 5].iter().map(|&place| &manifest.clips[place]).collect();
@@ -270,15 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut manifest = dataset(dir.path(), &[None, None]);
         manifest.clips[0].features[0].n_steps = 0;
-        let input = FeatureInput {
-            stream: "s".into(),
-            modality: Modality::Voice,
-            n_dims: 2,
-            n_steps: 1,
-            n_after: 0,
-            context: 0,
-            normalize: Normalization::Train,
-        };
+        let input = input(Normalization::Train);
         let (mut warnings, clips) = (Vec::new(), manifest.clips.iter().collect::<Vec<_>>());
         let found =
             find(&manifest, &clips, &[input], &SequenceReader::new(&manifest), &mut |event| warnings.push(event));
