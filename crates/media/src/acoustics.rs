@@ -1,8 +1,8 @@
 //! How a voice sounds, as numbers: cepstral coefficients frame by frame, and a compact set of statistics over a clip.
 //!
-//! The statistics follow the idea of eGeMAPS (Eyben et al. 2016): pitch, loudness, voice quality and the balance of the
-//! spectrum, each as mean and variation, and cepstral coefficients. Left out of it: formants, and periods that are measured one by one; jitter and shimmer
-//! compare neighbouring frames. Numbers are not those of openSMILE.
+//! The statistics follow the idea of eGeMAPS (Eyben et al. 2016): pitch, loudness, voice quality and the balance of the spectrum,
+//! each as mean and variation, and cepstral coefficients. Left out of it: formants, and periods that are measured one by one;
+//! jitter and shimmer compare neighbouring frames. Numbers are not those of openSMILE.
 
 use std::f64::consts::PI;
 
