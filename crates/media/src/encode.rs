@@ -128,7 +128,8 @@ impl VideoTrack {
         let x264 = encoder::find_by_name("libx264");
         let codec = x264.or_else(|| encoder::find(codec::Id::MPEG4)).ok_or(Error::EncoderNotFound)?;
         let mut context = codec::Context::new_with_codec(codec);
-        context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT);
+        // A player can begin at every key frame.
+        context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT | codec::Flags::CLOSED_GOP);
         // Clips are encoded side by side, one thread each.
         context.set_threading(threading::Config { count: 1, ..threading::Config::default() });
         let mut setup = context.encoder().video()?;

@@ -18,6 +18,7 @@ mod error;
 mod face;
 mod fbank;
 mod film;
+mod h264;
 mod hearing;
 mod hog;
 mod microphone;

@@ -18,10 +18,11 @@ use ffmpeg::media::Type as MediaType;
 use ffmpeg::util::frame;
 
 use crate::cut::{WHOLE_SHARE, cut_riff, has_cut_end, is_cut_jpeg};
+use crate::h264;
 use crate::mono::RATES_HZ;
 use crate::opening::open_input;
 use crate::orientation::turn_of_picture;
-use crate::timetable::Timetable;
+use crate::timetable::{Entry, Timetable, Use};
 use crate::upright::{Turn, square_pixels};
 use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 
@@ -69,8 +70,10 @@ pub(crate) struct VideoTrack {
     pub(crate) turn: Turn,
     /// Decode only frames that need no others.
     pub(crate) only_key_frames: bool,
-    /// Decode what it needs, and skip what no other frame is made from.
+    /// Decode what it needs, and skip what no needed frame is made from.
     pub(crate) timetable: Option<Timetable>,
+    /// Whether the decoder gave all it had before a gap.
+    is_drained: bool,
     n_frames: usize,
 }
 
@@ -226,21 +229,24 @@ impl Source {
     /// Reads the file to its end without decoding, to know when each frame is shown. `None` where the file is large or does
     /// not say. Decoding starts at the beginning either way.
     pub(crate) fn read_ahead(&mut self) -> Option<Timetable> {
-        let stream_idx = self.video.as_ref()?.stream_idx;
+        let video = self.video.as_ref()?;
+        let (stream_idx, is_h264) = (video.stream_idx, video.decoder.id() == codec::Id::H264);
         // What an edit list cuts off is decoded, because the rest is made from it, and not shown.
         let first = self.input.stream(stream_idx)?.start_time();
-        let (mut ticks, mut n_bytes) = (Vec::new(), 0);
+        let (mut entries, mut n_bytes) = (Vec::new(), 0);
         while let Some(packet) = read_packet(&mut self.input) {
             n_bytes += packet.size();
-            if packet.stream() == stream_idx && packet.pts().is_none_or(|pts| pts >= first) {
-                ticks.push(packet.pts());
+            if packet.stream() == stream_idx {
+                let ticks = packet.pts();
+                let is_key = packet.is_key() && (!is_h264 || packet.data().is_some_and(h264::begins_anew));
+                entries.push(Entry { ticks, is_key, is_shown: ticks.is_none_or(|ticks| ticks >= first) });
             }
             self.ahead.push_back(packet);
             if n_bytes > MAX_AHEAD_BYTES {
                 return None;
             }
         }
-        Timetable::new(ticks)
+        Timetable::new(&entries)
     }
 
     /// Counts the packets of the picture track without decoding; the source is at its end afterwards.
@@ -288,15 +294,32 @@ impl Source {
             };
             return;
         };
+        if let Some(video) = self.video.as_mut().filter(|video| video.stream_idx == packet.stream())
+            && let Some(timetable) = &video.timetable
+        {
+            let good_for = timetable.use_of(packet.pts());
+            if good_for == Use::Nothing {
+                self.note_progress(&packet);
+                return;
+            }
+            if timetable.starts_at(packet.pts()) && !video.is_drained {
+                // The frames from before the gap are taken first.
+                let _ = video.decoder.send_eof();
+                video.is_drained = true;
+                self.state = State::TakingVideo;
+                self.ahead.push_front(packet);
+                return;
+            }
+            if std::mem::take(&mut video.is_drained) {
+                video.decoder.flush();
+            }
+            video.decoder.skip_frame(if good_for == Use::Frame { Discard::Default } else { Discard::NonReference });
+        }
         self.note_progress(&packet);
         let sent = match (&mut self.video, &mut self.audio) {
             (Some(video), _) if video.stream_idx == packet.stream() => {
                 if video.only_key_frames && !packet.is_key() {
                     return;
-                }
-                if let Some(timetable) = &video.timetable {
-                    let is_needed = timetable.needs(packet.pts());
-                    video.decoder.skip_frame(if is_needed { Discard::Default } else { Discard::NonReference });
                 }
                 self.state = State::TakingVideo;
                 video.decoder.send_packet(&packet)
@@ -556,7 +579,16 @@ fn video_track(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInf
     };
     let secs_per_tick = f64::from(stream.time_base());
     Ok((
-        VideoTrack { stream_idx, decoder, secs_per_tick, turn, only_key_frames: false, timetable: None, n_frames: 0 },
+        VideoTrack {
+            stream_idx,
+            decoder,
+            secs_per_tick,
+            turn,
+            only_key_frames: false,
+            timetable: None,
+            is_drained: false,
+            n_frames: 0,
+        },
         info,
     ))
 }
