@@ -14,6 +14,8 @@ use crate::{Image, MediaError, spread_frames};
 /// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them. Else those
 /// halfway between them are searched, and all only where the face is not where even motion would have it.
 const N_SEARCHED: usize = 4;
+/// Longer side of the picture in which somebody far away is looked for.
+const FAR_SIDE_PX: usize = SEARCH_SIDE_PX * 3 / 2;
 /// A face that was searched and not found in fewer pictures than this in a row is still taken to be there.
 const MAX_ABSENCE: usize = 4;
 /// From this overlap on a face keeps its place, and from that on two faces are the same person's.
@@ -47,11 +49,16 @@ pub(crate) fn follow(
     };
     if !is_still(&found) {
         let second = halfway(&first, images.len());
-        let more = search(finder, images, &second, side_px)?;
+        let is_seen = |found: &[(usize, Vec<Face>)]| found.iter().any(|(_, faces)| !faces.is_empty());
+        let glance = finder.coarse_side_px().filter(|_| !is_seen(&found));
+        let mut more = search(finder, images, &second, glance.unwrap_or(side_px))?;
+        if glance.is_some() && is_seen(&more) {
+            more = search(finder, images, &second, side_px)?;
+        }
         let is_even = moves_evenly(&found, &more);
         found.extend(more);
         // Who is in none of these is not looked for in the others.
-        if !is_even && found.iter().any(|(_, faces)| !faces.is_empty()) {
+        if !is_even && is_seen(&found) {
             let is_left = |image_idx: &usize| !first.contains(image_idx) && !second.contains(image_idx);
             let others: Vec<usize> = (0..images.len()).filter(is_left).collect();
             found.extend(search(finder, images, &others, side_px)?);
@@ -60,14 +67,14 @@ pub(crate) fn follow(
     }
     let mut track = chosen(tracks(&found), choice, size_px, &|face| finder.is_sure(face));
     if track.is_none() {
-        // A face far away needs more pixels, which take four times as long: the middle is looked at first.
+        // A face far away needs more pixels, which take longer: the middle is looked at first.
         let (middle, ends) = match first[..] {
             [begin, ref middle @ .., end] if !middle.is_empty() => (middle, vec![begin, end]),
             ref all => (all, Vec::new()),
         };
-        found = search(finder, images, middle, 2 * SEARCH_SIDE_PX)?;
+        found = search(finder, images, middle, FAR_SIDE_PX)?;
         if found.iter().any(|(_, faces)| !faces.is_empty()) {
-            found.extend(search(finder, images, &ends, 2 * SEARCH_SIDE_PX)?);
+            found.extend(search(finder, images, &ends, FAR_SIDE_PX)?);
             found.sort_by_key(|&(image_idx, _)| image_idx);
         }
         track = chosen(tracks(&found), choice, size_px, &|face| finder.is_sure(face));
