@@ -1,10 +1,18 @@
-//! Networks in ONNX files, run by `rten` on all cores.
+//! Networks in ONNX files, run by `rten`.
+//!
+//! Each thread of ours has one of rten's that works for it alone: clips are prepared side by side anyway, and networks this small
+//! would spend more time on sharing an operation between threads than on the operation.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rten::{Dimension, Model, NodeId, Value};
+use rten::{Dimension, Model, NodeId, RunOptions, ThreadPool, Value};
 
 use crate::MediaError;
+
+thread_local! {
+    static WORKER: Arc<ThreadPool> = Arc::new(ThreadPool::with_num_threads(1));
+}
 
 /// A network with the file that it came from.
 pub(crate) struct Network {
@@ -57,7 +65,9 @@ impl Network {
     /// Runs it; the outputs come as asked for.
     pub(crate) fn run(&self, inputs: Vec<(NodeId, Value)>, outputs: &[NodeId]) -> Result<Vec<Vec<f32>>, MediaError> {
         let inputs = inputs.into_iter().map(|(id, value)| (id, value.into())).collect();
-        let values = self.model.run(inputs, outputs, None).map_err(|error| MediaError::network(&self.path, error))?;
+        let options = RunOptions::default().with_thread_pool(Some(WORKER.with(Arc::clone)));
+        let values =
+            self.model.run(inputs, outputs, Some(options)).map_err(|error| MediaError::network(&self.path, error))?;
         let floats = values.into_iter().map(|value| Some(value.into_tensor::<f32>()?.into_data()));
         floats.collect::<Option<_>>().ok_or_else(|| MediaError::network(&self.path, "its outputs are no floats"))
     }
