@@ -73,6 +73,9 @@ pub struct FeatureInput {
     pub n_after: usize,
     /// Clips before and after in the same recording whose features come along.
     pub context: usize,
+    /// Whether features are first taken by the square root of their size, with their sign: intensities and counts have long tails.
+    #[serde(default)]
+    pub root: bool,
     /// What the features are normalized by.
     #[serde(default)]
     pub normalize: Normalization,

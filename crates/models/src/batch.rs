@@ -350,6 +350,7 @@ mod tests {
             n_steps: 3,
             n_after: 2,
             context: 1,
+            root: false,
             normalize: Normalization::Train,
         };
         let sample = |values: &[f32], n_after| Sample {
@@ -386,6 +387,7 @@ mod tests {
             n_steps: 1,
             n_after: 0,
             context: 0,
+            root: false,
             normalize,
         };
         let sample = |speaker: Option<emotion::SpeakerScale>| Sample {

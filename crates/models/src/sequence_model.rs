@@ -269,6 +269,9 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
         "sequences.language.stream" => "The dataset's features for language; empty: its first.",
         "sequences.video.stream" => "The dataset's features for video; empty: its first.",
         "sequences.audio.stream" => "The dataset's features for audio; empty: its first.",
+        "sequences.language.root" | "sequences.video.root" | "sequences.audio.root" => {
+            "Whether these features are taken by their square root first, sign kept: for intensities, such as action units."
+        }
         "sequences.language.normalize" | "sequences.video.normalize" | "sequences.audio.normalize" => {
             "Whose mean and deviation these features are normalized by: train, speaker (of all clips of the person, no labels), none."
         }

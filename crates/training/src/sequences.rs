@@ -24,14 +24,17 @@ pub struct ClipSequence {
     n_after: usize,
     /// What they stand for.
     pub modality: Modality,
+    /// Whether the features are taken by the square root of their size.
+    root: bool,
     /// The scale of the clip's speaker, where it is asked for and known.
     speaker: Option<Arc<SpeakerScale>>,
 }
 
 impl ClipSequence {
     /// The features of one clip, nothing around them.
-    fn alone(feature: &FeatureRef, modality: Modality) -> Self {
-        Self { pieces: vec![feature.clone()], n_after: 0, modality, speaker: None }
+    fn alone(feature: &FeatureRef, input: &FeatureInput) -> Self {
+        let (modality, root) = (input.modality, input.root);
+        Self { pieces: vec![feature.clone()], n_after: 0, modality, root, speaker: None }
     }
 }
 
@@ -67,7 +70,10 @@ impl SequenceReader {
                 whole.n_after += n_steps;
             }
         }
-        let whole = whole.expect("a clip's own features are among the pieces");
+        let mut whole = whole.expect("a clip's own features are among the pieces");
+        if wanted.root {
+            whole.values.iter_mut().for_each(|value| *value = value.abs().sqrt().copysign(*value));
+        }
         Ok((Sequence { speaker: wanted.speaker.clone(), ..whole }, n_cleaned))
     }
 }
@@ -93,7 +99,7 @@ pub(crate) fn find(
         let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
         for &clip in clips {
             let Some(feature) = own(clip) else { continue };
-            match reader.read(&ClipSequence::alone(&feature, input.modality)) {
+            match reader.read(&ClipSequence::alone(&feature, input)) {
                 Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
                     path: feature.path.clone(),
                     reason: format!(
@@ -119,7 +125,7 @@ pub(crate) fn find(
             on_event(Event::Warning { path, reason });
         }
         let scales = match input.normalize {
-            Normalization::Speaker => speaker_scales(manifest, clips, stream, reader),
+            Normalization::Speaker => speaker_scales(manifest, clips, stream, input, reader),
             Normalization::Train | Normalization::None => HashMap::new(),
         };
         let scale_of = |clip: &Clip| scales.get(clip.speaker.as_deref()?).cloned();
@@ -144,8 +150,8 @@ pub(crate) fn find(
             let n_after = after.len();
             pieces.push(own.clone());
             pieces.extend(after);
-            let (modality, speaker) = (input.modality, scale_of(clip));
-            found.push(ClipSequence { pieces, n_after, modality, speaker });
+            let own = ClipSequence::alone(own, input);
+            found.push(ClipSequence { pieces, n_after, speaker: scale_of(clip), ..own });
         }
     }
     Ok(found)
@@ -156,17 +162,17 @@ fn speaker_scales<'a>(
     manifest: &'a Manifest,
     clips: &[&Clip],
     stream: usize,
+    input: &FeatureInput,
     reader: &SequenceReader,
 ) -> HashMap<&'a str, Arc<SpeakerScale>> {
-    let Stream { n_dims, modality, .. } = manifest.streams[stream];
     let wanted: HashSet<&str> = clips.iter().filter_map(|clip| clip.speaker.as_deref()).collect();
     let mut seen: HashMap<&str, (usize, Moments)> = HashMap::new();
     for clip in &manifest.clips {
         let Some(speaker) = clip.speaker.as_deref().filter(|speaker| wanted.contains(speaker)) else { continue };
         let Some(feature) = clip.features.iter().find(|feature| feature.stream == stream) else { continue };
         // Whoever uses the clip reports what cannot be read of it.
-        let Ok((sequence, _)) = reader.read(&ClipSequence::alone(feature, modality)) else { continue };
-        let (n_clips, moments) = seen.entry(speaker).or_insert_with(|| (0, Moments::new(n_dims)));
+        let Ok((sequence, _)) = reader.read(&ClipSequence::alone(feature, input)) else { continue };
+        let (n_clips, moments) = seen.entry(speaker).or_insert_with(|| (0, Moments::new(input.n_dims)));
         *n_clips += 1;
         moments.add(&sequence.values);
     }
@@ -236,6 +242,7 @@ mod tests {
             n_steps: 1,
             n_after: 0,
             context: 0,
+            root: false,
             normalize,
         }
     }
@@ -266,6 +273,20 @@ mod tests {
         assert_eq!(scales[1..], [None, None], "two clips are too few, and who is not known has none");
         assert!(warnings.len() == 1 && warnings[0].contains("2 of 3 clips"), "{warnings:?}");
         assert_eq!(read(Normalization::Train), (vec![None; 3], Vec::new()));
+    }
+
+    #[test]
+    fn features_are_taken_by_their_square_root_before_speakers_have_a_scale() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = dataset(dir.path(), &[Some("a"); 5]);
+        features::write_npy(&dir.path().join("4.npy"), &[1, 2], &[-4.0, 9.0]).unwrap();
+        let (reader, clips) = (SequenceReader::new(&manifest), manifest.clips.iter().collect::<Vec<_>>());
+        let input = FeatureInput { root: true, ..input(Normalization::Speaker) };
+        let found = find(&manifest, &clips, &[input], &reader, &mut |_| ()).unwrap();
+        let (sequence, _) = reader.read(&found[4][0]).unwrap();
+        assert_eq!(sequence.values, [-2.0, 3.0]);
+        let mean = (1.0 + 2.0_f32.sqrt() + 3.0_f32.sqrt() - 2.0) / 5.0;
+        assert!((sequence.speaker.unwrap().mean[0] - mean).abs() < 1e-6);
     }
 
     #[test]

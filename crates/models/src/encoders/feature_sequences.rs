@@ -42,6 +42,9 @@ pub struct StreamSize {
     pub stream: String,
     /// Steps up to a clip's last one, steps after it, values of a step: those of the dataset.
     pub shape: [usize; 3],
+    /// Whether features are taken by the square root of their size first.
+    #[serde(default)]
+    pub root: bool,
     /// What the features are normalized by.
     #[serde(default)]
     pub normalize: Normalization,
@@ -53,7 +56,7 @@ impl StreamSize {
 
     /// A stream of a dataset that is not known yet; until then, of these steps and values.
     pub const fn of(n_steps: usize, n_dims: usize) -> Self {
-        Self { stream: String::new(), shape: [n_steps, 0, n_dims], normalize: Normalization::Train }
+        Self { stream: String::new(), shape: [n_steps, 0, n_dims], root: false, normalize: Normalization::Train }
     }
 
     /// That of `manifest` for `modality`, or of none where it has none.
@@ -93,7 +96,7 @@ impl StreamSize {
             n_after = n_after.max(after.iter().map(|&clip| steps(clip)).sum());
         }
         let shape = [n_steps.min(max_steps), n_after.min(max_steps), found.n_dims];
-        Ok(Self { stream: found.name.clone(), shape, normalize: self.normalize })
+        Ok(Self { stream: found.name.clone(), shape, ..*self })
     }
 
     /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is called like its
@@ -107,6 +110,7 @@ impl StreamSize {
             n_steps,
             n_after,
             context,
+            root: self.root,
             normalize: self.normalize,
         })
     }
