@@ -219,6 +219,27 @@ fn features_without_media_teach_every_model_that_reads_them() {
 }
 
 #[test]
+fn clips_for_validation_are_trained_on_where_nothing_is_chosen_by_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let numbers = |settings: &[(&str, &str)], name: &str| {
+        let common = [("epochs", "1"), ("keep", "last"), ("schedule", "cosine"), ("swap_speakers", "0.5")];
+        let job = features_job(&path, ModelKind::Vavl, "features", &[&common[..], settings].concat());
+        let (outcome, events) = fit_until(&job, &dir.path().join(name), false, &cache, Order::Run, |_| false);
+        assert_eq!(outcome, Outcome::Complete);
+        let started = |event: &Event| match event {
+            Event::Started { n_train, n_val, .. } => Some((*n_train, *n_val)),
+            _ => None,
+        };
+        events.iter().find_map(started).unwrap()
+    };
+    let (n_train, n_val) = numbers(&[], "apart");
+    assert!(n_val > 0);
+    assert_eq!(numbers(&[("train_on_validation", "true")], "with"), (n_train + n_val, n_val));
+}
+
+#[test]
 fn what_was_said_before_counts_when_context_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = utterances(&dir.path().join("set"));

@@ -117,6 +117,7 @@ fn network_config(case: &Case) -> NetworkConfig {
         residual: true,
         reconstruction: true,
         audio_visual_head: true,
+        end_to_end: false,
     }
 }
 

@@ -72,6 +72,19 @@ impl Target {
         }
     }
 
+    /// The same, with a share `smoothing` of each class's label spread over all classes (Szegedy et al. 2016); attributes are as
+    /// they are.
+    pub fn smoothed_loss(&self, prediction: Tensor<2>, attributes: AttributeLoss, smoothing: f64) -> Tensor<1> {
+        let loss = self.loss(prediction.clone(), attributes);
+        match self {
+            Self::Classes(_) if smoothing > 0.0 => {
+                let spread = log_softmax(prediction, 1).mean().neg();
+                loss.mul_scalar(1.0 - smoothing) + spread.mul_scalar(smoothing)
+            }
+            _ => loss,
+        }
+    }
+
     /// What the loss is called in a log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -115,4 +128,28 @@ pub fn ccc(prediction: Tensor<2>, label: Tensor<2>) -> Tensor<1> {
     let spread = prediction.square().mean_dim(0) + label.square().mean_dim(0) + apart;
     // Far below any spread that 32 bits can tell from none.
     (covariance.mul_scalar(2.0) / spread.clamp_min(1e-20)).squeeze_dim::<1>(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_smoothed_label_asks_a_little_of_every_class() {
+        let device = Device::flex();
+        let prediction = Tensor::<2>::from_floats([[2.0, 0.5, -1.0]], &device);
+        let loss = |target: &Target, smoothing: f64| {
+            target.smoothed_loss(prediction.clone(), AttributeLoss::Absolute, smoothing).into_scalar::<f32>()
+        };
+        let whole: f32 = [2.0_f32, 0.5, -1.0].iter().map(|logit| logit.exp()).sum();
+        let log = |logit: f32| logit - whole.ln();
+        let classes = Target::Classes(Tensor::from_ints([0], &device));
+        let want = -(0.8 * log(2.0) + 0.1 * log(0.5) + 0.1 * log(-1.0));
+        assert!((loss(&classes, 0.3) - want).abs() < 1e-6);
+        assert!((loss(&classes, 0.0) + log(2.0)).abs() < 1e-6);
+        let attributes = Target::Attributes(prediction.clone().add_scalar(1.0));
+        assert!((loss(&attributes, 0.3) - 1.0).abs() < 1e-6);
+    }
 }

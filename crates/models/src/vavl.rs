@@ -39,6 +39,7 @@ pub const ABOUT: About = About {
         ("tiny", || Config::Vavl(VavlConfig::tiny())),
         ("paper", || Config::Vavl(VavlConfig::paper())),
         ("features", || Config::Vavl(VavlConfig::features())),
+        ("utterances", || Config::Vavl(VavlConfig::utterances())),
         ("face-features", || Config::Vavl(VavlConfig::face_features())),
     ],
     help: config::help,
@@ -172,7 +173,7 @@ impl EmotionModel for Vavl {
     }
 
     /// A sample with one modality goes through that modality's head, one with both through the head for both; only the former
-    /// teaches what comes before the heads.
+    /// teaches what comes before the heads, unless the configuration says that both do.
     fn forward(&self, config: &VavlConfig, batch: &Batch) -> Result<Outlook, ModelError> {
         let face = self.face_features.forward(batch).map(|(rows, sequence)| Part { rows, sequence });
         let voice = self.voice_features.forward(batch)?.map(|(rows, sequence)| Part { rows, sequence });
@@ -202,18 +203,29 @@ impl EmotionModel for Vavl {
         }
         let rows = rows_where(true, true);
         if let (Some(face), Some(voice), false) = (&face, &voice, rows.is_empty()) {
-            // What the head for both sees is as in evaluation, nothing dropped.
-            let acoustic = self.network.frozen(&config.network, Modality::Voice, voice.only(&rows).whole);
-            let visual = self.network.frozen(&config.network, Modality::Face, face.only(&rows).whole);
+            let (network, voice, face) = (&config.network, voice.only(&rows), face.only(&rows));
+            let (acoustic, visual) = if network.end_to_end {
+                (
+                    self.network.unimodal(network, Modality::Voice, voice.seen),
+                    self.network.unimodal(network, Modality::Face, face.seen),
+                )
+            } else {
+                // What the head for both sees is as in evaluation, nothing dropped.
+                (
+                    self.network.frozen(network, Modality::Voice, voice.whole),
+                    self.network.frozen(network, Modality::Face, face.whole),
+                )
+            };
             let logits = self.network.audio_visual(&config.network, &acoustic, &visual);
             results.push(Rows { rows, logits, acoustic: Some(acoustic.embedding), visual: Some(visual.embedding) });
         }
         Ok(outlook(&results, auxiliary, config.network.conformer.width))
     }
 
-    fn loss(&self, _config: &VavlConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
-        let target = target.into();
-        let mut terms = vec![(target.name(), target.loss(outlook.logits.clone(), AttributeLoss::Concordance))];
+    fn loss(&self, config: &VavlConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let (target, smoothing) = (target.into(), config.label_smoothing);
+        let task = target.smoothed_loss(outlook.logits.clone(), AttributeLoss::Concordance, smoothing);
+        let mut terms = vec![(target.name(), task)];
         terms.extend(outlook.auxiliary.iter().cloned());
         Loss::sum(terms)
     }

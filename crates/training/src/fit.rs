@@ -18,6 +18,7 @@ use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::frozen::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
+use crate::speakers::SpeakerMeans;
 use crate::step::train_step;
 use crate::truth::Truths;
 use crate::{
@@ -135,6 +136,8 @@ struct Trainer<'a, M: EmotionModel> {
     n_parameters: usize,
     stages: Vec<StagePlan>,
     train: Loader<'a>,
+    /// Where samples are moved between speakers.
+    speakers: Option<SpeakerMeans>,
     val: Loader<'a>,
     checkpoints: Checkpoints,
     /// Of the training and the validation split.
@@ -166,7 +169,12 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let inputs = M::reader(config).inputs;
         let truths = Truths::new(&manifest.labels, M::attributes(config));
         let mut prepared = |split| prepared_split(manifest, split, &inputs, &truths, cache, control, tell);
-        let (train, val) = (prepared(Split::Train)?, prepared(Split::Val)?);
+        let (mut train, val) = (prepared(Split::Train)?, prepared(Split::Val)?);
+        if job.recipe.train_on_validation {
+            train.extend(val.iter().cloned());
+        }
+        let train = Loader::new(cache, manifest, train)?;
+        let speakers = (job.recipe.swap_speakers > 0.0).then(|| SpeakerMeans::of(&train)).transpose()?;
         Ok(Self {
             job,
             config,
@@ -178,7 +186,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             device,
             n_parameters,
             stages: M::stages(config),
-            train: Loader::new(cache, manifest, train)?,
+            train,
+            speakers,
             val: Loader::new(cache, manifest, val)?,
             checkpoints: Checkpoints::of(run)?,
             features: Default::default(),
@@ -407,6 +416,11 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 sample.face = sample.face.filter(|_| on.contains(Modality::Face));
                 if self.job.recipe.augment {
                     augment(&mut sample, augmentation, &mut rng);
+                }
+                if let Some(speakers) = &self.speakers
+                    && rng.random_bool(self.job.recipe.swap_speakers)
+                {
+                    speakers.swap(&mut sample, index, &mut rng);
                 }
                 (sample, on)
             })

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use models::{Config, DeviceId, ModelKind, Setting, SettingError, apply_setting, settings_of};
+use models::{
+    Config, DeviceId, Keep, ModelKind, Schedule, Setting, SettingError, StagePlan, apply_setting, settings_of,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -45,6 +47,13 @@ pub struct Recipe {
     pub stop_train_accuracy: f64,
     /// Mirrored faces, jittered positions and loudness, dropped words in training.
     pub augment: bool,
+    /// Share of training samples whose precomputed features are moved as if somebody between two other speakers had been
+    /// recorded; see [`crate::speakers`].
+    #[serde(default)]
+    pub swap_speakers: f64,
+    /// Whether the clips of the validation split are trained on as well, once all settings are found.
+    #[serde(default)]
+    pub train_on_validation: bool,
     /// Adam's decay of the mean gradient.
     pub beta_1: f64,
     /// Adam's decay of the mean squared gradient.
@@ -63,6 +72,8 @@ impl Default for Recipe {
             stop_learning_rate: 1e-7,
             stop_train_accuracy: 0.995,
             augment: true,
+            swap_speakers: 0.0,
+            train_on_validation: false,
             beta_1: 0.9,
             beta_2: 0.999,
             epsilon: 1e-8,
@@ -145,6 +156,16 @@ impl Job {
         if !(self.recipe.plateau_factor > 0.0 && self.recipe.plateau_factor < 1.0) {
             return unfit("plateau_factor", self.recipe.plateau_factor.to_string(), "it must be between 0 and 1");
         }
+        if !(0.0..=1.0).contains(&self.recipe.swap_speakers) {
+            return unfit("swap_speakers", self.recipe.swap_speakers.to_string(), "it must be in 0..=1");
+        }
+        let chooses =
+            |plan: &StagePlan| plan.optimization.keep != Keep::Last || plan.optimization.schedule == Schedule::Plateau;
+        if self.recipe.train_on_validation && self.config.stages().iter().any(chooses) {
+            let reason = "validation would choose an epoch by clips that it is trained on: set keep=last and a schedule of \
+                          cosine or constant, where the model has these settings";
+            return unfit("train_on_validation", "true".into(), reason);
+        }
         if self.config.stages().iter().any(|stage| stage.n_epochs == 0) {
             return unfit("epochs", "0".into(), "a stage needs at least one epoch");
         }
@@ -180,6 +201,10 @@ fn help(key: &str) -> &'static str {
         "augment" => {
             "Training sees faces mirrored, moved and partly hidden, voices louder or with gaps, texts without some words."
         }
+        "swap_speakers" => {
+            "Share of training samples whose precomputed features are moved to the means of other speakers of the training split."
+        }
+        "train_on_validation" => "Whether the validation split is trained on as well, once all settings are found.",
         "beta_1" => "Adam's decay of the mean gradient. UMBEnet's code: 0.9.",
         "beta_2" => "Adam's decay of the mean squared gradient. UMBEnet's code: 0.999.",
         "epsilon" => "Added to Adam's denominator. UMBEnet's code: 1e-8.",
@@ -212,6 +237,9 @@ mod tests {
             ("top_k", "99"),
             ("keep_probability", "0"),
             ("plateau_factor", "NaN"),
+            ("swap_speakers", "1.5"),
+            // Of UMBEnet the epoch is kept that validation likes best.
+            ("train_on_validation", "true"),
         ] {
             assert!(job(&[setting]).is_err(), "{setting:?}");
         }

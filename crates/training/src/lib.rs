@@ -27,6 +27,7 @@ mod released;
 mod run;
 mod schedule;
 mod sequences;
+pub mod speakers;
 mod step;
 mod truth;
 

@@ -21,8 +21,14 @@ pub struct VavlConfig {
     pub epochs: usize,
     /// Initial learning rate (§4.2: 5e-5).
     pub learning_rate: f64,
-    /// What Adam adds of a weight to its gradient (released code: 5e-7).
+    /// How weights are drawn towards zero, per unit (released code: 5e-7, added to the gradient).
     pub weight_decay: f64,
+    /// Whether the decay goes past Adam's moments, as in AdamW (choice; off in the released code).
+    #[serde(default)]
+    pub decoupled_decay: bool,
+    /// Share of a label that is spread over all classes (choice; the paper has none).
+    #[serde(default)]
+    pub label_smoothing: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
     /// Which epoch's model is kept.
@@ -50,6 +56,8 @@ impl VavlConfig {
             epochs: 60,
             learning_rate: 1e-3,
             weight_decay: 5e-7,
+            decoupled_decay: false,
+            label_smoothing: 0.0,
             schedule: Schedule::Plateau,
             keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
@@ -76,6 +84,7 @@ impl VavlConfig {
                 residual: true,
                 reconstruction: true,
                 audio_visual_head: true,
+                end_to_end: false,
             },
             face: FaceFeaturesConfig::Gradients { n_frames: 16, side_px: 96, dropout: 0.5 },
             voice: VoiceFeaturesConfig::Cepstrum {
@@ -94,6 +103,8 @@ impl VavlConfig {
             epochs: 20,
             learning_rate: 5e-5,
             weight_decay: 5e-7,
+            decoupled_decay: false,
+            label_smoothing: 0.0,
             schedule: Schedule::Constant,
             keep: Keep::LowestLoss,
             wav2vec2: PathBuf::new(),
@@ -120,6 +131,7 @@ impl VavlConfig {
                 residual: true,
                 reconstruction: true,
                 audio_visual_head: true,
+                end_to_end: false,
             },
             face: FaceFeaturesConfig::EfficientNet { n_frames: 16, side_px: 224, size: EfficientNetSize::B2 },
             voice: VoiceFeaturesConfig::Wav2vec2 { n_samples: 192_000, size: Wav2vec2Size::large_robust() },
@@ -130,6 +142,21 @@ impl VavlConfig {
     pub fn features() -> Self {
         let voice = VoiceFeaturesConfig::Precomputed { features: StreamSize::of(1, 40), max_steps: 500, dropout: 0.5 };
         Self { voice, ..Self::face_features() }
+    }
+
+    /// The same for one vector an utterance, where blocks over steps have nothing to look at, and the head for both teaches what
+    /// comes before it. Chosen on RAVDESS (`crates/training/experiments.md`).
+    pub fn utterances() -> Self {
+        let features = Self::features();
+        Self {
+            epochs: 40,
+            learning_rate: 2e-3,
+            weight_decay: 1e-2,
+            decoupled_decay: true,
+            label_smoothing: 0.1,
+            network: NetworkConfig { layers: 0, reconstruction: false, end_to_end: true, ..features.network },
+            ..features
+        }
     }
 
     /// A small network on features of faces that the dataset brings, and on voices as they sound.
@@ -179,6 +206,9 @@ impl VavlConfig {
                 return complain(format!("a dropout is {rate}: it must be in 0..1"));
             }
         }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return complain(format!("label_smoothing is {}: it must be in 0..1", self.label_smoothing));
+        }
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
         }
@@ -193,12 +223,18 @@ impl VavlConfig {
             n_epochs: self.epochs,
             learning_rate: self.learning_rate,
             optimization: Optimization {
-                weight_decay: WeightDecay::L2 { rate: self.weight_decay },
+                weight_decay: match self.decoupled_decay {
+                    true => WeightDecay::Decoupled { rate: self.weight_decay },
+                    false => WeightDecay::L2 { rate: self.weight_decay },
+                },
                 schedule: self.schedule,
                 keep: self.keep,
                 ..Optimization::default()
             },
-            trains: "each branch with the shared layers, then the head for both".into(),
+            trains: match self.network.end_to_end {
+                true => "each branch with the shared layers, then all for both".into(),
+                false => "each branch with the shared layers, then the head for both".into(),
+            },
             starts_from: "random values; pretrained extractors stand still".into(),
         }]
     }
@@ -209,7 +245,9 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
     Some(match key {
         "epochs" => "Epochs at most. Released code: 20.",
         "learning_rate" => "Initial learning rate. Paper: 5e-5.",
-        "weight_decay" => "What Adam adds of a weight to its gradient. Released code: 5e-7.",
+        "weight_decay" => "How weights are drawn towards zero, per unit. Released code: 5e-7, added to the gradient.",
+        "decoupled_decay" => "Whether weights shrink apart from Adam's moments, as in AdamW. Released code: off.",
+        "label_smoothing" => "Share of a label that is spread over all classes; the paper has none.",
         "schedule" => "How the learning rate falls: plateau, cosine or constant. Released code: constant.",
         "keep" => "Which epoch is kept: lowest_loss or last.",
         "wav2vec2" => "File with wav2vec 2.0's weights, wav2vec2-large-robust or one fine-tuned from it.",
@@ -232,11 +270,17 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "network.task" => "classification, or regression of the attributes that the dataset rates.",
         "network.residual" => "Off: ablation 1, the shared layers add nothing of what they get.",
         "network.reconstruction" => "Off: ablation 2, nothing is reconstructed.",
+        "network.end_to_end" => {
+            "Whether the head for both teaches what comes before it. Paper: off, all else stands still."
+        }
         "network.audio_visual_head" => "Off: ablation 3, the mean of the unimodal predictions.",
         "face.n_frames" => "Face frames of a clip.",
         "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
         "face.features.stream" => "The dataset's features of faces; empty: its first.",
         "voice.features.stream" => "The dataset's features of voices; empty: its first.",
+        "face.features.root" | "voice.features.root" => {
+            "Whether these features are taken by their square root first, sign kept: for intensities, such as action units."
+        }
         "face.features.normalize" | "voice.features.normalize" => {
             "Whose mean and deviation these features are normalized by: train, speaker (of all clips of the person, no labels), none."
         }

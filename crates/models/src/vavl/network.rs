@@ -41,6 +41,9 @@ pub struct NetworkConfig {
     pub reconstruction: bool,
     /// Whether both modalities have a head of their own (off: ablation 3, the mean of the unimodal predictions).
     pub audio_visual_head: bool,
+    /// Whether the head for both teaches what comes before it as well (choice; algorithm 1 has all else stand still).
+    #[serde(default)]
+    pub end_to_end: bool,
 }
 
 /// Which axis the conformers take for time.

@@ -147,6 +147,22 @@ fn each_update_teaches_what_algorithm_1_says_and_nothing_else() {
     }
 }
 
+#[test]
+fn end_to_end_the_head_for_both_teaches_all_that_it_is_made_from() {
+    let mut config = small();
+    config.network.end_to_end = true;
+    let (model, grads, _) = gradients(&config, &[sample(0), sample(1)]);
+    let mut paths = Paths { grads: &grads, path: Vec::new(), all: Vec::new(), moved: Vec::new() };
+    model.visit(&mut paths);
+    let is_apart = |path: &&String| {
+        path.starts_with("network.")
+            && !path.contains(".reconstruction.")
+            && !path.contains("stic.head.")
+            && !path.contains("ual.head.")
+    };
+    assert_eq!(paths.moved, paths.all.iter().filter(is_apart).cloned().collect::<Vec<_>>());
+}
+
 /// Moves every parameter by `length` times its gradient.
 struct Along<'a> {
     grads: &'a GradientsParams,
