@@ -15,7 +15,6 @@ mod transfer;
 use std::path::PathBuf;
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
 use emotion::{LabelSet, Manifest, Modality};
 
@@ -31,8 +30,8 @@ use crate::layers::lstm::Lstm;
 use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
-    About, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader, Release,
-    Rename, StagePlan, Target, TrainingBatches,
+    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader,
+    Release, Rename, StagePlan, Target, TrainingBatches,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -300,18 +299,10 @@ impl EmotionModel for Umbenet {
     }
 
     fn loss(&self, config: &UmbenetConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
-        let labels = target.into().into_classes();
-        let [n] = labels.dims();
-        let log_probabilities = log_softmax(outlook.logits.clone(), 1);
-        let chosen = log_probabilities.clone().gather(1, labels.reshape([n, 1])).mean().neg();
-        let smoothing = config.label_smoothing;
-        let cross_entropy = if smoothing > 0.0 {
-            chosen.mul_scalar(1.0 - smoothing) + log_probabilities.mean().neg().mul_scalar(smoothing)
-        } else {
-            chosen
-        };
+        let target = Target::from(target.into().into_classes());
+        let task = target.smoothed_loss(outlook.logits.clone(), AttributeLoss::Absolute, config.label_smoothing);
         let l1 = self.prompt_pool.l1().mul_scalar(config.l1);
-        let mut terms = vec![("cross-entropy", cross_entropy), ("gate L1", l1)];
+        let mut terms = vec![(target.name(), task), ("gate L1", l1)];
         if let Some(selection) = outlook.selection.as_ref().filter(|_| config.pull > 0.0) {
             terms.push(("key pull", self.prompt_pool.pull(selection).mul_scalar(config.pull)));
         }
