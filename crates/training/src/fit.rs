@@ -174,7 +174,8 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             train.extend(val.iter().cloned());
         }
         let train = Loader::new(cache, manifest, train)?;
-        let speakers = (job.recipe.swap_speakers > 0.0).then(|| SpeakerMeans::of(&train)).transpose()?;
+        let are_swapped = job.recipe.swap_speakers > 0.0 && !inputs.features.is_empty();
+        let speakers = are_swapped.then(|| SpeakerMeans::of(&train)).transpose()?;
         Ok(Self {
             job,
             config,
