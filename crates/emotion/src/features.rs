@@ -24,6 +24,18 @@ pub struct Stream {
     pub extracted: bool,
 }
 
+/// The places of the streams that `names` means: the one called so, or several joined by `+`, as in `au/r + au/c`, whose values lie
+/// side by side in a step.
+///
+/// Errors with the name that none of `streams` has.
+pub fn side_by_side<'a>(streams: &[Stream], names: &'a str) -> Result<Vec<usize>, &'a str> {
+    let place = |name: &'a str| streams.iter().position(|stream| stream.name == name).ok_or(name);
+    place(names).map(|place| vec![place]).or_else(|whole| match whole.contains('+') {
+        true => whole.split('+').map(|name| place(name.trim())).collect(),
+        false => Err(whole),
+    })
+}
+
 /// Where the features of one clip lie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureRef {
@@ -85,5 +97,27 @@ impl Sequence {
     /// Number of steps.
     pub fn n_steps(&self) -> usize {
         self.values.len().checked_div(self.n_dims).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_joined_by_plus_are_streams_side_by_side() {
+        let stream = |name: &str| Stream {
+            name: name.into(),
+            modality: Modality::Face,
+            n_dims: 1,
+            aligned: false,
+            extracted: false,
+        };
+        let streams = ["a", "b", "c++"].map(stream);
+        assert_eq!(side_by_side(&streams, "b"), Ok(vec![1]));
+        assert_eq!(side_by_side(&streams, "b + a"), Ok(vec![1, 0]));
+        assert_eq!(side_by_side(&streams, "c++"), Ok(vec![2]), "a name of its own");
+        assert_eq!(side_by_side(&streams, "a+d"), Err("d"));
+        assert_eq!(side_by_side(&streams, ""), Err(""));
     }
 }

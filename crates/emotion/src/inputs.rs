@@ -61,7 +61,7 @@ impl Inputs {
 /// its recording come after it. Where there are fewer there is padding, where there are more the farthest are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureInput {
-    /// Name of the stream in the manifest.
+    /// Name of the stream in the manifest, or of several as [`side_by_side`](crate::side_by_side) says.
     pub stream: String,
     /// What it stands for.
     pub modality: Modality,

@@ -20,7 +20,7 @@ mod text;
 pub use affect::{Affect, Attribute, Scale, ScaleError};
 pub use agreement::{Agreement, Polarity, SentimentScores, Spread};
 pub use face_choice::{FaceChoice, UnknownChoice};
-pub use features::{FeatureRef, Sequence, SpeakerScale, Stream};
+pub use features::{FeatureRef, Sequence, SpeakerScale, Stream, side_by_side};
 pub use inputs::{FaceInput, FeatureInput, Inputs, Normalization, TextInput, VoiceInput};
 pub use label::{LabelError, LabelSet, canonical_emotion};
 pub use label_map::{LabelMap, LabelMapError, LabelSpec};

@@ -266,9 +266,9 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
         "sequences.mel_frames" => "Log-mel frames of 10 ms per clip.",
         "sequences.frames_per_step" => "Log-mel frames that one step summarizes.",
         "sequences.max_words" => "Words of a clip, at most.",
-        "sequences.language.stream" => "The dataset's features for language; empty: its first.",
-        "sequences.video.stream" => "The dataset's features for video; empty: its first.",
-        "sequences.audio.stream" => "The dataset's features for audio; empty: its first.",
+        "sequences.language.stream" => "The dataset's features for language, several joined by +; empty: its first.",
+        "sequences.video.stream" => "The dataset's features for video, several joined by +; empty: its first.",
+        "sequences.audio.stream" => "The dataset's features for audio, several joined by +; empty: its first.",
         "sequences.language.root" | "sequences.video.root" | "sequences.audio.root" => {
             "Whether these features are taken by their square root first, sign kept: for intensities, such as action units."
         }

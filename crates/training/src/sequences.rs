@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use emotion::{
     Clip, FeatureInput, FeatureRef, Manifest, Modality, Normalization, Recordings, Sequence, SpeakerScale, Stream,
+    side_by_side,
 };
 use models::ModelError;
 use models::vavl::Moments;
@@ -18,8 +19,10 @@ const MIN_SPEAKER_CLIPS: usize = 4;
 /// What a clip's sequence of one stream is put together from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipSequence {
-    /// The features of the clips before, of the clip itself, of the clips after.
-    pieces: Vec<FeatureRef>,
+    /// What it is called: its stream's name, or those of several side by side.
+    stream: String,
+    /// The features of the clips before, of the clip itself, of the clips after; of each clip those that lie side by side.
+    pieces: Vec<Vec<FeatureRef>>,
     /// How many of these are of clips after.
     n_after: usize,
     /// What they stand for.
@@ -32,9 +35,9 @@ pub struct ClipSequence {
 
 impl ClipSequence {
     /// The features of one clip, nothing around them.
-    fn alone(feature: &FeatureRef, input: &FeatureInput) -> Self {
-        let (modality, root) = (input.modality, input.root);
-        Self { pieces: vec![feature.clone()], n_after: 0, modality, root, speaker: None }
+    fn alone(features: &[FeatureRef], input: &FeatureInput) -> Self {
+        let (stream, modality, root) = (input.stream.clone(), input.modality, input.root);
+        Self { stream, pieces: vec![features.to_vec()], n_after: 0, modality, root, speaker: None }
     }
 }
 
@@ -55,26 +58,35 @@ impl SequenceReader {
     pub fn read(&self, wanted: &ClipSequence) -> Result<(Sequence, usize), TrainError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let (first_after, mut n_cleaned) = (wanted.pieces.len() - wanted.n_after, 0);
-        let mut whole: Option<Sequence> = None;
+        let (mut values, mut n_dims, mut n_after) = (Vec::new(), 0, 0);
         for (place, piece) in wanted.pieces.iter().enumerate() {
-            let (sequence, n) = reader.read(&self.streams, piece)?;
-            n_cleaned += n;
-            let n_steps = sequence.n_steps();
-            match &mut whole {
-                None => whole = Some(sequence),
-                Some(whole) => whole.values.extend(sequence.values),
+            let mut parts = Vec::with_capacity(piece.len());
+            for feature in piece {
+                let (part, n) = reader.read(&self.streams, feature)?;
+                n_cleaned += n;
+                parts.push(part);
             }
-            if place >= first_after
-                && let Some(whole) = &mut whole
-            {
-                whole.n_after += n_steps;
+            let n_steps = parts[0].n_steps();
+            if let Some((part, feature)) = parts.iter().zip(piece).find(|(part, _)| part.n_steps() != n_steps) {
+                let reason = format!(
+                    "features with {} and {n_steps} steps, {:?} and {:?}, do not lie side by side",
+                    part.n_steps(),
+                    part.stream,
+                    parts[0].stream,
+                );
+                return Err(TrainError::Damaged { reason, path: feature.path.clone() });
             }
+            n_dims = parts.iter().map(|part| part.n_dims).sum();
+            for step in 0..n_steps {
+                parts.iter().for_each(|part| values.extend(&part.values[step * part.n_dims..][..part.n_dims]));
+            }
+            n_after += if place < first_after { 0 } else { n_steps };
         }
-        let mut whole = whole.expect("a clip's own features are among the pieces");
         if wanted.root {
-            whole.values.iter_mut().for_each(|value| *value = value.abs().sqrt().copysign(*value));
+            values.iter_mut().for_each(|value: &mut f32| *value = value.abs().sqrt().copysign(*value));
         }
-        Ok((Sequence { speaker: wanted.speaker.clone(), ..whole }, n_cleaned))
+        let (stream, modality, speaker) = (wanted.stream.clone(), wanted.modality, wanted.speaker.clone());
+        Ok((Sequence { stream, modality, n_dims, values, n_after, speaker }, n_cleaned))
     }
 }
 
@@ -93,15 +105,26 @@ pub(crate) fn find(
     let recordings = Recordings::of(manifest);
     let mut found = vec![Vec::new(); clips.len()];
     for input in inputs {
-        let stream = stream_of(manifest, input)?;
-        let own = |clip: &Clip| clip.features.iter().find(|feature| feature.stream == stream).cloned();
-        let mut readable: BTreeMap<usize, FeatureRef> = BTreeMap::new();
+        let streams = streams_of(manifest, input)?;
+        let own = |clip: &Clip| side_by_side_of(clip, &streams);
+        let has_some = |clip: &&&Clip| clip.features.iter().any(|feature| streams.contains(&feature.stream));
+        let n_lacking = clips.iter().filter(has_some).filter(|clip| own(clip).is_none()).count();
+        if n_lacking > 0 {
+            let reason = format!(
+                "{n_lacking} of {} clips have only some of the features {:?}, and are used without them",
+                clips.len(),
+                input.stream
+            );
+            on_event(Event::Warning { path: manifest.root.clone(), reason });
+        }
+        let mut readable: BTreeMap<usize, Vec<FeatureRef>> = BTreeMap::new();
         let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
         for &clip in clips {
-            let Some(feature) = own(clip) else { continue };
-            match reader.read(&ClipSequence::alone(&feature, input)) {
+            let Some(features) = own(clip) else { continue };
+            let path = features[0].path.clone();
+            match reader.read(&ClipSequence::alone(&features, input)) {
                 Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
-                    path: feature.path.clone(),
+                    path,
                     reason: format!(
                         "clip {:?} has no step of the features {:?}: it is used without",
                         clip.id, input.stream
@@ -110,12 +133,12 @@ pub(crate) fn find(
                 Ok((_, n)) => {
                     n_cleaned += n;
                     if n > 0 {
-                        cleaned_in.get_or_insert_with(|| feature.path.clone());
+                        cleaned_in.get_or_insert(path);
                     }
-                    readable.insert(places[clip.id.as_str()], feature);
+                    readable.insert(places[clip.id.as_str()], features);
                 }
                 Err(error) => on_event(Event::Warning {
-                    path: feature.path.clone(),
+                    path,
                     reason: format!("clip {:?} is used without its features {:?}: {error}", clip.id, input.stream),
                 }),
             }
@@ -125,7 +148,7 @@ pub(crate) fn find(
             on_event(Event::Warning { path, reason });
         }
         let scales = match input.normalize {
-            Normalization::Speaker => speaker_scales(manifest, clips, stream, input, reader),
+            Normalization::Speaker => speaker_scales(manifest, clips, &streams, input, reader),
             Normalization::Train | Normalization::None => HashMap::new(),
         };
         let scale_of = |clip: &Clip| scales.get(clip.speaker.as_deref()?).cloned();
@@ -143,7 +166,7 @@ pub(crate) fn find(
             let place = places[clip.id.as_str()];
             let Some(own) = readable.get(&place) else { continue };
             let (before, after) = recordings.around(place, input.context);
-            let of = |places: &[usize]| -> Vec<FeatureRef> {
+            let of = |places: &[usize]| -> Vec<Vec<FeatureRef>> {
                 places.iter().filter_map(|place| readable.get(place).cloned()).collect()
             };
             let (mut pieces, after) = (of(before), of(after));
@@ -161,7 +184,7 @@ pub(crate) fn find(
 fn speaker_scales<'a>(
     manifest: &'a Manifest,
     clips: &[&Clip],
-    stream: usize,
+    streams: &[usize],
     input: &FeatureInput,
     reader: &SequenceReader,
 ) -> HashMap<&'a str, Arc<SpeakerScale>> {
@@ -169,9 +192,9 @@ fn speaker_scales<'a>(
     let mut seen: HashMap<&str, (usize, Moments)> = HashMap::new();
     for clip in &manifest.clips {
         let Some(speaker) = clip.speaker.as_deref().filter(|speaker| wanted.contains(speaker)) else { continue };
-        let Some(feature) = clip.features.iter().find(|feature| feature.stream == stream) else { continue };
+        let Some(features) = side_by_side_of(clip, streams) else { continue };
         // Whoever uses the clip reports what cannot be read of it.
-        let Ok((sequence, _)) = reader.read(&ClipSequence::alone(feature, input)) else { continue };
+        let Ok((sequence, _)) = reader.read(&ClipSequence::alone(&features, input)) else { continue };
         let (n_clips, moments) = seen.entry(speaker).or_insert_with(|| (0, Moments::new(input.n_dims)));
         *n_clips += 1;
         moments.add(&sequence.values);
@@ -180,22 +203,29 @@ fn speaker_scales<'a>(
     enough.filter_map(|(speaker, (_, moments))| Some((speaker, Arc::new(moments.statistics()?.scale())))).collect()
 }
 
-/// Place of the stream that an input means.
-fn stream_of(manifest: &Manifest, input: &FeatureInput) -> Result<usize, TrainError> {
+/// The features of a clip in all of `streams`, in their order.
+fn side_by_side_of(clip: &Clip, streams: &[usize]) -> Option<Vec<FeatureRef>> {
+    let of = |&stream: &usize| clip.features.iter().find(|feature| feature.stream == stream).cloned();
+    streams.iter().map(of).collect()
+}
+
+/// Places of the streams that an input means.
+fn streams_of(manifest: &Manifest, input: &FeatureInput) -> Result<Vec<usize>, TrainError> {
     let FeatureInput { stream, n_dims, .. } = input;
     let name = &manifest.name;
-    let reason = match manifest.streams.iter().position(|own| own.name == *stream) {
-        Some(place) if manifest.streams[place].n_dims == *n_dims => return Ok(place),
-        Some(place) => format!(
-            "the features {stream:?} of dataset {name:?} have {} values a step, and the model reads {n_dims}",
-            manifest.streams[place].n_dims
-        ),
-        None if manifest.streams.is_empty() => {
-            format!("the model reads the features {stream:?}, and dataset {name:?} has none")
+    let reason = match side_by_side(&manifest.streams, stream) {
+        Ok(places) => match places.iter().map(|&place| manifest.streams[place].n_dims).sum::<usize>() {
+            found if found == *n_dims => return Ok(places),
+            found => format!(
+                "the features {stream:?} of dataset {name:?} have {found} values a step, and the model reads {n_dims}"
+            ),
+        },
+        Err(lacks) if manifest.streams.is_empty() => {
+            format!("the model reads the features {lacks:?}, and dataset {name:?} has none")
         }
-        None => {
+        Err(lacks) => {
             let known = manifest.streams.iter().map(|own| own.name.as_str()).collect::<Vec<_>>().join(", ");
-            format!("the model reads the features {stream:?}, and dataset {name:?} has {known}")
+            format!("the model reads the features {lacks:?}, and dataset {name:?} has {known}")
         }
     };
     Err(ModelError::Config(reason).into())
@@ -287,6 +317,35 @@ mod tests {
         assert_eq!(sequence.values, [-2.0, 3.0]);
         let mean = (1.0 + 2.0_f32.sqrt() + 3.0_f32.sqrt() - 2.0) / 5.0;
         assert!((sequence.speaker.unwrap().mean[0] - mean).abs() < 1e-6);
+    }
+
+    #[test]
+    fn streams_side_by_side_are_one_sequence_where_a_clip_has_all_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = dataset(dir.path(), &[Some("a"); 6]);
+        manifest.streams.push(Stream { name: "t".into(), n_dims: 1, ..manifest.streams[0].clone() });
+        features::write_npy(&dir.path().join("t.npy"), &[3, 1], &[7.0, 8.0, 9.0]).unwrap();
+        for (place, n_steps) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 3)] {
+            let feature = manifest.clips[place].features[0].clone();
+            let feature = FeatureRef { stream: 1, path: "t.npy".into(), n_steps, ..feature };
+            manifest.clips[place].features.insert(0, feature);
+        }
+        let (reader, clips) = (SequenceReader::new(&manifest), manifest.clips.iter().collect::<Vec<_>>());
+        let input = FeatureInput { stream: "s+t".into(), n_dims: 3, ..input(Normalization::Speaker) };
+        let mut warnings = Vec::new();
+        let found = find(&manifest, &clips, &[input], &reader, &mut |event| {
+            if let Event::Warning { reason, .. } = event {
+                warnings.push(reason);
+            }
+        });
+        let found = found.unwrap();
+        let (sequence, _) = reader.read(&found[3][0]).unwrap();
+        assert_eq!((sequence.values, sequence.n_dims, sequence.stream.as_str()), (vec![3.0, 30.0, 7.0], 3, "s+t"));
+        assert_eq!(sequence.speaker.unwrap().mean, [1.5, 15.0, 7.0], "of the four clips that have both");
+        assert!(found[4].is_empty() && found[5].is_empty());
+        assert!(warnings[0].contains("1 of 6 clips have only some"), "{warnings:?}");
+        assert!(warnings[1].contains("3 and 1 steps, \"t\" and \"s\""), "{warnings:?}");
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Dropout;
 use burn::tensor::Tensor;
-use emotion::{FeatureInput, Inputs, Manifest, Modalities, Modality, Normalization, Recordings};
+use emotion::{FeatureInput, Inputs, Manifest, Modalities, Modality, Normalization, Recordings, Stream, side_by_side};
 use serde::{Deserialize, Serialize};
 
 use super::sequences::placed;
@@ -38,7 +38,8 @@ pub struct FeatureSize {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSize {
-    /// Name in the dataset; where it is empty, the dataset's first for this modality.
+    /// Name in the dataset, or several as [`side_by_side`](emotion::side_by_side) says; where it is empty, the dataset's first for this
+    /// modality.
     pub stream: String,
     /// Steps up to a clip's last one, steps after it, values of a step: those of the dataset.
     pub shape: [usize; 3],
@@ -69,24 +70,32 @@ impl StreamSize {
         max_steps: usize,
         context: usize,
     ) -> Result<Self, ModelError> {
-        let own: Vec<_> = manifest.streams.iter().filter(|stream| stream.modality == modality).collect();
-        let found = match self.stream.as_str() {
-            "" => own.first(),
-            name => Some(own.iter().find(|stream| stream.name == name).ok_or_else(|| {
-                let known: Vec<&str> = own.iter().map(|stream| stream.name.as_str()).collect();
-                ModelError::Config(format!(
-                    "dataset {:?} has no features {name:?} for {}; it has: {}",
-                    manifest.name,
-                    modality.name(),
-                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-                ))
-            })?),
+        let own: Vec<&Stream> = manifest.streams.iter().filter(|stream| stream.modality == modality).collect();
+        let names = match self.stream.as_str() {
+            "" => own.first().map_or("", |stream| &stream.name),
+            names => names,
         };
-        let Some(found) = found else { return Ok(Self::ABSENT) };
+        if names.is_empty() {
+            return Ok(Self::ABSENT);
+        }
+        let lacks = |name: &str| {
+            let known: Vec<&str> = own.iter().map(|stream| stream.name.as_str()).collect();
+            ModelError::Config(format!(
+                "dataset {:?} has no features {name:?} for {}; it has: {}",
+                manifest.name,
+                modality.name(),
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+        };
+        let places = side_by_side(&manifest.streams, names).map_err(lacks)?;
+        let found: Vec<&Stream> = places.iter().map(|&place| &manifest.streams[place]).collect();
+        if let Some(other) = found.iter().find(|stream| stream.modality != modality) {
+            return Err(lacks(&other.name));
+        }
         let steps = |clip: usize| {
             let features = &manifest.clips[clip].features;
-            let of = |feature: &&emotion::FeatureRef| manifest.streams[feature.stream].name == found.name;
-            features.iter().find(of).map_or(0, |feature| feature.n_steps)
+            let of = |&place: &usize| features.iter().find(|feature| feature.stream == place);
+            places.iter().map(of).collect::<Option<Vec<_>>>().map_or(0, |own| own[0].n_steps)
         };
         let recordings = Recordings::of(manifest);
         let (mut n_steps, mut n_after) = (1, 0);
@@ -95,8 +104,9 @@ impl StreamSize {
             n_steps = n_steps.max(before.iter().map(|&clip| steps(clip)).sum::<usize>() + steps(clip));
             n_after = n_after.max(after.iter().map(|&clip| steps(clip)).sum());
         }
-        let shape = [n_steps.min(max_steps), n_after.min(max_steps), found.n_dims];
-        Ok(Self { stream: found.name.clone(), shape, ..*self })
+        let n_dims = found.iter().map(|stream| stream.n_dims).sum();
+        let stream = found.iter().map(|stream| stream.name.as_str()).collect::<Vec<_>>().join("+");
+        Ok(Self { stream, shape: [n_steps.min(max_steps), n_after.min(max_steps), n_dims], ..*self })
     }
 
     /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is called like its

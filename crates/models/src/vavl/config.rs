@@ -276,8 +276,8 @@ pub(super) fn help(key: &str) -> Option<&'static str> {
         "network.audio_visual_head" => "Off: ablation 3, the mean of the unimodal predictions.",
         "face.n_frames" => "Face frames of a clip.",
         "face.side_px" => "Side of a face crop in pixels. Released code: 224.",
-        "face.features.stream" => "The dataset's features of faces; empty: its first.",
-        "voice.features.stream" => "The dataset's features of voices; empty: its first.",
+        "face.features.stream" => "The dataset's features of faces, several joined by +; empty: its first.",
+        "voice.features.stream" => "The dataset's features of voices, several joined by +; empty: its first.",
         "face.features.root" | "voice.features.root" => {
             "Whether these features are taken by their square root first, sign kept: for intensities, such as action units."
         }
