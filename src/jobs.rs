@@ -288,7 +288,7 @@ impl Job {
             Self::CreateSample { .. } => "Creating the sample project".into(),
             Self::Import { import, .. } => format!("Importing “{}”", import.name),
             Self::Extract { extract, .. } => {
-                format!("Extracting {} of “{}”", extract.extraction.kind, extract.dataset)
+                format!("Extracting {} of “{}”", extract.extraction.stream(), extract.dataset)
             }
             Self::Train { job, .. } => format!("Training “{}”", job.name),
             Self::Evaluate { run, .. } => format!("Evaluating “{}”", run.name),
@@ -311,7 +311,7 @@ impl Job {
             Self::Look { .. } => "The folder could not be looked at".into(),
             Self::FindPeople { .. } => "The people of a clip could not be found".into(),
             Self::ChoosePerson { .. } => "The choice could not be kept".into(),
-            Self::Extract { extract, .. } => format!("{} could not be extracted", extract.extraction.kind),
+            Self::Extract { extract, .. } => format!("{} could not be extracted", extract.extraction.stream()),
             Self::Exchange { .. } => "The earlier reading could not be put back".into(),
             Self::Discard { .. } => "Not everything could be deleted".into(),
             Self::Restore { .. } => "It could not be put back".into(),

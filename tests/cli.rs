@@ -428,3 +428,30 @@ fn features_are_extracted_once_and_named_by_a_manifest_that_adds_up() {
     assert_eq!(features::Store::open(&file).unwrap().read("", None).unwrap().values, [7.0; 39]);
     WORLD.fails(&extract("mae-face"), "--weights");
 }
+
+#[test]
+fn voices_have_copies_at_other_speeds_that_training_reads() {
+    let demo = ["--manifest", "demo/manifest.json", "--out", "copied"];
+    let of = |kind, speeds| [&["features", "--kind", kind, "--speeds", speeds][..], &demo].concat();
+    WORLD.fails(&of("hog", "0.9"), "not of voices");
+    assert!(!WORLD.path("copied").exists());
+    WORLD.ok(&of("voice-statistics", "0.9,1.1"));
+    let named = datasets::load(&WORLD.path("copied/manifest.json")).unwrap();
+    let mut streams: Vec<_> = named.streams.iter().map(|stream| (stream.name.as_str(), stream.n_dims)).collect();
+    streams.sort_unstable();
+    assert_eq!(streams, [("voice-statistics", 188), ("voice-statistics@0.9", 188), ("voice-statistics@1.1", 188)]);
+    assert!(named.clips.iter().all(|clip| clip.features.len() == 3));
+
+    let train = |manifest, copies, out| {
+        let settings = ["--model", "vavl", "--preset", "utterances", "--epochs", "1", "--set", copies];
+        [&["train", "--manifest", manifest, "--out", out][..], &settings].concat()
+    };
+    // A dataset without features, and one without copies of those that are read.
+    WORLD.fails(&train("demo/manifest.json", "copies=0.5", "uncopied"), "precomputed features");
+    assert!(!WORLD.path("uncopied").exists(), "a run that cannot begin is not begun");
+    WORLD.ok(&["features", "--kind", "mfcc", "--manifest", "demo/manifest.json", "--out", "uncopied"]);
+    WORLD.fails(&train("uncopied/manifest.json", "copies=0.5", "run-uncopied"), "none of mfcc");
+    WORLD.ok(&train("copied/manifest.json", "copies=1", "run-copied"));
+    let model = std::fs::read_to_string(WORLD.path("run-copied/best/model.toml")).unwrap();
+    assert!(model.contains("stream = \"voice-statistics\""), "no copy is taken for what the dataset has: {model}");
+}

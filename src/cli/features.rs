@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use emotion::{FeatureRef, Manifest};
-use training::{Extraction, FeatureKind};
+use emotion::{FeatureRef, Manifest, Modality};
+use media::SampleCache;
+use training::{Control, Extraction, FeatureKind, Speed, TrainError};
 
 use super::{Shell, interruptible, show, stopped_or};
 
@@ -24,6 +25,9 @@ pub(super) struct Features {
     /// Frames of a clip, for faces.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     frames: u16,
+    /// Of copies of the voices at these speeds as well, such as 0.87,0.93,1.07,1.15: training reads them with --set copies=0.8.
+    #[arg(long, value_name = "SPEED,...", value_delimiter = ',', value_parser = str::parse::<Speed>)]
+    speeds: Vec<Speed>,
     /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. Of clips, settings
     /// and weights that did not change, what is there is kept.
     #[arg(long, value_name = "DIR")]
@@ -31,18 +35,35 @@ pub(super) struct Features {
 }
 
 pub(super) fn run(shell: &Shell, args: &Features) -> anyhow::Result<()> {
-    let manifest = datasets::load(&args.manifest)?;
-    let to = args.out.join("manifest.json");
-    adopt(&mut manifest.clone(), &to, &args.kind.to_string())?;
-    let (kind, weights) = (args.kind.clone(), args.weights.clone());
-    let extraction = Extraction { kind, weights, n_frames: usize::from(args.frames) };
+    if !args.speeds.is_empty() && args.kind.modality() != Modality::Voice {
+        bail!(TrainError::NoSpeed(args.kind.to_string()));
+    }
     let (cache, control) = (shell.cache()?, interruptible()?);
-    let dir = args.out.join(args.kind.to_string());
-    let extracted = training::extract(&manifest, &extraction, &dir, &shell.device, &cache, &control, &mut |event| {
+    let speeds = args.speeds.iter().copied().map(Some);
+    for speed in std::iter::once(None).chain(speeds) {
+        let (kind, weights) = (args.kind.clone(), args.weights.clone());
+        let extraction = Extraction { kind, weights, n_frames: usize::from(args.frames), speed };
+        one(shell, args, &extraction, &cache, &control)?;
+    }
+    Ok(())
+}
+
+/// Makes features of one kind at one speed.
+fn one(
+    shell: &Shell,
+    args: &Features,
+    extraction: &Extraction,
+    cache: &SampleCache,
+    control: &Control,
+) -> anyhow::Result<()> {
+    let manifest = datasets::load(&args.manifest)?;
+    let (to, stream) = (args.out.join("manifest.json"), extraction.stream());
+    adopt(&mut manifest.clone(), &to, &stream)?;
+    let dir = args.out.join(&stream);
+    let extracted = training::extract(&manifest, extraction, &dir, &shell.device, cache, control, &mut |event| {
         show(shell, &event);
     });
     let training::Extracted { mut manifest, n_made, n_kept, outdated } = stopped_or(extracted)?;
-    let stream = args.kind.to_string();
     // Other kinds may be made in this folder at the same time. Where a folder cannot be locked, only they are in danger.
     let folder = std::fs::File::open(&args.out).ok();
     let _ = folder.as_ref().map(std::fs::File::lock);

@@ -24,7 +24,7 @@ pub fn extract(
     cache: &CacheRoom,
     desk: &Desk,
 ) -> anyhow::Result<()> {
-    let (path, kind) = (dir.join(MANIFEST), &extract.extraction.kind);
+    let (path, kind) = (dir.join(MANIFEST), extract.extraction.stream());
     let manifest = datasets::load(&path)?;
     let cache = cache.open()?;
     let mut without = Vec::new();
@@ -38,7 +38,7 @@ pub fn extract(
         Told::Warning { path, reason } => without.push(format!("{}: {reason}", path.display())),
         _ => {}
     };
-    let to = extract.to.join(kind.to_string());
+    let to = extract.to.join(&kind);
     let made = training::extract(&manifest, &extract.extraction, &to, device, &cache, &desk.control, &mut on_event);
     let made = match made {
         Err(TrainError::Stopped) => {
@@ -49,7 +49,7 @@ pub fn extract(
         made => made?,
     };
     let training::Extracted { manifest: made, outdated, .. } = made;
-    let n_made = n_with(&made, &kind.to_string());
+    let n_made = n_with(&made, &kind);
     if n_made == 0 {
         let first = without.first().map_or("there are no clips", String::as_str);
         anyhow::bail!("none of the clips has what they are made of, the first because: {first}");

@@ -24,6 +24,14 @@ pub struct Stream {
     pub extracted: bool,
 }
 
+impl Stream {
+    /// How this is changed, where it is `original` of changed copies of the clips: what follows the `@` of `mfcc@0.9`.
+    pub fn change_of(&self, original: &Self) -> Option<&str> {
+        let change = self.name.strip_prefix(&original.name)?.strip_prefix('@')?;
+        ((self.modality, self.n_dims) == (original.modality, original.n_dims)).then_some(change)
+    }
+}
+
 /// The places of the streams that `names` means: the one called so, or several joined by `+`, as in `au/r + au/c`, whose values lie
 /// side by side in a step.
 ///
@@ -103,6 +111,22 @@ impl Sequence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_are_called_after_their_original_and_shaped_like_it() {
+        let stream = |name: &str, n_dims| Stream {
+            name: name.into(),
+            modality: Modality::Voice,
+            n_dims,
+            aligned: false,
+            extracted: true,
+        };
+        let original = stream("mfcc", 39);
+        assert_eq!(stream("mfcc@0.9", 39).change_of(&original), Some("0.9"));
+        for other in [stream("mfcc", 39), stream("mfcc@0.9", 13), stream("mfccs@0.9", 39), stream("hog@0.9", 39)] {
+            assert_eq!(other.change_of(&original), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn names_joined_by_plus_are_streams_side_by_side() {

@@ -80,6 +80,9 @@ pub enum TrainError {
         "the features {0} need the published weights: choose the file with --weights; `limbic models list` says where to get it"
     )]
     NoWeights(String),
+    /// Copies at other speeds are asked for of what has no sound.
+    #[error("the features {0} are not of voices: only those have copies at other speeds")]
+    NoSpeed(String),
     /// A clip has nothing that features could be made of.
     #[error("clip {clip:?}: {what}")]
     NothingToExtract {

@@ -15,7 +15,7 @@ use media::{HOG_SIDE_PX, HOG_WIDTH, MediaError, Request, STATISTICS_RATE_HZ, Sam
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
-use crate::{Control, Event, TrainError};
+use crate::{Control, Event, Speed, TrainError};
 
 /// Mel bins of log-mel features, as AudioMAE takes them.
 const LOG_MEL_BINS: usize = 128;
@@ -94,6 +94,18 @@ pub struct Extraction {
     pub weights: Option<PathBuf>,
     /// Frames of a clip, for faces.
     pub n_frames: usize,
+    /// Of copies of the clips at this speed, for voices.
+    pub speed: Option<Speed>,
+}
+
+impl Extraction {
+    /// What the features are called: their kind, with the speed of a copy as in `mfcc@0.9`.
+    pub fn stream(&self) -> String {
+        match self.speed {
+            Some(speed) => format!("{}@{speed}", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
 }
 
 /// How features are made: by arithmetic, or by a network.
@@ -170,7 +182,7 @@ pub struct Extracted {
 ///
 /// # Errors
 ///
-/// Weights that are missing or of another network, a folder that cannot be written.
+/// Weights that are missing or of another network, a speed for what is not heard, a folder that cannot be written.
 pub fn extract(
     manifest: &Manifest,
     extraction: &Extraction,
@@ -180,6 +192,9 @@ pub fn extract(
     control: &Control,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Extracted, TrainError> {
+    if extraction.speed.is_some() && extraction.kind.modality() != Modality::Voice {
+        return Err(TrainError::NoSpeed(extraction.kind.to_string()));
+    }
     std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
     let maker = Maker::new(extraction, device)?;
     let recipe = recipe(extraction)?;
@@ -243,7 +258,7 @@ struct Made {
 /// What all clips have in common: kind, settings and weights.
 fn recipe(extraction: &Extraction) -> Result<blake3::Hasher, TrainError> {
     let mut recipe = blake3::Hasher::new();
-    recipe.update(&VERSION.to_le_bytes()).update(extraction.kind.to_string().as_bytes());
+    recipe.update(&VERSION.to_le_bytes()).update(extraction.stream().as_bytes());
     if let Some(path) = extraction.weights.as_deref().filter(|_| extraction.kind.needs_weights()) {
         let failed = |source| TrainError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
@@ -316,11 +331,11 @@ fn one(
             Some(text) => make(text),
             None => return nothing("no text"),
         },
-        Maker::Voice { rate_hz, make, .. } => match heard(&media, *rate_hz, &mut notes)? {
+        Maker::Voice { rate_hz, make, .. } => match heard(&media, *rate_hz, extraction.speed, &mut notes)? {
             Some(samples) => make(&samples),
             None => return nothing("no audio track"),
         },
-        Maker::Network(network) if hears => match heard(&media, VOICE_RATE_HZ, &mut notes)? {
+        Maker::Network(network) if hears => match heard(&media, VOICE_RATE_HZ, extraction.speed, &mut notes)? {
             Some(samples) => network.voice(&samples)?,
             None => return nothing("no audio track"),
         },
@@ -345,9 +360,15 @@ fn one(
     Ok(Made { file, n_steps, fresh: true, notes })
 }
 
-/// All sound of a file; what is wrong with it goes to `notes`.
-fn heard(path: &Path, rate_hz: u32, notes: &mut Vec<String>) -> Result<Option<Vec<f32>>, TrainError> {
-    let Some(sound) = media::decode_audio(path, rate_hz)? else { return Ok(None) };
+/// All sound of a file, faster or slower where asked for; what is wrong with it goes to `notes`.
+fn heard(
+    path: &Path,
+    rate_hz: u32,
+    speed: Option<Speed>,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<f32>>, TrainError> {
+    let read_at_hz = speed.map_or(rate_hz, |speed| speed.read_at_hz(rate_hz));
+    let Some(sound) = media::decode_audio(path, read_at_hz)? else { return Ok(None) };
     *notes = sound.notes;
     Ok(Some(sound.samples))
 }
@@ -377,7 +398,7 @@ fn with_stream(
 ) -> Manifest {
     let mut manifest = manifest.clone();
     let made = Stream {
-        name: extraction.kind.to_string(),
+        name: extraction.stream(),
         modality: maker.modality(),
         n_dims: maker.n_dims(),
         aligned: false,

@@ -16,6 +16,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::adam::Adam;
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
+use crate::copies::Copies;
 use crate::frozen::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::speakers::SpeakerMeans;
@@ -42,20 +43,21 @@ pub fn fit(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, TrainError> {
     let run = Run::at(run_dir);
-    let job = if resume {
-        run.job()?
-    } else {
+    let job = if resume { run.job()? } else { job.clone() };
+    let manifest = datasets::load(&job.manifest)?;
+    if !resume {
         job.check()?;
-        run.create(job)?;
-        job.clone()
-    };
+        // What the dataset cannot feed leaves no run behind.
+        with_model!(&job.config, M, config => M::for_dataset(config, &manifest).map(drop))?;
+        run.create(&job)?;
+    }
     let mut log = run.event_log()?;
     let mut tell = |event: Event| {
         let written = log.push(&event);
         on_event(event);
         written
     };
-    let result = train(&job, &run, cache, control, &mut tell);
+    let result = train(&job, &manifest, &run, cache, control, &mut tell);
     let last = match &result {
         Ok(outcome) => Event::Finished { outcome: *outcome, checksum: run.checksum().ok() },
         // Stopped before training began is no failure.
@@ -75,16 +77,16 @@ type Tell<'a> = dyn FnMut(Event) -> Result<(), TrainError> + 'a;
 
 fn train(
     job: &Job,
+    manifest: &Manifest,
     run: &Run,
     cache: &SampleCache,
     control: &Control,
     tell: &mut Tell<'_>,
 ) -> Result<Outcome, TrainError> {
-    let manifest = datasets::load(&job.manifest)?;
     let device = compute::open(&job.device)?;
     with_model!(&job.config, M, config => {
-        let config = &M::for_dataset(config, &manifest)?;
-        Trainer::<M>::new(job, config, run, cache, control, &manifest, device, tell)?.run(tell)
+        let config = &M::for_dataset(config, manifest)?;
+        Trainer::<M>::new(job, config, run, cache, control, manifest, device, tell)?.run(tell)
     })
 }
 
@@ -136,6 +138,8 @@ struct Trainer<'a, M: EmotionModel> {
     n_parameters: usize,
     stages: Vec<StagePlan>,
     train: Loader<'a>,
+    /// Where samples read copies of their features.
+    copies: Option<Copies>,
     /// Where samples are moved between speakers.
     speakers: Option<SpeakerMeans>,
     val: Loader<'a>,
@@ -173,6 +177,18 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         if job.recipe.train_on_validation {
             train.extend(val.iter().cloned());
         }
+        let copies = match job.recipe.copies > 0.0 {
+            true => {
+                let mut told = Ok(());
+                let copies = Copies::of(manifest, &train, &inputs.features, &mut |event| {
+                    if told.is_ok() {
+                        told = tell(event);
+                    }
+                });
+                told.and(copies.map(Some))?
+            }
+            false => None,
+        };
         let train = Loader::new(cache, manifest, train)?;
         let are_swapped = job.recipe.swap_speakers > 0.0 && !inputs.features.is_empty();
         let speakers = are_swapped.then(|| SpeakerMeans::of(&train)).transpose()?;
@@ -188,6 +204,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             n_parameters,
             stages: M::stages(config),
             train,
+            copies,
             speakers,
             val: Loader::new(cache, manifest, val)?,
             checkpoints: Checkpoints::of(run)?,
@@ -406,7 +423,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         let usable = M::reader(self.config).inputs.modalities();
         let augmentation = M::augmentation(self.config);
         let samples = self.train.samples(chosen)?;
-        Ok(samples
+        let changed: Result<Vec<(Sample, Modalities)>, TrainError> = samples
             .into_par_iter()
             .zip(chosen)
             .map(|(sample, &index)| {
@@ -418,14 +435,20 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 if self.job.recipe.augment {
                     augment(&mut sample, augmentation, &mut rng);
                 }
+                if let Some(copies) = &self.copies
+                    && rng.random_bool(self.job.recipe.copies)
+                {
+                    copies.exchange(&mut sample, index, &mut rng)?;
+                }
                 if let Some(speakers) = &self.speakers
                     && rng.random_bool(self.job.recipe.swap_speakers)
                 {
                     speakers.swap(&mut sample, index, &mut rng);
                 }
-                (sample, on)
+                Ok((sample, on))
             })
-            .unzip())
+            .collect();
+        Ok(changed?.into_iter().unzip())
     }
 
     /// Mean loss and scores over clips of the validation split.

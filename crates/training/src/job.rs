@@ -51,6 +51,10 @@ pub struct Recipe {
     /// recorded; see [`crate::speakers`].
     #[serde(default)]
     pub swap_speakers: f64,
+    /// Share of training samples whose precomputed features are those of a changed copy of the clip, as the streams `NAME@…` of
+    /// the dataset have them.
+    #[serde(default)]
+    pub copies: f64,
     /// Whether the clips of the validation split are trained on as well, once all settings are found.
     #[serde(default)]
     pub train_on_validation: bool,
@@ -73,6 +77,7 @@ impl Default for Recipe {
             stop_train_accuracy: 0.995,
             augment: true,
             swap_speakers: 0.0,
+            copies: 0.0,
             train_on_validation: false,
             beta_1: 0.9,
             beta_2: 0.999,
@@ -156,8 +161,10 @@ impl Job {
         if !(self.recipe.plateau_factor > 0.0 && self.recipe.plateau_factor < 1.0) {
             return unfit("plateau_factor", self.recipe.plateau_factor.to_string(), "it must be between 0 and 1");
         }
-        if !(0.0..=1.0).contains(&self.recipe.swap_speakers) {
-            return unfit("swap_speakers", self.recipe.swap_speakers.to_string(), "it must be in 0..=1");
+        for (key, share) in [("swap_speakers", self.recipe.swap_speakers), ("copies", self.recipe.copies)] {
+            if !(0.0..=1.0).contains(&share) {
+                return unfit(key, share.to_string(), "it must be in 0..=1");
+            }
         }
         let chooses =
             |plan: &StagePlan| plan.optimization.keep != Keep::Last || plan.optimization.schedule == Schedule::Plateau;
@@ -204,6 +211,9 @@ fn help(key: &str) -> &'static str {
         "swap_speakers" => {
             "Share of training samples whose precomputed features are moved to the means of other speakers of the training split."
         }
+        "copies" => {
+            "Share of training samples that read a changed copy of their features (streams NAME@…), such as the voice at another speed."
+        }
         "train_on_validation" => "Whether the validation split is trained on as well, once all settings are found.",
         "beta_1" => "Adam's decay of the mean gradient. UMBEnet's code: 0.9.",
         "beta_2" => "Adam's decay of the mean squared gradient. UMBEnet's code: 0.999.",
@@ -238,6 +248,7 @@ mod tests {
             ("keep_probability", "0"),
             ("plateau_factor", "NaN"),
             ("swap_speakers", "1.5"),
+            ("copies", "-0.1"),
             // Of UMBEnet the epoch is kept that validation likes best.
             ("train_on_validation", "true"),
         ] {

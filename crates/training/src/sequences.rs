@@ -1,6 +1,6 @@
 //! Precomputed features of clips, read when they are needed, with those of their neighbours in a recording.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ const MIN_SPEAKER_CLIPS: usize = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipSequence {
     /// What it is called: its stream's name, or those of several side by side.
-    stream: String,
+    pub(crate) stream: String,
     /// The features of the clips before, of the clip itself, of the clips after; of each clip those that lie side by side.
     pieces: Vec<Vec<FeatureRef>>,
     /// How many of these are of clips after.
@@ -100,84 +100,99 @@ pub(crate) fn find(
     reader: &SequenceReader,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<Vec<ClipSequence>>, TrainError> {
-    let places: HashMap<&str, usize> =
-        manifest.clips.iter().enumerate().map(|(place, clip)| (clip.id.as_str(), place)).collect();
-    let recordings = Recordings::of(manifest);
     let mut found = vec![Vec::new(); clips.len()];
     for input in inputs {
         let streams = streams_of(manifest, input)?;
-        let own = |clip: &Clip| side_by_side_of(clip, &streams);
-        let has_some = |clip: &&&Clip| clip.features.iter().any(|feature| streams.contains(&feature.stream));
-        let n_lacking = clips.iter().filter(has_some).filter(|clip| own(clip).is_none()).count();
-        if n_lacking > 0 {
-            let reason = format!(
-                "{n_lacking} of {} clips have only some of the features {:?}, and are used without them",
-                clips.len(),
-                input.stream
-            );
-            on_event(Event::Warning { path: manifest.root.clone(), reason });
-        }
-        let mut readable: BTreeMap<usize, Vec<FeatureRef>> = BTreeMap::new();
-        let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
-        for &clip in clips {
-            let Some(features) = own(clip) else { continue };
-            let path = features[0].path.clone();
-            match reader.read(&ClipSequence::alone(&features, input)) {
-                Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
-                    path,
-                    reason: format!(
-                        "clip {:?} has no step of the features {:?}: it is used without",
-                        clip.id, input.stream
-                    ),
-                }),
-                Ok((_, n)) => {
-                    n_cleaned += n;
-                    if n > 0 {
-                        cleaned_in.get_or_insert(path);
-                    }
-                    readable.insert(places[clip.id.as_str()], features);
-                }
-                Err(error) => on_event(Event::Warning {
-                    path,
-                    reason: format!("clip {:?} is used without its features {:?}: {error}", clip.id, input.stream),
-                }),
+        let sequences = find_one(manifest, clips, input, &streams, reader, on_event);
+        if input.normalize == Normalization::Speaker {
+            let n_without = sequences.iter().flatten().filter(|sequence| sequence.speaker.is_none()).count();
+            if n_without > 0 {
+                let reason = format!(
+                    "the features {:?} of {n_without} of {} clips are normalized like the training split: their speaker is not \
+                     known, or has fewer than {MIN_SPEAKER_CLIPS} clips",
+                    input.stream,
+                    clips.len()
+                );
+                on_event(Event::Warning { path: manifest.root.clone(), reason });
             }
         }
-        if let Some(path) = cleaned_in {
-            let reason = format!("{n_cleaned} numbers of {:?} are not finite and count as zero", input.stream);
-            on_event(Event::Warning { path, reason });
-        }
-        let scales = match input.normalize {
-            Normalization::Speaker => speaker_scales(manifest, clips, &streams, input, reader),
-            Normalization::Train | Normalization::None => HashMap::new(),
-        };
-        let scale_of = |clip: &Clip| scales.get(clip.speaker.as_deref()?).cloned();
-        let n_without = clips.iter().filter(|clip| own(clip).is_some() && scale_of(clip).is_none()).count();
-        if n_without > 0 && input.normalize == Normalization::Speaker {
-            let reason = format!(
-                "the features {:?} of {n_without} of {} clips are normalized like the training split: their speaker is not known, \
-                 or has fewer than {MIN_SPEAKER_CLIPS} clips",
-                input.stream,
-                clips.len()
-            );
-            on_event(Event::Warning { path: manifest.root.clone(), reason });
-        }
-        for (clip, found) in clips.iter().zip(&mut found) {
-            let place = places[clip.id.as_str()];
-            let Some(own) = readable.get(&place) else { continue };
-            let (before, after) = recordings.around(place, input.context);
-            let of = |places: &[usize]| -> Vec<Vec<FeatureRef>> {
-                places.iter().filter_map(|place| readable.get(place).cloned()).collect()
-            };
-            let (mut pieces, after) = (of(before), of(after));
-            let n_after = after.len();
-            pieces.push(own.clone());
-            pieces.extend(after);
-            let own = ClipSequence::alone(own, input);
-            found.push(ClipSequence { pieces, n_after, speaker: scale_of(clip), ..own });
-        }
+        found.iter_mut().zip(sequences).for_each(|(found, sequence)| found.extend(sequence));
     }
     Ok(found)
+}
+
+/// What each of `clips` has of `streams`, side by side; what `input` calls them is what is reported.
+pub(crate) fn find_one(
+    manifest: &Manifest,
+    clips: &[&Clip],
+    input: &FeatureInput,
+    streams: &[usize],
+    reader: &SequenceReader,
+    on_event: &mut dyn FnMut(Event),
+) -> Vec<Option<ClipSequence>> {
+    let own = |clip: &Clip| side_by_side_of(clip, streams);
+    let has_some = |clip: &&&Clip| clip.features.iter().any(|feature| streams.contains(&feature.stream));
+    let n_lacking = clips.iter().filter(has_some).filter(|clip| own(clip).is_none()).count();
+    if n_lacking > 0 {
+        let reason = format!(
+            "{n_lacking} of {} clips have only some of the features {:?}, and are used without them",
+            clips.len(),
+            input.stream
+        );
+        on_event(Event::Warning { path: manifest.root.clone(), reason });
+    }
+    let mut readable: HashMap<&str, Vec<FeatureRef>> = HashMap::new();
+    let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
+    for &clip in clips {
+        let Some(features) = own(clip) else { continue };
+        let path = features[0].path.clone();
+        match reader.read(&ClipSequence::alone(&features, input)) {
+            Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
+                path,
+                reason: format!(
+                    "clip {:?} has no step of the features {:?}: it is used without",
+                    clip.id, input.stream
+                ),
+            }),
+            Ok((_, n)) => {
+                n_cleaned += n;
+                if n > 0 {
+                    cleaned_in.get_or_insert(path);
+                }
+                readable.insert(&clip.id, features);
+            }
+            Err(error) => on_event(Event::Warning {
+                path,
+                reason: format!("clip {:?} is used without its features {:?}: {error}", clip.id, input.stream),
+            }),
+        }
+    }
+    if let Some(path) = cleaned_in {
+        let reason = format!("{n_cleaned} numbers of {:?} are not finite and count as zero", input.stream);
+        on_event(Event::Warning { path, reason });
+    }
+    let scales = match input.normalize {
+        Normalization::Speaker => speaker_scales(manifest, clips, streams, input, reader),
+        Normalization::Train | Normalization::None => HashMap::new(),
+    };
+    let scale_of = |clip: &Clip| scales.get(clip.speaker.as_deref()?).cloned();
+    let places: HashMap<&str, usize> =
+        manifest.clips.iter().enumerate().map(|(place, clip)| (clip.id.as_str(), place)).collect();
+    let recordings = Recordings::of(manifest);
+    let sequence_of = |clip: &&Clip| {
+        let place = places[clip.id.as_str()];
+        let own = readable.get(clip.id.as_str())?;
+        let (before, after) = recordings.around(place, input.context);
+        let of = |places: &[usize]| -> Vec<Vec<FeatureRef>> {
+            places.iter().filter_map(|&place| readable.get(manifest.clips[place].id.as_str()).cloned()).collect()
+        };
+        let (mut pieces, after) = (of(before), of(after));
+        let n_after = after.len();
+        pieces.push(own.clone());
+        pieces.extend(after);
+        Some(ClipSequence { pieces, n_after, speaker: scale_of(clip), ..ClipSequence::alone(own, input) })
+    };
+    clips.iter().map(sequence_of).collect()
 }
 
 /// The scales of those who speak in `clips`, over all of their clips in `manifest` that can be read, whatever their split.
@@ -210,7 +225,7 @@ fn side_by_side_of(clip: &Clip, streams: &[usize]) -> Option<Vec<FeatureRef>> {
 }
 
 /// Places of the streams that an input means.
-fn streams_of(manifest: &Manifest, input: &FeatureInput) -> Result<Vec<usize>, TrainError> {
+pub(crate) fn streams_of(manifest: &Manifest, input: &FeatureInput) -> Result<Vec<usize>, TrainError> {
     let FeatureInput { stream, n_dims, .. } = input;
     let name = &manifest.name;
     let reason = match side_by_side(&manifest.streams, stream) {

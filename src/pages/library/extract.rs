@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Align, Layout, ScrollArea, Ui, vec2};
 use emotion::Modality;
-use training::{Extraction, FeatureKind};
+use training::{Extraction, FeatureKind, Speed};
 
 use crate::command::{Command, Extract};
 use crate::pages::Shell;
@@ -17,7 +17,7 @@ const WIDTH: f32 = 600.0;
 /// Width of the names of kinds.
 const NAMES: f32 = 190.0;
 /// Height of everything but the kinds.
-const BESIDES_KINDS: f32 = 320.0;
+const BESIDES_KINDS: f32 = 390.0;
 /// Frames of a clip, as on the command line.
 const N_FRAMES: usize = 16;
 
@@ -27,6 +27,8 @@ pub struct ExtractForm {
     pub dataset: String,
     chosen: Vec<FeatureKind>,
     n_frames: usize,
+    /// Whether copies of voices at other speeds are made as well.
+    copies: bool,
     to: String,
 }
 
@@ -37,6 +39,7 @@ impl ExtractForm {
             dataset: dataset.name.clone(),
             chosen: Vec::new(),
             n_frames: N_FRAMES,
+            copies: false,
             to: dataset.dir.join("features").display().to_string(),
         }
     }
@@ -109,12 +112,20 @@ impl ExtractForm {
         ui.label(caption("Folder for the files"));
         let field = egui::TextEdit::singleline(&mut self.to).desired_width(f32::INFINITY);
         ui.add(field).accessible_name("Folder for the files");
-        if self.chosen.iter().any(|kind| kind.modality() == Modality::Face) {
+        // What concerns nothing that is chosen stays where it is, so that nothing moves under the pointer.
+        let chosen = |modality| self.chosen.iter().any(|kind| kind.modality() == modality);
+        let (faces, voices) = (chosen(Modality::Face), chosen(Modality::Voice));
+        ui.add_enabled_ui(faces, |ui| {
             ui.horizontal(|ui| {
-                ui.label(caption("Frames of a clip"));
+                ui.label(caption("Frames of a clip, of faces"));
                 ui.add(egui::DragValue::new(&mut self.n_frames).range(1..=256)).accessible_name("Frames of a clip");
             });
-        }
+        });
+        let speeds = Speed::OF_COPIES.map(|speed| speed.to_string()).join(", ");
+        let copies = egui::Checkbox::new(&mut self.copies, format!("Voices at other speeds as well: {speeds}"));
+        ui.add_enabled(voices, copies).on_hover_text(
+            "Copies for training, which reads them in place of the voice as it is as often as its setting “copies” says",
+        );
     }
 
     /// Begin or leave; whether the form is done.
@@ -127,12 +138,16 @@ impl ExtractForm {
         ui.horizontal(|ui| {
             if button_if(ui, None, "Extract", Weight::Primary, blocked).clicked() {
                 for kind in &self.chosen {
-                    let (kind, weights) = (kind.clone(), weights_of(shell, kind));
-                    shell.ask(Command::Extract(Extract {
-                        dataset: self.dataset.clone(),
-                        extraction: Extraction { kind, weights, n_frames: self.n_frames },
-                        to: PathBuf::from(self.to.trim()),
-                    }));
+                    let with_copies = self.copies && kind.modality() == Modality::Voice;
+                    let speeds = Speed::OF_COPIES.into_iter().map(Some).filter(|_| with_copies);
+                    for speed in std::iter::once(None).chain(speeds) {
+                        let (kind, weights) = (kind.clone(), weights_of(shell, kind));
+                        shell.ask(Command::Extract(Extract {
+                            dataset: self.dataset.clone(),
+                            extraction: Extraction { kind, weights, n_frames: self.n_frames, speed },
+                            to: PathBuf::from(self.to.trim()),
+                        }));
+                    }
                 }
                 return true;
             }

@@ -39,7 +39,7 @@ pub struct FeatureSize {
 #[serde(deny_unknown_fields)]
 pub struct StreamSize {
     /// Name in the dataset, or several as [`side_by_side`](emotion::side_by_side) says; where it is empty, the dataset's first for this
-    /// modality.
+    /// modality that is no changed copy.
     pub stream: String,
     /// Steps up to a clip's last one, steps after it, values of a step: those of the dataset.
     pub shape: [usize; 3],
@@ -72,7 +72,10 @@ impl StreamSize {
     ) -> Result<Self, ModelError> {
         let own: Vec<&Stream> = manifest.streams.iter().filter(|stream| stream.modality == modality).collect();
         let names = match self.stream.as_str() {
-            "" => own.first().map_or("", |stream| &stream.name),
+            "" => {
+                let is_copy = |stream: &Stream| own.iter().any(|original| stream.change_of(original).is_some());
+                own.iter().find(|stream| !is_copy(stream)).map_or("", |stream| &stream.name)
+            }
             names => names,
         };
         if names.is_empty() {

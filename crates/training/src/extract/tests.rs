@@ -35,7 +35,7 @@ fn what_changed_is_made_again_and_the_rest_is_kept() {
     }
     let (dir, cache) = (folder.path().join("features"), SampleCache::open(&folder.path().join("cache")).unwrap());
     let run = |kind: FeatureKind| {
-        let extraction = Extraction { kind, weights: None, n_frames: 16 };
+        let extraction = Extraction { kind, weights: None, n_frames: 16, speed: None };
         let (device, control) = (DeviceId::Cpu, Control::default());
         let made = extract(&manifest, &extraction, &dir, &device, &cache, &control, &mut |_| {}).unwrap();
         assert!(made.manifest.clips.iter().all(|clip| manifest.root.join(&clip.features[0].path).is_file()));
@@ -66,7 +66,7 @@ fn features_that_an_earlier_version_made_in_another_size_are_replaced() {
     manifest.clips.push(Clip { id: "a".into(), path: "a.wav".into(), ..Clip::default() });
     let cache = SampleCache::open(&folder.path().join("cache")).unwrap();
     let run = |manifest: &Manifest| {
-        let extraction = Extraction { kind: FeatureKind::Mfcc, weights: None, n_frames: 16 };
+        let extraction = Extraction { kind: FeatureKind::Mfcc, weights: None, n_frames: 16, speed: None };
         let (dir, control) = (folder.path().join("features"), Control::default());
         extract(manifest, &extraction, &dir, &DeviceId::Cpu, &cache, &control, &mut |_| {}).unwrap().manifest
     };
@@ -90,7 +90,7 @@ fn what_is_wrong_with_a_clip_is_said_and_a_full_disk_ends_the_job() {
     let mut run = |kind, path: &str| {
         let mut manifest = manifest.clone();
         manifest.clips[0].path = path.into();
-        let extraction = Extraction { kind, weights: None, n_frames: 16 };
+        let extraction = Extraction { kind, weights: None, n_frames: 16, speed: None };
         let (dir, control) = (folder.path().join("features"), Control::default());
         extract(&manifest, &extraction, &dir, &DeviceId::Cpu, &cache, &control, &mut |event| {
             if let Event::Warning { reason, .. } = event {
@@ -114,9 +114,43 @@ fn weights_count_by_their_content() {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         let kind = FeatureKind::Network("mae-face".to_owned());
-        recipe(&Extraction { kind, weights: Some(path), n_frames: 16 }).unwrap().finalize()
+        recipe(&Extraction { kind, weights: Some(path), n_frames: 16, speed: None }).unwrap().finalize()
     };
     let first = key("a.pth", "one");
     assert_eq!(key("b.pth", "one"), first);
     assert_ne!(key("a.pth", "two"), first);
+}
+
+#[test]
+fn copies_at_half_the_speed_are_an_octave_deeper_and_twice_as_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::new("m", "csv", folder.path(), LabelSet::basic(2));
+    for (name, hz) in [("a.wav", 800.0), ("b.wav", 400.0)] {
+        write_tone(&folder.path().join(name), hz);
+        manifest.clips.push(Clip { id: name.into(), path: name.into(), ..Clip::default() });
+    }
+    let cache = SampleCache::open(&folder.path().join("cache")).unwrap();
+    let run = |manifest: &Manifest, kind, speed: Option<&str>| {
+        let speed = speed.map(|speed| speed.parse().unwrap());
+        let extraction = Extraction { kind, weights: None, n_frames: 16, speed };
+        let dir = folder.path().join("features").join(extraction.stream());
+        extract(manifest, &extraction, &dir, &DeviceId::Cpu, &cache, &Control::default(), &mut |_| {})
+    };
+    let made = run(&manifest, FeatureKind::LogMel, None).unwrap().manifest;
+    let made = run(&made, FeatureKind::LogMel, Some("0.5")).unwrap().manifest;
+    assert_eq!(made.streams.iter().map(|stream| stream.name.as_str()).collect::<Vec<_>>(), ["log-mel", "log-mel@0.5"]);
+    let peak = |clip: usize, stream: usize| {
+        let feature = &made.clips[clip].features[stream];
+        let values = features::Store::open(&made.root.join(&feature.path)).unwrap().read("", None).unwrap().values;
+        let middle = &values[feature.n_steps / 2 * LOG_MEL_BINS..][..LOG_MEL_BINS];
+        (feature.n_steps, (0..LOG_MEL_BINS).max_by(|&a, &b| middle[a].total_cmp(&middle[b])).unwrap())
+    };
+    let ((n_plain, high), (n_copied, copied), (_, low)) = (peak(0, 0), peak(0, 1), peak(1, 0));
+    assert!(n_copied.abs_diff(2 * n_plain) <= 3, "{n_copied} {n_plain}");
+    assert!(copied == low && copied < high, "{copied} {low} {high}");
+
+    assert!(matches!(run(&made, FeatureKind::Hog, Some("0.5")), Err(TrainError::NoSpeed(_))));
+    for wrong in ["1", "0", "9", "NaN", "fast"] {
+        assert!(wrong.parse::<Speed>().is_err(), "{wrong}");
+    }
 }
