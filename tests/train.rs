@@ -302,6 +302,7 @@ fn ratings_are_learned_and_scored_on_their_own_scale() {
     let job = features_job(&classes, ModelKind::Vavl, "features", &[("network.task", "regression")]);
     let error = fit(&job, &dir.path().join("none"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("rates neither valence"), "{error}");
+    assert!(!dir.path().join("none").exists(), "nothing is in the way of the next try");
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, d
         run.record.apply(training::Event::Failed { message });
     }
     desk.tell(Event::TrainingEnded { run });
+    if !dir.join("job.toml").exists() {
+        desk.tell(Event::RunGone(name));
+    }
     Ok(())
 }
 
