@@ -438,6 +438,33 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_picture_of_a_film_of_jpegs_is_left_out_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.mjpeg");
+        let picture = |grey: usize| {
+            let mut bytes = Vec::new();
+            let picture = image::GrayImage::from_fn(64, 64, |x, y| image::Luma([(grey as u32 + (x * y) % 32) as u8]));
+            picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Jpeg).unwrap();
+            bytes
+        };
+        let mut film: Vec<Vec<u8>> = (0..8).map(|nth| picture(20 * nth)).collect();
+        let said = |film: &[Vec<u8>]| {
+            std::fs::write(&path, film.concat()).unwrap();
+            let inputs = Inputs { voice: None, text: None, ..INPUTS.clone() };
+            let prepared = prepare(&Request { inputs: &inputs, ..request(&path, FaceSource::Cropped) }).unwrap();
+            (greys(&prepared.sample), prepared.notes)
+        };
+        let (whole, notes) = said(&film);
+        assert_eq!(notes, [] as [&str; 0]);
+        // What follows the start of the scan becomes a code that there is none of.
+        let scan = film[3].windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+        film[3][scan + 40..scan + 120].fill(0xfe);
+        let (left, notes) = said(&film);
+        assert_eq!(notes, ["1 damaged piece was skipped"]);
+        assert!(whole.iter().zip(&left).all(|(whole, left)| whole.abs_diff(*left) <= 25), "{whole:?} {left:?}");
+    }
+
+    #[test]
     fn damaged_files_are_errors_or_samples_but_never_more() {
         let dir = tempfile::tempdir().unwrap();
         let bytes = std::fs::read(test_media::mp4(dir.path(), 10, 8000)).unwrap();

@@ -410,8 +410,7 @@ impl Source {
 
     /// Whether the file is a picture by its format, and not a film of one frame.
     pub(crate) fn is_picture(&self) -> bool {
-        let format = self.input.format();
-        format.name() == "image2" || format.name().ends_with("_pipe")
+        is_picture(&self.input)
     }
 
     /// The frames of the film, as far as it was decoded; `None` where the timetable turned out to be wrong.
@@ -434,7 +433,8 @@ impl Source {
             complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
         }
         if self.n_broken > 0 {
-            complaints.push(format!("{} damaged pieces were skipped", self.n_broken));
+            let were = if self.n_broken == 1 { " was" } else { "s were" };
+            complaints.push(format!("{} damaged piece{were} skipped", self.n_broken));
         } else if self.n_damaged > 0 {
             let are = if self.n_damaged == 1 { " is" } else { "s are" };
             complaints.push(format!("{} frame{are} damaged", self.n_damaged));
@@ -525,6 +525,11 @@ fn read_packet(input: &mut Input) -> Option<ffmpeg::Packet> {
     }
 }
 
+fn is_picture(input: &Input) -> bool {
+    let format = input.format();
+    format.name() == "image2" || format.name().ends_with("_pipe")
+}
+
 fn duration_secs(input: &Input) -> f64 {
     let whole = input.duration();
     if whole > 0 {
@@ -560,6 +565,10 @@ fn video_track(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInf
     let known = codec::decoder::find(decoder.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut options = ffmpeg::Dictionary::new();
     options.set("max_pixels", &MAX_PIXELS.to_string());
+    if decoder.id() == codec::Id::MJPEG && !is_picture(input) {
+        // Otherwise it shows pictures whose rest it could not decode, and says so to the log alone.
+        options.set("err_detect", "explode");
+    }
     let decoder = decoder.open_as_with(known, options)?.video()?;
     if decoder.width() == 0 || decoder.height() == 0 {
         return Err(ffmpeg::Error::InvalidData);
