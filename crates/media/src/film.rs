@@ -37,7 +37,7 @@ pub(crate) fn watch(
     voice: Option<&VoiceInput>,
     searched_secs: f64,
 ) -> Result<Film, MediaError> {
-    let mut source = Source::open(path, Tracks { video: n_segments > 0, audio: voice.is_some() })?;
+    let mut source = Source::open_wary(path, Tracks { video: n_segments > 0, audio: voice.is_some() })?;
     let mut info = source.info.clone();
     let mut notes = std::mem::take(&mut source.notes);
     let (has_video, voice) = (source.video.is_some(), voice.filter(|_| source.audio.is_some()));
@@ -74,7 +74,7 @@ pub(crate) fn watch(
     notes.extend(source.complaints());
     let again = |picker: &mut Picker| run(&mut Source::open(path, Tracks { video: true, audio: false })?, picker, None);
     if source.n_frames().is_none() {
-        // Frames did not come at the times of their packets.
+        // Frames did not come at the times of their packets, or are damaged and shown as far as they can be.
         picker = Picker::at(n_segments, stated()? as usize);
         seen = again(&mut picker)?;
     }

@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_picture_of_a_film_of_jpegs_is_left_out_and_said() {
+    fn a_damaged_picture_of_a_film_of_jpegs_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.mjpeg");
         let picture = |grey: usize| {
@@ -460,8 +460,27 @@ mod tests {
         let scan = film[3].windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
         film[3][scan + 40..scan + 120].fill(0xfe);
         let (left, notes) = said(&film);
-        assert_eq!(notes, ["1 damaged piece was skipped"]);
+        assert_eq!(notes, ["1 piece is damaged"]);
         assert!(whole.iter().zip(&left).all(|(whole, left)| whole.abs_diff(*left) <= 25), "{whole:?} {left:?}");
+    }
+
+    #[test]
+    fn a_damaged_piece_of_vp9_is_said_and_all_frames_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.webm");
+        let Some(()) = test_media::vp9(&path, 40) else { return };
+        let inputs = Inputs { voice: None, text: None, ..INPUTS.clone() };
+        let run = || prepare(&Request { inputs: &inputs, ..request(&path, FaceSource::Cropped) }).unwrap();
+        let whole = run();
+        assert_eq!(whole.notes, [] as [&str; 0]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.len() / 3;
+        bytes[at..at + 40].fill(0x55);
+        std::fs::write(&path, &bytes).unwrap();
+        let left = run();
+        assert!(left.notes.len() == 1 && left.notes[0].ends_with("damaged"), "{:?}", left.notes);
+        assert_eq!(left.sample.face.as_ref().unwrap().valid, [true; 4]);
+        assert_ne!(greys(&left.sample), greys(&whole.sample));
     }
 
     #[test]

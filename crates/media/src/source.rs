@@ -131,8 +131,17 @@ enum State {
 }
 
 impl Source {
-    /// Opens a regular file and the decoders of the tracks that are asked for.
+    /// Opens a regular file and the decoders of the tracks that are asked for; of damaged pictures they show what they can.
     pub(crate) fn open(path: &Path, tracks: Tracks) -> Result<Self, MediaError> {
+        Self::open_with(path, tracks, false)
+    }
+
+    /// The same with decoders that leave damaged pictures out, for those that can tell.
+    pub(crate) fn open_wary(path: &Path, tracks: Tracks) -> Result<Self, MediaError> {
+        Self::open_with(path, tracks, true)
+    }
+
+    fn open_with(path: &Path, tracks: Tracks, is_wary: bool) -> Result<Self, MediaError> {
         let gave_up = Arc::new(AtomicBool::new(false));
         let input = open_input(path, &gave_up)?;
         let mut notes = Vec::from_iter(cut_riff(path));
@@ -160,7 +169,7 @@ impl Source {
 
         let mut info = ClipInfo { duration_secs: duration_secs(&input), video: None, audio: None };
         let mut reason = String::new();
-        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx) {
+        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary) {
             Ok((mut track, mut video_info)) => {
                 if track.turn == Turn::default()
                     && EXIF_APART.contains(&input.format().name())
@@ -433,8 +442,8 @@ impl Source {
             complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
         }
         if self.n_broken > 0 {
-            let were = if self.n_broken == 1 { " was" } else { "s were" };
-            complaints.push(format!("{} damaged piece{were} skipped", self.n_broken));
+            let are = if self.n_broken == 1 { " is" } else { "s are" };
+            complaints.push(format!("{} piece{are} damaged", self.n_broken));
         } else if self.n_damaged > 0 {
             let are = if self.n_damaged == 1 { " is" } else { "s are" };
             complaints.push(format!("{} frame{are} damaged", self.n_damaged));
@@ -542,8 +551,8 @@ fn duration_secs(input: &Input) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn open_video(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), String> {
-    video_track(input, stream_idx).map_err(|error| match stated_size(input, stream_idx) {
+fn open_video(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(VideoTrack, VideoInfo), String> {
+    video_track(input, stream_idx, is_wary).map_err(|error| match stated_size(input, stream_idx) {
         Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => {
             format!("it has {width} × {height} pixels, and at most {} million are read", MAX_PIXELS / 1_000_000)
         }
@@ -558,15 +567,19 @@ fn stated_size(input: &Input, stream_idx: usize) -> Option<(u32, u32)> {
     Some((decoder.width(), decoder.height()))
 }
 
-fn video_track(input: &Input, stream_idx: usize) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
+fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
     let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
     let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
     decoder.set_packet_time_base(stream.time_base());
-    let known = codec::decoder::find(decoder.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    // FFmpeg's own decoders of these show pictures whose rest they could not decode, and flag nothing.
+    let wary = match decoder.id() {
+        codec::Id::VP9 if is_wary => codec::decoder::find_by_name("libvpx-vp9"),
+        _ => None,
+    };
+    let known = wary.or_else(|| codec::decoder::find(decoder.id())).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut options = ffmpeg::Dictionary::new();
     options.set("max_pixels", &MAX_PIXELS.to_string());
-    if decoder.id() == codec::Id::MJPEG && !is_picture(input) {
-        // Otherwise it shows pictures whose rest it could not decode, and says so to the log alone.
+    if decoder.id() == codec::Id::MJPEG && is_wary && !is_picture(input) {
         options.set("err_detect", "explode");
     }
     let decoder = decoder.open_as_with(known, options)?.video()?;

@@ -85,6 +85,46 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// A VP9 film of 64 × 64, `n_frames` of a texture that moves; `None` where FFmpeg has no libvpx.
+pub(crate) fn vp9(path: &Path, n_frames: usize) -> Option<()> {
+    use ffmpeg::format::Pixel;
+    crate::source::init();
+    let codec = ffmpeg::encoder::find_by_name("libvpx-vp9")?;
+    let mut setup = ffmpeg::codec::Context::new_with_codec(codec).encoder().video().unwrap();
+    setup.set_width(64);
+    setup.set_height(64);
+    setup.set_format(Pixel::YUV420P);
+    setup.set_time_base((1, 25));
+    let mut options = ffmpeg::Dictionary::new();
+    options.set("deadline", "realtime");
+    let mut encoder = setup.open_with(options).unwrap();
+    let mut output = ffmpeg::format::output_as(path, "webm").unwrap();
+    output.add_stream(codec).unwrap().set_parameters(&encoder);
+    output.write_header().unwrap();
+    for frame_idx in 0..=n_frames {
+        if frame_idx < n_frames {
+            let mut frame = ffmpeg::util::frame::Video::new(Pixel::YUV420P, 64, 64);
+            let stride = frame.stride(0);
+            for (at, value) in frame.data_mut(0).iter_mut().enumerate() {
+                let (x, y) = (at % stride + 3 * frame_idx, at / stride);
+                *value = ((x * y) % 61 * 3 + frame_idx) as u8;
+            }
+            (1..3).for_each(|plane| frame.data_mut(plane).fill(128));
+            frame.set_pts(Some(frame_idx as i64));
+            encoder.send_frame(&frame).unwrap();
+        } else {
+            encoder.send_eof().unwrap();
+        }
+        let mut packet = ffmpeg::Packet::empty();
+        while encoder.receive_packet(&mut packet).is_ok() {
+            packet.rescale_ts((1, 25), output.stream(0).unwrap().time_base());
+            packet.write_interleaved(&mut output).unwrap();
+        }
+    }
+    output.write_trailer().unwrap();
+    Some(())
+}
+
 /// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
 pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
     crate::source::init();
