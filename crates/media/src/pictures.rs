@@ -56,7 +56,7 @@ impl Pictures {
             match Source::open(file, Tracks { video: true, audio: false }) {
                 Ok(Source { info: ClipInfo { video: Some(video), .. }, .. }) => {
                     let video = VideoInfo { n_frames: Some(self.len() as u64), rate_hz: 0.0, ..video };
-                    return Ok(ClipInfo { duration_secs: 0.0, video: Some(video), audio: None });
+                    return Ok(ClipInfo { video: Some(video), ..ClipInfo::default() });
                 }
                 Ok(_) => {}
                 Err(error) => first_error = first_error.or(Some(error)),

@@ -167,7 +167,8 @@ impl Source {
             return Err(MediaError::NoStreams(path.to_owned()));
         }
 
-        let mut info = ClipInfo { duration_secs: duration_secs(&input), video: None, audio: None };
+        let has_subtitles = input.streams().any(|stream| stream.parameters().medium() == MediaType::Subtitle);
+        let mut info = ClipInfo { duration_secs: duration_secs(&input), has_subtitles, ..ClipInfo::default() };
         let mut reason = String::new();
         let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary) {
             Ok((mut track, mut video_info)) => {

@@ -131,9 +131,11 @@ mod tests {
         let film = dir.path().join("film.y4m");
         test_media::y4m(&film, (8, 8), 5, |_, _, _| 100);
         assert_eq!(subtitles(&film), None);
+        assert!(!crate::probe(&film).unwrap().has_subtitles);
         let both = dir.path().join("both.mkv");
         test_media::mkv(&[&film], &[("ger", "Wo bist du?"), ("eng", "Where <i>are</i> you?")], &both);
         assert_eq!(subtitles(&both).as_deref(), Some("Where are you?"));
+        assert!(crate::probe(&both).unwrap().has_subtitles);
         let german = dir.path().join("german.mkv");
         test_media::mkv(&[&film], &[("ger", "Wo bist du?")], &german);
         assert_eq!(crate::caption(&german).as_deref(), Some("Wo bist du?"));

@@ -52,18 +52,17 @@ fn look_at(manifest: &Manifest, captions: &Captions, clip: &mut Clip, problems: 
     if clip.present.is_some() {
         return true;
     }
-    if clip.text.is_none() && clip.has_media() {
-        clip.text = media::subtitles(&path);
-    }
     let features = clip.features.iter().map(|feature| manifest.streams[feature.stream].modality);
     let mut found: Vec<Modality> = features.collect();
-    found.extend(clip.text.as_ref().map(|_| Modality::Text));
     if clip.has_media() {
         match media::probe(&path) {
             Ok(info) => {
                 clip.duration_secs = Some(info.duration_secs as f32).filter(|&secs| secs > 0.0);
                 found.extend(info.video.map(|_| Modality::Face));
                 found.extend(info.audio.map(|_| Modality::Voice));
+                if clip.text.is_none() && info.has_subtitles {
+                    clip.text = media::subtitles(&path);
+                }
             }
             Err(error) => {
                 problems.push(Problem { path: clip.path.clone(), reason: format!("{error}: skipped") });
@@ -71,6 +70,7 @@ fn look_at(manifest: &Manifest, captions: &Captions, clip: &mut Clip, problems: 
             }
         }
     }
+    found.extend(clip.text.as_ref().map(|_| Modality::Text));
     if let Some(audio) = &clip.audio {
         match media::probe(&manifest.root.join(audio)) {
             Ok(info) => {
