@@ -10,17 +10,14 @@ use models::{
     Batch, Bundle, Card, DeviceId, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan,
     compute, with_model,
 };
-use rand::{Rng, RngExt as _};
-use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use rand::RngExt as _;
 
 use crate::adam::Adam;
-use crate::augment::augment;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
-use crate::copies::Copies;
 use crate::frozen::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
-use crate::speakers::SpeakerMeans;
 use crate::step::train_step;
+use crate::training_samples::TrainingSamples;
 use crate::truth::Truths;
 use crate::{
     Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
@@ -137,11 +134,7 @@ struct Trainer<'a, M: EmotionModel> {
     device: Device,
     n_parameters: usize,
     stages: Vec<StagePlan>,
-    train: Loader<'a>,
-    /// Where samples read copies of their features.
-    copies: Option<Copies>,
-    /// Where samples are moved between speakers.
-    speakers: Option<SpeakerMeans>,
+    train: TrainingSamples<'a>,
     val: Loader<'a>,
     checkpoints: Checkpoints,
     /// Of the training and the validation split.
@@ -177,21 +170,13 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         if job.recipe.train_on_validation {
             train.extend(val.iter().cloned());
         }
-        let copies = match job.recipe.copies > 0.0 {
-            true => {
-                let mut told = Ok(());
-                let copies = Copies::of(manifest, &train, &inputs.features, &mut |event| {
-                    if told.is_ok() {
-                        told = tell(event);
-                    }
-                });
-                told.and(copies.map(Some))?
+        let mut told = Ok(());
+        let train = TrainingSamples::new(job, manifest, train, &inputs, M::augmentation(config), cache, &mut |event| {
+            if told.is_ok() {
+                told = tell(event);
             }
-            false => None,
-        };
-        let train = Loader::new(cache, manifest, train)?;
-        let are_swapped = job.recipe.swap_speakers > 0.0 && !inputs.features.is_empty();
-        let speakers = are_swapped.then(|| SpeakerMeans::of(&train)).transpose()?;
+        });
+        let train = told.and(train)?;
         Ok(Self {
             job,
             config,
@@ -204,8 +189,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             n_parameters,
             stages: M::stages(config),
             train,
-            copies,
-            speakers,
             val: Loader::new(cache, manifest, val)?,
             checkpoints: Checkpoints::of(run)?,
             features: Default::default(),
@@ -218,7 +201,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             job: Box::new(self.job.clone()),
             labels: self.truths.labels().clone(),
             stages: self.stages.clone(),
-            n_train: self.train.clips().len(),
+            n_train: self.train.loader().clips().len(),
             n_val: self.val.clips().len(),
             n_parameters: self.n_parameters,
             device: compute::resolve(&self.job.device).to_string(),
@@ -283,7 +266,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         };
         adam = adam.under(&plan.optimization);
         tell(Event::StageStarted { stage, epochs_done: progress.epochs_done })?;
-        let train = self.clips_for(&self.train, plan.input.eval_modalities(), Split::Train, plan)?;
+        let train = self.clips_for(self.train.loader(), plan.input.eval_modalities(), Split::Train, plan)?;
         let val = self.clips_for(&self.val, plan.input.eval_modalities(), Split::Val, plan)?;
         while progress.stopped.is_none() && progress.epochs_done < plan.n_epochs {
             let epoch = progress.epochs_done;
@@ -358,12 +341,12 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let chosen: Vec<usize> = chunk.iter().map(|&place| train[place]).collect();
             // Dropout draws on the device; where it starts follows from the place in training too.
             self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
-            for (clips, samples, on) in self.training_batches(&chosen, stage, epoch)? {
+            for (clips, samples, on) in self.train.batches(&chosen, self.stages[stage].input, stage, epoch)? {
                 let mut batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
                 if !self.job.recipe.augment {
                     self.features[0].fill(model, self.config, &clips, &mut batch)?;
                 }
-                let clips = self.clips_at(&self.train, &clips);
+                let clips = self.clips_at(self.train.loader(), &clips);
                 let target = self.truths.target(&clips, &self.device);
                 let rate = progress.learning_rate.rate();
                 let (outlook, loss) = train_step(model, self.config, &batch, target, &self.job.recipe, rate, adam)?;
@@ -394,61 +377,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             }
         }
         Ok(Trained::Epoch { loss: mean(&losses), war: n_right as f64 / n_seen as f64 })
-    }
-
-    /// What each optimizer step of a batch sees: clips, their samples and what is switched on.
-    fn training_batches(&self, chosen: &[usize], stage: usize, epoch: usize) -> Result<Vec<TrainingBatch>, TrainError> {
-        let (samples, on) = self.training_batch(chosen, stage, epoch)?;
-        let turns = self.stages[stage].input.turns();
-        if turns.is_empty() {
-            return Ok(vec![(chosen.to_vec(), samples, on)]);
-        }
-        let with = |turn: Modalities| {
-            let rows = (0..samples.len()).filter(|&row| samples[row].present().intersection(turn) == turn);
-            let (clips, own): (Vec<usize>, Vec<Sample>) = rows.map(|row| (chosen[row], samples[row].clone())).unzip();
-            let n = own.len();
-            (clips, own, vec![turn; n])
-        };
-        Ok(turns.into_iter().map(with).filter(|(clips, ..)| !clips.is_empty()).collect())
-    }
-
-    /// Samples as the stage's training sees them: changed at random, modalities switched on as the plan says.
-    fn training_batch(
-        &self,
-        chosen: &[usize],
-        stage: usize,
-        epoch: usize,
-    ) -> Result<(Vec<Sample>, Vec<Modalities>), TrainError> {
-        let input = self.stages[stage].input;
-        let usable = M::reader(self.config).inputs.modalities();
-        let augmentation = M::augmentation(self.config);
-        let samples = self.train.samples(chosen)?;
-        let changed: Result<Vec<(Sample, Modalities)>, TrainError> = samples
-            .into_par_iter()
-            .zip(chosen)
-            .map(|(sample, &index)| {
-                let mut rng = rng_at(self.job.seed, stage, epoch, index);
-                let on = switched_on(input, sample.present().intersection(usable), &mut rng);
-                let mut sample = Sample::clone(&sample);
-                // What is switched off need not be changed.
-                sample.face = sample.face.filter(|_| on.contains(Modality::Face));
-                if self.job.recipe.augment {
-                    augment(&mut sample, augmentation, &mut rng);
-                }
-                if let Some(copies) = &self.copies
-                    && rng.random_bool(self.job.recipe.copies)
-                {
-                    copies.exchange(&mut sample, index, &mut rng)?;
-                }
-                if let Some(speakers) = &self.speakers
-                    && rng.random_bool(self.job.recipe.swap_speakers)
-                {
-                    speakers.swap(&mut sample, index, &mut rng);
-                }
-                Ok((sample, on))
-            })
-            .collect();
-        Ok(changed?.into_iter().unzip())
     }
 
     /// Mean loss and scores over clips of the validation split.
@@ -484,10 +412,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         if counts.is_empty() {
             return Ok(counts);
         }
-        let all: Vec<usize> = (0..self.train.clips().len())
-            .filter(|&index| !self.train.clips()[index].present.intersection(on).is_empty())
+        let all: Vec<usize> = (0..self.train.loader().clips().len())
+            .filter(|&index| !self.train.loader().clips()[index].present.intersection(on).is_empty())
             .collect();
-        self.each_batch(&model, &self.train, &all, on, |_, outlook| {
+        self.each_batch(&model, self.train.loader(), &all, on, |_, outlook| {
             if let Some(selection) = &outlook.selection {
                 selection.count(&mut counts);
             }
@@ -500,10 +428,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
     fn each_training_batch(&self, modality: Modality, body: &mut dyn FnMut(&Batch)) -> Result<(), TrainError> {
         let reader = M::reader(self.config);
         let device = self.device.clone().inner();
-        let (clips, on) = (self.train.clips(), Modalities::only(modality));
+        let (clips, on) = (self.train.loader().clips(), Modalities::only(modality));
         let having: Vec<usize> = (0..clips.len()).filter(|&index| clips[index].present.contains(modality)).collect();
         for chunk in having.chunks(self.job.recipe.batch_size) {
-            let samples = self.train.samples(chunk)?;
+            let samples = self.train.loader().samples(chunk)?;
             let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
             body(&reader.batch(&samples, &vec![on; chunk.len()], &device)?);
         }
@@ -524,7 +452,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             let samples = loader.samples(chunk)?;
             let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
             let mut batch = reader.batch(&samples, &vec![on; chunk.len()], &device)?;
-            self.features[usize::from(!std::ptr::eq(loader, &self.train))].fill(
+            self.features[usize::from(!std::ptr::eq(loader, self.train.loader()))].fill(
                 model,
                 self.config,
                 chunk,
@@ -572,7 +500,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             preset: self.job.preset.clone(),
             dataset: self.manifest.name.clone(),
             protocol: self.manifest.protocol.clone(),
-            n_train: self.train.clips().len(),
+            n_train: self.train.loader().clips().len(),
             seed: self.job.seed,
             device: compute::resolve(&self.job.device).to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -626,9 +554,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
     }
 }
 
-/// Indices of clips, their samples, and what is switched on of each.
-type TrainingBatch = (Vec<usize>, Vec<Sample>, Vec<Modalities>);
-
 /// How an epoch of training ended.
 enum Trained {
     Epoch { loss: f64, war: f64 },
@@ -666,20 +591,6 @@ fn prepared_split(
         });
     }
     Ok(prepared)
-}
-
-/// The modalities of a sample that a training step sees.
-fn switched_on(input: StageInput, present: Modalities, rng: &mut impl Rng) -> Modalities {
-    match input {
-        StageInput::Only { modality } => Modalities::only(modality),
-        StageInput::All | StageInput::InTurn { .. } => Modalities::ALL,
-        StageInput::RandomDrop { keep } => loop {
-            let kept: Modalities = present.iter().filter(|_| rng.random_bool(keep)).collect();
-            if !kept.is_empty() {
-                break kept;
-            }
-        },
-    }
 }
 
 fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, TrainError> {

@@ -30,6 +30,7 @@ mod schedule;
 mod sequences;
 pub mod speakers;
 mod step;
+mod training_samples;
 mod truth;
 
 pub use adam::Adam;
