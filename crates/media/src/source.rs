@@ -2,7 +2,7 @@
 //!
 //! Files are read through their handle and recognized by content, never by name: a name like `http:x.mp4` or
 //! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
-//! Left out: hardware decoding.
+//! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1 and Theora, of which FFmpeg's decoders flag nothing.
 
 use std::collections::VecDeque;
 use std::path::Path;
