@@ -203,6 +203,8 @@ pub struct Extract {
     pub dataset: String,
     /// Which, and how.
     pub extraction: training::Extraction,
+    /// Speeds of copies of the voices that are made as well.
+    pub speeds: Vec<training::Speed>,
     /// The folder in which each kind gets one of its own.
     pub to: PathBuf,
 }

@@ -451,6 +451,7 @@ fn voices_have_copies_at_other_speeds_that_training_reads() {
     assert!(!WORLD.path("uncopied").exists(), "a run that cannot begin is not begun");
     WORLD.ok(&["features", "--kind", "mfcc", "--manifest", "demo/manifest.json", "--out", "uncopied"]);
     WORLD.fails(&train("uncopied/manifest.json", "copies=0.5", "run-uncopied"), "none of mfcc");
+    assert!(!WORLD.path("run-uncopied").exists());
     WORLD.ok(&train("copied/manifest.json", "copies=1", "run-copied"));
     let model = std::fs::read_to_string(WORLD.path("run-copied/best/model.toml")).unwrap();
     assert!(model.contains("stream = \"voice-statistics\""), "no copy is taken for what the dataset has: {model}");

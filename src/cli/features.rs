@@ -68,6 +68,11 @@ fn one(
     let folder = std::fs::File::open(&args.out).ok();
     let _ = folder.as_ref().map(std::fs::File::lock);
     adopt(&mut manifest, &to, &stream)?;
+    if n_made > 0 && manifest.drop_copies(&stream) && args.speeds.is_empty() {
+        shell.note(&format!(
+            "copies of {stream} at other speeds are outdated and left out: make them again with --speeds"
+        ));
+    }
     let place = manifest.streams.iter().position(|own| own.name == stream);
     let n_done = manifest.clips.iter().filter(|clip| clip.features.iter().any(|own| Some(own.stream) == place)).count();
     if n_done == 0 {

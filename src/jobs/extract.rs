@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use emotion::Manifest;
-use training::{Event as Told, TrainError};
+use training::{Event as Told, Extraction, TrainError};
 
 use super::Desk;
 use super::import::{MANIFEST, load_dataset};
@@ -16,7 +16,8 @@ use crate::wording::{count, grouped};
 /// Clips without features that are listed in the details of the notice.
 const N_LISTED: usize = 50;
 
-/// Extracts one kind of features of the dataset in `dir`; what was made before, here or by the command line, is not made again.
+/// Extracts one kind of features of the dataset in `dir`, then those of copies; what was made before, here or by the command line, is
+/// not made again.
 pub fn extract(
     dir: &Path,
     extract: &Extract,
@@ -24,14 +25,33 @@ pub fn extract(
     cache: &CacheRoom,
     desk: &Desk,
 ) -> anyhow::Result<()> {
-    let (path, kind) = (dir.join(MANIFEST), extract.extraction.stream());
+    for speed in std::iter::once(None).chain(extract.speeds.iter().copied().map(Some)) {
+        let extraction = Extraction { speed, ..extract.extraction.clone() };
+        one(dir, extract, &extraction, device, cache, desk)?;
+        // Without the originals copies are of no use.
+        if !desk.keep_going() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    dir: &Path,
+    extract: &Extract,
+    extraction: &Extraction,
+    device: &models::DeviceId,
+    cache: &CacheRoom,
+    desk: &Desk,
+) -> anyhow::Result<()> {
+    let (path, kind) = (dir.join(MANIFEST), extraction.stream());
     let manifest = datasets::load(&path)?;
     let cache = cache.open()?;
     let mut without = Vec::new();
     let mut on_event = |event| match event {
         Told::Preparing { done, total, remaining_secs } => desk.tell(Event::JobProgress {
             id: desk.id,
-            note: "clips".into(),
+            note: extraction.speed.map_or_else(|| "clips".to_owned(), |speed| format!("clips at speed {speed}")),
             progress: Some((done, total)),
             remaining_secs: remaining_secs.filter(|_| done > 0),
         }),
@@ -39,7 +59,7 @@ pub fn extract(
         _ => {}
     };
     let to = extract.to.join(&kind);
-    let made = training::extract(&manifest, &extract.extraction, &to, device, &cache, &desk.control, &mut on_event);
+    let made = training::extract(&manifest, extraction, &to, device, &cache, &desk.control, &mut on_event);
     let made = match made {
         Err(TrainError::Stopped) => {
             let text = format!("Extracting {kind} was stopped; it goes on where it was when you start it again");

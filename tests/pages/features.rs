@@ -26,6 +26,26 @@ pub(super) fn with_sample() -> Window {
 }
 
 #[test]
+fn copies_of_voices_are_made_after_the_voices_themselves() {
+    let mut window = with_sample();
+    window.harness.get_by_label("Extract features…").click();
+    window.settle();
+    window.harness.get_by_label("mfcc").click();
+    window.settle();
+    window.harness.get_by_label("Voices at other speeds as well: 0.87, 0.93, 1.07, 1.15").click();
+    window.settle();
+    window.harness.get_by_label("Extract").click();
+    window.settle();
+    window.wait_until(|app: &limbic::app::App| {
+        app.state.datasets[0].manifest.streams.len() == 5 && app.state.jobs.is_empty()
+    });
+    let dataset = window.harness.state().state.datasets[0].clone();
+    let names: Vec<&str> = dataset.manifest.streams.iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, ["mfcc", "mfcc@0.87", "mfcc@0.93", "mfcc@1.07", "mfcc@1.15"]);
+    assert_eq!(dataset.facts.n_with_stream, [28; 5]);
+}
+
+#[test]
 fn features_are_extracted_from_the_library_and_named_in_the_dataset() {
     let mut window = with_sample();
     window.harness.get_by_label("Extract features…").click();

@@ -299,6 +299,20 @@ impl Manifest {
         Ok(())
     }
 
+    /// Takes the features of extracted copies of the stream called `original` from all clips; whether there were any.
+    pub fn drop_copies(&mut self, original: &str) -> bool {
+        let is_copy = |stream: &Stream| {
+            stream.extracted && stream.name.strip_prefix(original).is_some_and(|rest| rest.starts_with('@'))
+        };
+        let are_copies: Vec<bool> = self.streams.iter().map(is_copy).collect();
+        let n_features = |clips: &[Clip]| clips.iter().map(|clip| clip.features.len()).sum::<usize>();
+        let n_before = n_features(&self.clips);
+        for clip in &mut self.clips {
+            clip.features.retain(|feature| !are_copies.get(feature.stream).copied().unwrap_or_default());
+        }
+        n_features(&self.clips) < n_before
+    }
+
     fn misfit(&self, features: &[FeatureRef]) -> Option<&'static str> {
         let mut n_aligned = None;
         for (at, feature) in features.iter().enumerate() {

@@ -24,7 +24,7 @@ use crate::stored::{bytes_from_prepared, prepared_from_bytes};
 use crate::{Detectors, MediaError};
 
 /// Changes whenever the same file and settings give another sample than before.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 const EXTENSION: &str = "safetensors";
 /// Of files that are being written; left behind only by a crash.
 const UNFINISHED: &str = ".unfinished-";

@@ -44,6 +44,10 @@ pub(crate) fn watch(
 
     let n_segments = if has_video { n_segments } else { 0 };
     let is_long = info.duration_secs > LONG_SECS;
+    if is_long {
+        // What is left out of its few key frames is not looked for again.
+        source = Source::open(path, Tracks { video: n_segments > 0, audio: voice.is_some() })?;
+    }
     let stated = || info.video.and_then(|video| video.n_frames).map_or_else(|| count_frames(path), Ok);
     let mut picker = if n_segments == 0 {
         Picker::none()
@@ -73,7 +77,7 @@ pub(crate) fn watch(
     let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
     notes.extend(source.complaints());
     let again = |picker: &mut Picker| run(&mut Source::open(path, Tracks { video: true, audio: false })?, picker, None);
-    if source.n_frames().is_none() {
+    if !is_long && source.n_frames().is_none() {
         // Frames did not come at the times of their packets, or are damaged and shown as far as they can be.
         picker = Picker::at(n_segments, stated()? as usize);
         seen = again(&mut picker)?;

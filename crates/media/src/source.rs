@@ -28,7 +28,8 @@ use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
 
 /// A file with more broken packets in a row than this has ended.
 const MAX_BROKEN_PACKETS: usize = 1000;
-/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them.
+/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them. libvpx has a limit of its own, 268
+/// megapixels as usually built, and is asked about this one afterwards.
 const MAX_PIXELS: u64 = 100_000_000;
 
 /// Formats of pictures whose EXIF FFmpeg does not follow; what a newer one says with the frame counts.
@@ -74,7 +75,18 @@ pub(crate) struct VideoTrack {
     pub(crate) timetable: Option<Timetable>,
     /// Whether the decoder gave all it had before a gap.
     is_drained: bool,
+    /// Whether the newest packet could not be decoded.
+    is_lost: bool,
     n_frames: usize,
+}
+
+impl VideoTrack {
+    /// Notes that a packet could not be decoded; whether it is one more damaged piece. After one, libvpx refuses all up to the next key
+    /// frame.
+    fn lose(&mut self) -> bool {
+        let was_lost = std::mem::replace(&mut self.is_lost, true);
+        !(was_lost && self.decoder.id() == codec::Id::VP9)
+    }
 }
 
 /// The sound track of an open file.
@@ -347,7 +359,11 @@ impl Source {
             _ => return,
         };
         if sent.is_err() {
-            self.n_broken += 1;
+            let is_new = match &mut self.video {
+                Some(video) if video.stream_idx == packet.stream() => video.lose(),
+                _ => true,
+            };
+            self.n_broken += usize::from(is_new);
         }
     }
 
@@ -388,13 +404,14 @@ impl Source {
                         None => Some(video.n_frames),
                     };
                     video.n_frames += 1;
+                    video.is_lost = false;
                     // Between key frames alone something is always missing.
                     let is_damaged = !video.only_key_frames && (frame.is_corrupt() || frame.has_decode_errors());
                     self.n_damaged += usize::from(is_damaged);
                     return Some(Decoded::Video { pts_secs, number, frame });
                 }
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return None,
-                Err(_) => self.n_broken += 1,
+                Err(_) => self.n_broken += usize::from(video.lose()),
             }
         }
         None
@@ -423,11 +440,12 @@ impl Source {
         is_picture(&self.input)
     }
 
-    /// The frames of the film, as far as it was decoded; `None` where the timetable turned out to be wrong.
+    /// The frames of the film, as far as it was decoded; `None` where some are missing or the timetable turned out to be wrong.
     pub(crate) fn n_frames(&self) -> Option<usize> {
         match &self.video {
+            Some(_) if self.n_broken > 0 => None,
             Some(VideoTrack { timetable: Some(timetable), .. }) => {
-                (timetable.is_complete() && self.n_broken == 0).then(|| timetable.n_frames())
+                timetable.is_complete().then(|| timetable.n_frames())
             }
             Some(video) => Some(video.n_frames),
             None => Some(0),
@@ -572,7 +590,7 @@ fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(Video
     let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
     let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
     decoder.set_packet_time_base(stream.time_base());
-    // FFmpeg's own decoders of these show pictures whose rest they could not decode, and flag nothing.
+    // FFmpeg's own decoders of VP9 and MJPEG show pictures whose rest they could not decode, and flag nothing.
     let wary = match decoder.id() {
         codec::Id::VP9 if is_wary => codec::decoder::find_by_name("libvpx-vp9"),
         _ => None,
@@ -610,6 +628,7 @@ fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(Video
             only_key_frames: false,
             timetable: None,
             is_drained: false,
+            is_lost: false,
             n_frames: 0,
         },
         info,

@@ -2,7 +2,8 @@
 //! recognition").
 //!
 //! Augmentation comes before features are computed, so copies are made with them: the stream `NAME@…` has the features of the same clips
-//! as the stream `NAME`, changed. Each copy is a speaker of its own where features are normalized by speaker.
+//! as the stream `NAME`, changed. Each copy is a speaker of its own where features are normalized by speaker. Copies that are longer than
+//! the model's sequence lose their beginning, as clips do.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +22,28 @@ pub(crate) struct Copies {
 }
 
 impl Copies {
+    /// Errors when `manifest` has no copy of what `inputs` ask for.
+    pub(crate) fn check(manifest: &Manifest, inputs: &[FeatureInput]) -> Result<(), TrainError> {
+        for input in inputs {
+            if !changed(&manifest.streams, &streams_of(manifest, input)?).is_empty() {
+                return Ok(());
+            }
+        }
+        let names: Vec<&str> = inputs.iter().map(|input| input.stream.as_str()).collect();
+        let reason = match names.is_empty() {
+            true => "copies is set, and the model reads no precomputed features: set it to 0".to_owned(),
+            false => format!(
+                "copies is set, and dataset {:?} has none of {}: make copies of the voice at other speeds with limbic features \
+                 --speeds, or in the window with Extract features…",
+                manifest.name,
+                names.join(", ")
+            ),
+        };
+        Err(ModelError::Config(reason).into())
+    }
+
     /// Those of `clips` among the streams that `inputs` ask for; a copy that cannot be read is reported and not used.
     ///
-    /// Errors when there are none at all.
     pub(crate) fn of(
         manifest: &Manifest,
         clips: &[PreparedClip],
@@ -31,29 +51,25 @@ impl Copies {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Self, TrainError> {
         let reader = SequenceReader::new(manifest);
-        let clips: Vec<&Clip> = clips.iter().map(|prepared| &prepared.clip).collect();
+        let originals = clips;
+        let clips: Vec<&Clip> = originals.iter().map(|prepared| &prepared.clip).collect();
         let mut of = vec![Vec::new(); clips.len()];
         for input in inputs {
             let own = streams_of(manifest, input)?;
             for (change, streams) in changed(&manifest.streams, &own) {
                 let copy = FeatureInput { stream: format!("{}@{change}", input.stream), ..input.clone() };
                 let found = find_one(manifest, &clips, &copy, &streams, &reader, on_event);
-                for (of, found) in of.iter_mut().zip(found) {
-                    of.extend(found.map(|mut found| {
+                for ((of, found), original) in of.iter_mut().zip(found).zip(originals) {
+                    // One without the scale of its speaker, where the original has it, would be somewhere else.
+                    let has_scale =
+                        |stream: &str| original.sequences.iter().any(|own| own.stream == stream && own.has_scale());
+                    let fits = |found: &ClipSequence| found.has_scale() == has_scale(&input.stream);
+                    of.extend(found.filter(fits).map(|mut found| {
                         found.stream.clone_from(&input.stream);
                         found
                     }));
                 }
             }
-        }
-        if of.iter().all(Vec::is_empty) {
-            let names: Vec<&str> = inputs.iter().map(|input| input.stream.as_str()).collect();
-            return Err(ModelError::Config(format!(
-                "copies is set, and dataset {:?} has none of {}: make copies of the voice at other speeds with limbic features --speeds",
-                manifest.name,
-                names.join(", ")
-            ))
-            .into());
         }
         Ok(Self { reader, of })
     }
@@ -94,6 +110,7 @@ mod tests {
     use rand_pcg::Pcg64Mcg;
 
     use super::*;
+    use crate::sequences::find;
 
     /// Four clips of one speaker with the features `s` and `t`, of which the second has copies at two speeds, wrong ones in width
     /// and in modality beside them.
@@ -118,16 +135,18 @@ mod tests {
         manifest
     }
 
-    fn prepared(manifest: &Manifest) -> Vec<PreparedClip> {
-        let of = |clip: &Clip| PreparedClip {
-            clip: clip.clone(),
+    fn prepared(manifest: &Manifest, inputs: &[FeatureInput]) -> Vec<PreparedClip> {
+        let (reader, clips) = (SequenceReader::new(manifest), manifest.clips.iter().collect::<Vec<_>>());
+        let sequences = find(manifest, &clips, inputs, &reader, &mut |_| ()).unwrap();
+        let of = |(clip, sequences): (&&Clip, _)| PreparedClip {
+            clip: Clip::clone(clip),
             path: clip.path.clone(),
             key: None,
             text: None,
-            sequences: Vec::new(),
+            sequences,
             present: Modalities::NONE,
         };
-        manifest.clips.iter().map(of).collect()
+        clips.iter().zip(sequences).map(of).collect()
     }
 
     fn input(stream: &str, n_dims: usize) -> FeatureInput {
@@ -147,7 +166,8 @@ mod tests {
     fn samples_get_copies_of_their_own_clip_with_the_scale_of_the_copies() {
         let dir = tempfile::tempdir().unwrap();
         let manifest = dataset(dir.path());
-        let copies = Copies::of(&manifest, &prepared(&manifest), &[input("s+t", 2)], &mut |event| {
+        let inputs = [input("s+t", 2)];
+        let copies = Copies::of(&manifest, &prepared(&manifest, &inputs), &inputs, &mut |event| {
             panic!("nothing to report: {event:?}");
         })
         .unwrap();
@@ -172,11 +192,13 @@ mod tests {
     fn features_without_copies_are_refused_and_those_of_others_stay() {
         let dir = tempfile::tempdir().unwrap();
         let manifest = dataset(dir.path());
-        let clips = prepared(&manifest);
-        let refused = Copies::of(&manifest, &clips, &[input("s", 1)], &mut |_| ()).map(|_| ()).unwrap_err();
-        assert!(refused.to_string().contains("none of s: make copies"), "{refused}");
+        let check = |inputs: &[FeatureInput]| Copies::check(&manifest, inputs).map_err(|error| error.to_string());
+        assert!(check(&[input("s", 1)]).unwrap_err().contains("none of s: make copies"));
+        assert!(check(&[]).unwrap_err().contains("reads no precomputed features"));
+        let inputs = [input("s", 1), input("t", 1)];
+        assert_eq!(check(&inputs), Ok(()));
 
-        let copies = Copies::of(&manifest, &clips, &[input("s", 1), input("t", 1)], &mut |_| ()).unwrap();
+        let copies = Copies::of(&manifest, &prepared(&manifest, &inputs), &inputs, &mut |_| ()).unwrap();
         let read = |stream| {
             let found =
                 find_one(&manifest, &[&manifest.clips[0]], &input("s", 1), &[stream], &copies.reader, &mut |_| ());
@@ -185,5 +207,16 @@ mod tests {
         let mut sample = Sample { features: vec![read(0)], ..Sample::default() };
         copies.exchange(&mut sample, 0, &mut Pcg64Mcg::seed_from_u64(1)).unwrap();
         assert_eq!(sample.features, [read(0)]);
+    }
+
+    #[test]
+    fn copies_without_a_scale_that_the_original_has_are_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = dataset(dir.path());
+        // Three copies at 1.1 are too few for a scale.
+        manifest.clips[3].features.retain(|feature| feature.stream != 3);
+        let inputs = [input("t", 1)];
+        let copies = Copies::of(&manifest, &prepared(&manifest, &inputs), &inputs, &mut |_| ()).unwrap();
+        assert_eq!(copies.of.iter().map(Vec::len).collect::<Vec<_>>(), [1; 4]);
     }
 }

@@ -242,7 +242,7 @@ pub fn extract(
         n_made,
         n_kept: files.iter().flatten().count() - n_made,
         outdated: outdated(manifest, dir, &files),
-        manifest: with_stream(manifest, extraction, &maker, dir, &files),
+        manifest: with_stream(manifest, extraction, &maker, dir, &files, n_made > 0),
     })
 }
 
@@ -388,13 +388,15 @@ fn stem(clip: &Clip) -> String {
     if plain == clip.id { plain } else { format!("{plain}-{}", &hash[..8]) }
 }
 
-/// The manifest with the features of those clips that have some.
+/// The manifest with the features of those clips that have some; without copies of what is made anew, which may be of other clips or
+/// other weights.
 fn with_stream(
     manifest: &Manifest,
     extraction: &Extraction,
     maker: &Maker,
     dir: &Path,
     files: &[Option<Made>],
+    is_new: bool,
 ) -> Manifest {
     let mut manifest = manifest.clone();
     let made = Stream {
@@ -404,6 +406,9 @@ fn with_stream(
         aligned: false,
         extracted: true,
     };
+    if is_new {
+        manifest.drop_copies(&made.name);
+    }
     let stream = match manifest.streams.iter().position(|stream| stream.name == made.name) {
         // An earlier version, or other weights, may have made other numbers of them.
         Some(known) => {

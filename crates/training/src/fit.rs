@@ -14,6 +14,7 @@ use rand::RngExt as _;
 
 use crate::adam::Adam;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
+use crate::copies::Copies;
 use crate::frozen::FeatureCache;
 use crate::loader::{Loader, rng_at, shuffled};
 use crate::step::train_step;
@@ -45,7 +46,7 @@ pub fn fit(
     if !resume {
         job.check()?;
         // What the dataset cannot feed leaves no run behind.
-        with_model!(&job.config, M, config => M::for_dataset(config, &manifest).map(drop))?;
+        with_model!(&job.config, M, config => check_dataset::<M>(&job, config, &manifest))?;
         run.create(&job)?;
     }
     let mut log = run.event_log()?;
@@ -66,6 +67,15 @@ pub fn fit(
         Err(TrainError::Stopped) => Ok(Outcome::Aborted),
         Ok(outcome) => written.map(|()| outcome),
         Err(error) => Err(error),
+    }
+}
+
+/// Errors when the dataset lacks what the job reads.
+fn check_dataset<M: EmotionModel>(job: &Job, config: &M::Config, manifest: &Manifest) -> Result<(), TrainError> {
+    let config = M::for_dataset(config, manifest)?;
+    match job.recipe.copies > 0.0 {
+        true => Copies::check(manifest, &M::reader(&config).inputs.features),
+        false => Ok(()),
     }
 }
 

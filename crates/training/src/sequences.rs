@@ -39,6 +39,11 @@ impl ClipSequence {
         let (stream, modality, root) = (input.stream.clone(), input.modality, input.root);
         Self { stream, pieces: vec![features.to_vec()], n_after: 0, modality, root, speaker: None }
     }
+
+    /// Whether it is normalized by the scale of the clip's speaker.
+    pub(crate) fn has_scale(&self) -> bool {
+        self.speaker.is_some()
+    }
 }
 
 /// Reads the features of a manifest's clips; every file is opened once.
@@ -135,7 +140,7 @@ pub(crate) fn find_one(
     let n_lacking = clips.iter().filter(has_some).filter(|clip| own(clip).is_none()).count();
     if n_lacking > 0 {
         let reason = format!(
-            "{n_lacking} of {} clips have only some of the features {:?}, and are used without them",
+            "{n_lacking} of {} clips have only some of the features {:?}, which are not read of them",
             clips.len(),
             input.stream
         );

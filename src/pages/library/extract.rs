@@ -123,9 +123,11 @@ impl ExtractForm {
         });
         let speeds = Speed::OF_COPIES.map(|speed| speed.to_string()).join(", ");
         let copies = egui::Checkbox::new(&mut self.copies, format!("Voices at other speeds as well: {speeds}"));
-        ui.add_enabled(voices, copies).on_hover_text(
-            "Copies for training, which reads them in place of the voice as it is as often as its setting “copies” says",
-        );
+        ui.add_enabled(voices, copies)
+            .on_hover_text(
+                "Copies for training, which reads them in place of the voice as it is as often as its setting “copies” says",
+            )
+            .on_disabled_hover_text("Choose features of voices first");
     }
 
     /// Begin or leave; whether the form is done.
@@ -139,15 +141,14 @@ impl ExtractForm {
             if button_if(ui, None, "Extract", Weight::Primary, blocked).clicked() {
                 for kind in &self.chosen {
                     let with_copies = self.copies && kind.modality() == Modality::Voice;
-                    let speeds = Speed::OF_COPIES.into_iter().map(Some).filter(|_| with_copies);
-                    for speed in std::iter::once(None).chain(speeds) {
-                        let (kind, weights) = (kind.clone(), weights_of(shell, kind));
-                        shell.ask(Command::Extract(Extract {
-                            dataset: self.dataset.clone(),
-                            extraction: Extraction { kind, weights, n_frames: self.n_frames, speed },
-                            to: PathBuf::from(self.to.trim()),
-                        }));
-                    }
+                    let speeds = if with_copies { Speed::OF_COPIES.to_vec() } else { Vec::new() };
+                    let (kind, weights) = (kind.clone(), weights_of(shell, kind));
+                    shell.ask(Command::Extract(Extract {
+                        dataset: self.dataset.clone(),
+                        extraction: Extraction { kind, weights, n_frames: self.n_frames, speed: None },
+                        speeds,
+                        to: PathBuf::from(self.to.trim()),
+                    }));
                 }
                 return true;
             }

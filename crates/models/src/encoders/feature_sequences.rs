@@ -73,7 +73,11 @@ impl StreamSize {
         let own: Vec<&Stream> = manifest.streams.iter().filter(|stream| stream.modality == modality).collect();
         let names = match self.stream.as_str() {
             "" => {
-                let is_copy = |stream: &Stream| own.iter().any(|original| stream.change_of(original).is_some());
+                // One that Limbic made is a copy even where its original is not there.
+                let is_copy = |stream: &Stream| {
+                    (stream.extracted && stream.name.contains('@'))
+                        || own.iter().any(|original| stream.change_of(original).is_some())
+                };
                 own.iter().find(|stream| !is_copy(stream)).map_or("", |stream| &stream.name)
             }
             names => names,
@@ -218,8 +222,8 @@ impl FeatureSize {
 /// What is wrong with a dataset of media alone.
 pub(crate) fn no_features(manifest: &Manifest) -> ModelError {
     ModelError::Config(format!(
-        "this preset reads precomputed features, and dataset {:?} brings none that it can use: choose the preset tiny, or \
-         import features",
+        "this preset reads precomputed features, and dataset {:?} brings none that it can use: choose the preset tiny, import \
+         features, or make some (limbic features, or Extract features… in the window)",
         manifest.name
     ))
 }
@@ -285,5 +289,65 @@ impl FeatureSequences {
                 }
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emotion::{Clip, FeatureRef, LabelSet};
+
+    use super::*;
+
+    /// A clip that has all streams, with two steps each, and one that lacks the last.
+    fn dataset(streams: &[(&str, Modality, usize)]) -> Manifest {
+        let mut manifest = Manifest::new("m", "csv", "".as_ref(), LabelSet::basic(2));
+        manifest.streams = streams
+            .iter()
+            .map(|&(name, modality, n_dims)| Stream {
+                name: name.into(),
+                modality,
+                n_dims,
+                aligned: false,
+                extracted: true,
+            })
+            .collect();
+        let feature = |stream, n_steps| FeatureRef {
+            stream,
+            path: "f".into(),
+            array: None,
+            row: None,
+            first_dim: 0,
+            first_step: 0,
+            n_steps,
+        };
+        for (id, n, n_steps) in [("whole", streams.len(), 2), ("part", streams.len() - 1, 9)] {
+            let features = (0..n).map(|stream| feature(stream, n_steps)).collect();
+            manifest.clips.push(Clip { id: id.into(), features, ..Clip::default() });
+        }
+        manifest
+    }
+
+    fn found(names: &str, manifest: &Manifest) -> Result<(String, [usize; 3]), String> {
+        let size = StreamSize { stream: names.into(), ..StreamSize::of(1, 1) };
+        let found = size.for_dataset(Modality::Face, manifest, 100, 0).map_err(|error| error.to_string())?;
+        Ok((found.stream, found.shape))
+    }
+
+    #[test]
+    fn streams_side_by_side_are_as_wide_as_all_and_as_long_as_clips_with_all() {
+        let manifest = dataset(&[("a", Modality::Face, 3), ("said", Modality::Text, 5), ("b", Modality::Face, 4)]);
+        assert_eq!(found("", &manifest), Ok(("a".into(), [9, 0, 3])));
+        assert_eq!(found("b + a", &manifest), Ok(("b+a".into(), [2, 0, 7])));
+        assert!(found("a+c", &manifest).unwrap_err().contains("no features \"c\" for face; it has: a, b"));
+        assert!(found("a+said", &manifest).unwrap_err().contains("no features \"said\" for face"));
+    }
+
+    #[test]
+    fn no_copy_is_taken_for_what_a_dataset_has() {
+        let face = Modality::Face;
+        let first = |streams: &[_]| found("", &dataset(streams)).unwrap().0;
+        assert_eq!(first(&[("a@0.9", face, 3), ("a", face, 3)]), "a");
+        assert_eq!(first(&[("a@0.9", face, 3), ("b", face, 3)]), "b", "though its original is not there");
+        assert_eq!(first(&[("a@0.9", face, 3)]), "");
     }
 }

@@ -149,6 +149,14 @@ fn copies_at_half_the_speed_are_an_octave_deeper_and_twice_as_long() {
     assert!(n_copied.abs_diff(2 * n_plain) <= 3, "{n_copied} {n_plain}");
     assert!(copied == low && copied < high, "{copied} {low} {high}");
 
+    // What the copies are of is not there any more.
+    write_tone(&folder.path().join("b.wav"), 500.0);
+    let again = run(&made, FeatureKind::LogMel, None).unwrap().manifest;
+    assert!(again.clips.iter().all(|clip| clip.features.len() == 1 && clip.features[0].stream == 0));
+    let again = run(&again, FeatureKind::LogMel, Some("0.5")).unwrap().manifest;
+    assert_eq!(again.streams, made.streams);
+    assert!(again.clips.iter().all(|clip| clip.features.len() == 2));
+
     assert!(matches!(run(&made, FeatureKind::Hog, Some("0.5")), Err(TrainError::NoSpeed(_))));
     for wrong in ["1", "0", "9", "NaN", "fast"] {
         assert!(wrong.parse::<Speed>().is_err(), "{wrong}");
