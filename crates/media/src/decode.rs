@@ -19,7 +19,7 @@ pub struct ClipInfo {
     pub video: Option<VideoInfo>,
     /// The sound; `None` for a silent film.
     pub audio: Option<AudioInfo>,
-    /// Whether it has a track of subtitles, which [`subtitles`](crate::subtitles) reads if they are text.
+    /// Whether it has a track of subtitles, which [`subtitles`](crate::subtitles()) reads if they are text.
     #[serde(default)]
     pub has_subtitles: bool,
 }

@@ -38,7 +38,7 @@ pub struct FeatureSize {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSize {
-    /// Name in the dataset, or several as [`side_by_side`](emotion::side_by_side) says; where it is empty, the dataset's first for this
+    /// Name in the dataset, or several as [`side_by_side`] says; where it is empty, the dataset's first for this
     /// modality that is no changed copy.
     pub stream: String,
     /// Steps up to a clip's last one, steps after it, values of a step: those of the dataset.
