@@ -77,7 +77,7 @@ pub(crate) fn watch(
     let mut seen = run(&mut source, &mut picker, hearing.as_mut())?;
     notes.extend(source.complaints());
     let again = |picker: &mut Picker| run(&mut Source::open(path, Tracks { video: true, audio: false })?, picker, None);
-    if !is_long && source.n_frames().is_none() {
+    if has_video && !is_long && (source.n_frames().is_none() || source.is_damaged()) {
         // Frames did not come at the times of their packets, or are damaged and shown as far as they can be.
         picker = Picker::at(n_segments, stated()? as usize);
         seen = again(&mut picker)?;

@@ -467,6 +467,24 @@ mod tests {
     }
 
     #[test]
+    fn of_a_film_that_loses_frames_those_that_are_left_are_sampled_evenly() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = test_media::mp4(dir.path(), 100, 0);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let start = bytes.windows(4).position(|name| name == b"mdat").unwrap();
+        let n_bytes = u32::from_be_bytes(bytes[start - 4..start].try_into().unwrap()) as usize;
+        // Packets that are nothing but zeros.
+        bytes[start + n_bytes / 2..start - 4 + n_bytes].fill(0);
+        std::fs::write(&path, &bytes).unwrap();
+        let prepared = prepare(&request(&path, FaceSource::Auto)).unwrap();
+        assert!(prepared.notes.iter().any(|note| note.contains("damaged")), "{:?}", prepared.notes);
+        let greys = greys(&prepared.sample);
+        assert_eq!(greys.len(), 4);
+        let steps: Vec<i32> = greys.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(steps.iter().all(|&step| step > 5 && (step - steps[0]).abs() <= 6), "{greys:?}");
+    }
+
+    #[test]
     fn a_damaged_piece_of_vp9_is_said_and_all_frames_are_there() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.webm");

@@ -440,12 +440,16 @@ impl Source {
         is_picture(&self.input)
     }
 
-    /// The frames of the film, as far as it was decoded; `None` where some are missing or the timetable turned out to be wrong.
+    /// Whether pieces could not be decoded, so that frames may be missing.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.n_broken > 0
+    }
+
+    /// The frames of the film, as far as it was decoded; `None` where the timetable turned out to be wrong.
     pub(crate) fn n_frames(&self) -> Option<usize> {
         match &self.video {
-            Some(_) if self.n_broken > 0 => None,
             Some(VideoTrack { timetable: Some(timetable), .. }) => {
-                timetable.is_complete().then(|| timetable.n_frames())
+                (timetable.is_complete() && self.n_broken == 0).then(|| timetable.n_frames())
             }
             Some(video) => Some(video.n_frames),
             None => Some(0),
