@@ -43,7 +43,6 @@ impl Copies {
     }
 
     /// Those of `clips` among the streams that `inputs` ask for; a copy that cannot be read is reported and not used.
-    ///
     pub(crate) fn of(
         manifest: &Manifest,
         clips: &[PreparedClip],

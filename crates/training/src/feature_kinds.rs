@@ -42,7 +42,7 @@ impl FeatureKind {
 pub struct Speed(/* per mille */ u16);
 
 impl Speed {
-    /// Those of copies to train with (choice: on RAVDESS four say more than Kaldi's 0.9 and 1.1).
+    /// Those of copies to train with (choice; Kaldi has 0.9 and 1.1).
     pub const OF_COPIES: [Self; 4] = [Self(870), Self(930), Self(1070), Self(1150)];
     const LIMITS: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 
