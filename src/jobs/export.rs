@@ -29,16 +29,7 @@ pub fn exported(path: &Path) -> Notice {
 
 /// Writes a run's model as a bundle.
 pub fn export_model(dir: &Path, to: &Path, desk: &Desk) -> anyhow::Result<()> {
-    let from = dir.join("best");
-    anyhow::ensure!(from.is_dir(), "the run has no finished model: {}", from.display());
-    let partly = to.with_extension("partly");
-    std::fs::create_dir_all(&partly).with_context(|| format!("the folder cannot be made: {}", partly.display()))?;
-    for entry in std::fs::read_dir(&from).with_context(|| format!("the model cannot be read: {}", from.display()))? {
-        let entry = entry.with_context(|| format!("the model cannot be read: {}", from.display()))?;
-        let target = partly.join(entry.file_name());
-        std::fs::copy(entry.path(), &target).with_context(|| format!("it cannot be written: {}", target.display()))?;
-    }
-    std::fs::rename(&partly, to).with_context(|| format!("it cannot be written: {}", to.display()))?;
+    models::copy_bundle(dir, to)?;
     // Whoever gets the bundle should be able to load it, so it is tried right away.
     models::load(to, &DeviceId::Cpu)?;
     desk.notice(exported(to));
