@@ -42,12 +42,16 @@ fn fit_until(
 ) -> (Outcome, Vec<Event>) {
     let control = Control::default();
     let mut events = Vec::new();
-    let outcome = fit(job, run, resume, cache, &control, &mut |event| {
+    let mut tell = |event: Event| {
         if when(&event) {
             control.order(order);
         }
         events.push(event);
-    });
+    };
+    let outcome = match resume {
+        true => training::resume(run, cache, &control, &mut tell),
+        false => fit(job, run, cache, &control, &mut tell),
+    };
     (outcome.unwrap(), events)
 }
 
@@ -66,7 +70,7 @@ fn what_is_stopped_and_kept_can_be_used_and_what_is_aborted_resumed() {
     assert!(matches!(events.last(), Some(Event::Finished { outcome: Outcome::Kept, checksum: Some(_) })));
     let model = models::load(&run, &DeviceId::Cpu).unwrap();
     assert_eq!(model.trained_on(), "a".parse::<Modalities>().unwrap());
-    assert_eq!(model.prompts().len(), 6, "a third of the pool");
+    assert_eq!(Run::at(&run).prompts().unwrap().rows.len(), 6 + 6, "a third of the pool for face and voice each");
 
     let run = dir.path().join("aborted");
     let (outcome, _) = fit_until(&job, &run, false, &cache, Order::Abort, in_stage(1));
@@ -86,7 +90,7 @@ fn a_loss_that_is_no_number_ends_the_job_with_advice() {
     let (dir, cache, mut job) = world();
     job.set("learning_rate", "1e30").unwrap();
     job.set_epochs(3).unwrap();
-    let error = fit(&job, &dir.path().join("run"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
+    let error = fit(&job, &dir.path().join("run"), &cache, &Control::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("smaller learning_rate"), "{error}");
 }
 
@@ -119,7 +123,7 @@ fn vavl_learns_from_clips_of_which_some_have_no_face() {
     job.set_epochs(12).unwrap();
     let run = dir.path().join("run");
     let mut losses = Vec::new();
-    let outcome = fit(&job, &run, false, &cache, &Control::default(), &mut |event| {
+    let outcome = fit(&job, &run, &cache, &Control::default(), &mut |event| {
         if let Event::EpochFinished { record, .. } = event {
             losses.push(record.train_loss);
         }
@@ -260,6 +264,44 @@ fn what_was_said_before_counts_when_context_is_asked_for() {
 }
 
 #[test]
+fn a_correlation_is_validated_over_the_whole_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = utterances(&dir.path().join("set"));
+    let mut manifest = datasets::load(&path).unwrap();
+    manifest.scale = Some(Scale::SENTIMENT);
+    for (place, clip) in manifest.clips.iter_mut().enumerate() {
+        clip.affect.valence = Some((place % 5) as f32 / 5.0 - 0.4);
+    }
+    let unrated = manifest.clips.iter().position(|clip| clip.split == Split::Test).unwrap();
+    manifest.clips[unrated].affect.valence = None;
+    datasets::save(&manifest, &path).unwrap();
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let val_loss = |batch_size: &str| {
+        // Too slow to learn anything: what is validated is one model.
+        let settings = [
+            ("network.task", "regression"),
+            ("epochs", "1"),
+            ("learning_rate", "1e-12"),
+            ("batch_size", batch_size),
+            // Its batch norms remember batches.
+            ("network.shared_layers", "0"),
+        ];
+        let job = features_job(&path, ModelKind::Vavl, "utterances", &settings);
+        let (outcome, events) = fit_until(&job, &dir.path().join(batch_size), false, &cache, Order::Run, |_| false);
+        assert_eq!(outcome, Outcome::Complete);
+        let of_test = "clips of test that nobody rated, left out: 1";
+        assert!(events.iter().any(|event| matches!(event, Event::Warning { reason, .. } if reason == of_test)));
+        let validated = |event: &Event| match event {
+            Event::EpochFinished { record, .. } => Some(record.val_loss),
+            _ => None,
+        };
+        events.iter().find_map(validated).unwrap()
+    };
+    let (one_by_one, together) = (val_loss("1"), val_loss("8"));
+    assert!((one_by_one - together).abs() < 1e-4, "{one_by_one} {together}");
+}
+
+#[test]
 fn ratings_are_learned_and_scored_on_their_own_scale() {
     let dir = tempfile::tempdir().unwrap();
     let path = utterances(&dir.path().join("set"));
@@ -300,7 +342,7 @@ fn ratings_are_learned_and_scored_on_their_own_scale() {
     // Without ratings there is nothing to regress.
     let classes = utterances(&dir.path().join("classes"));
     let job = features_job(&classes, ModelKind::Vavl, "features", &[("network.task", "regression")]);
-    let error = fit(&job, &dir.path().join("none"), false, &cache, &Control::default(), &mut |_| {}).unwrap_err();
+    let error = fit(&job, &dir.path().join("none"), &cache, &Control::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("rates neither valence"), "{error}");
     assert!(!dir.path().join("none").exists(), "nothing is in the way of the next try");
 }

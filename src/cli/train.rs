@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use emotion::{Modalities, Split};
-use training::{Event, Job, Outcome, Report, Run};
+use training::{Event, Job, JobSetting, Outcome, Report, Run};
 
 use super::{Interrupted, ModelArgs, Shell, interruptible, key_value, stopped_or};
 use crate::wording;
@@ -144,23 +144,31 @@ pub(super) fn cross_validate(shell: &Shell, args: CrossValidateArgs) -> anyhow::
 
 pub(super) fn train(shell: &Shell, args: TrainArgs) -> anyhow::Result<()> {
     if args.list_settings {
-        for setting in training::settings(args.model.model, &args.model.preset)? {
-            shell.out(&format!("{:<24}{:<12}{}", setting.key, setting.value, setting.help));
+        let settings = training::settings(args.model.model, &args.model.preset)?;
+        let longest = |part: fn(&JobSetting) -> &str| settings.iter().map(|setting| part(setting).len()).max();
+        let key_width = longest(|setting| &setting.key).unwrap_or(0) + 2;
+        let value_width = longest(|setting| &setting.value).unwrap_or(0) + 2;
+        for JobSetting { key, value, help } in &settings {
+            shell.out(&format!("{key:<key_width$}{value:<value_width$}{help}"));
         }
         return Ok(());
     }
     let out = args.out.context("--out is needed")?;
     let job = if args.resume {
-        Run::at(&out).job()?
+        None
     } else {
         let manifest = args.manifest.context("--manifest is needed")?;
         let wanted =
             Wanted { manifest, model: args.model, epochs: args.epochs, seed: args.seed, settings: args.settings };
-        wanted.job(shell, &out)?
+        Some(wanted.job(shell, &out)?)
     };
     let cache = shell.cache()?;
     let control = interruptible()?;
-    let outcome = training::fit(&job, &out, args.resume, &cache, &control, &mut |event| show(shell, &event))?;
+    let mut tell = |event| show(shell, &event);
+    let outcome = match job {
+        Some(job) => training::fit(&job, &out, &cache, &control, &mut tell)?,
+        None => training::resume(&out, &cache, &control, &mut tell)?,
+    };
     match outcome {
         Outcome::Complete => Ok(()),
         Outcome::Kept => Ok(()),

@@ -23,7 +23,7 @@ pub fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, d
     desk.tell(Event::TrainingStarted { run, id: desk.id });
     let cache = cache.open()?;
     let mut last_step = Instant::now();
-    let fitted = training::fit(job, dir, resume, &cache, &desk.control, &mut |event| {
+    let mut tell = |event| {
         // A step more or less is not seen; events that say something new always pass.
         if matches!(event, training::Event::Step { .. }) {
             if last_step.elapsed() < REPORT_EVERY {
@@ -32,7 +32,11 @@ pub fn train(job: &training::Job, dir: &Path, resume: bool, cache: &CacheRoom, d
             last_step = Instant::now();
         }
         desk.tell(Event::Training { run: name.clone(), event });
-    });
+    };
+    let fitted = match resume {
+        true => training::resume(dir, &cache, &desk.control, &mut tell),
+        false => training::fit(job, dir, &cache, &desk.control, &mut tell),
+    };
     let failed = fitted.as_ref().err().map(ToString::to_string);
     let mut run = if dir.join("job.toml").exists() { Run::load(dir)? } else { Run::new(dir) };
     if let (Some(message), false) = (failed, desk.control.is_stopping()) {

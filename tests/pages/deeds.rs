@@ -66,7 +66,7 @@ fn a_trained_run_is_scored_again_and_its_model_exported_and_loaded_elsewhere() {
     job.device = DeviceId::Cpu;
     job.set_epochs(1).unwrap();
     let cache = SampleCache::open(&window.home.path().join("cache")).unwrap();
-    fit(&job, &project.run_dir("first"), false, &cache, &Control::default(), &mut |_| {}).unwrap();
+    fit(&job, &project.run_dir("first"), &cache, &Control::default(), &mut |_| {}).unwrap();
     std::fs::remove_file(project.run_dir("first").join("report.json")).unwrap();
 
     window.harness.state_mut().obey(Command::OpenProject(project.dir.clone()));

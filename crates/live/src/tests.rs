@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use emotion::{
     FaceInput, FaceSource, Inputs, LabelSet, Modalities, Modality, Prediction, Sample, TextInput, Voice, VoiceInput,
 };
-use models::{Card, ModelError, ModelKind, Predict, PromptRow};
+use models::{Card, ModelError, ModelKind, Predict};
 
 use super::*;
 
@@ -55,9 +55,6 @@ impl Predict for Mirror {
     }
     fn n_parameters(&self) -> usize {
         0
-    }
-    fn prompts(&self) -> Vec<PromptRow> {
-        Vec::new()
     }
     fn predict(&self, samples: &[&Sample], on: Modalities) -> Result<Vec<Prediction>, ModelError> {
         if let Some((asked, go)) = &self.gate {
@@ -363,9 +360,6 @@ fn a_crash_of_the_model_ends_the_session_in_words() {
         }
         fn n_parameters(&self) -> usize {
             0
-        }
-        fn prompts(&self) -> Vec<PromptRow> {
-            Vec::new()
         }
         fn predict(&self, _: &[&Sample], _: Modalities) -> Result<Vec<Prediction>, ModelError> {
             // Without the report on stderr that a panic would make.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::mcr::McrConfig;
 use crate::mma_dfer::MmaDferConfig;
 use crate::mult::MultConfig;
+use crate::settings::check_sizes;
 use crate::umbenet::UmbenetConfig;
 use crate::vavl::VavlConfig;
 use crate::{DeviceId, EmotionModel, Init, ModelError, ModelKind, Predict, Trained, compute, weights, with_model};
@@ -52,6 +53,7 @@ impl Config {
 
     /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), ModelError> {
+        check_sizes(self)?;
         with_model!(self, M, config => M::check(config))
     }
 
@@ -112,9 +114,6 @@ pub struct Bundle {
     pub trained_on: Modalities,
     /// The classes, in the order of the outputs.
     pub labels: LabelSet,
-    /// The stage-1 modality of each prompt of the pool (`face`, `voice`, `text`) or `none`.
-    #[serde(default)]
-    pub prompt_origins: Vec<String>,
     /// Where it comes from.
     pub card: Card,
     /// Its configuration.
@@ -124,7 +123,7 @@ pub struct Bundle {
 impl Bundle {
     /// A description in the current format.
     pub fn new(config: Config, labels: LabelSet, trained_on: Modalities, card: Card) -> Self {
-        Self { format: FORMAT, model: config.kind(), trained_on, labels, prompt_origins: Vec::new(), card, config }
+        Self { format: FORMAT, model: config.kind(), trained_on, labels, card, config }
     }
 }
 

@@ -173,6 +173,13 @@ pub fn resolve(id: &DeviceId) -> DeviceId {
     cuda.or_else(gpu).map_or(DeviceId::Cpu, |info| info.id)
 }
 
+/// The values of a tensor in order, read from its device.
+///
+/// Errors when the device fails.
+pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))
+}
+
 /// Opens a device, without autodiff.
 pub fn open(id: &DeviceId) -> Result<Device, ModelError> {
     let failed = |reason: String| ModelError::Device { id: id.to_string(), reason };

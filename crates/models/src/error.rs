@@ -87,6 +87,11 @@ pub enum ModelError {
         /// What is switched on.
         on: emotion::Modalities,
     },
+    /// Outputs that are NaN or infinite.
+    #[error(
+        "the model's outputs are no numbers: its weights were spoilt in training: train again with a smaller learning_rate"
+    )]
+    NotANumber,
     /// The device failed while computing.
     #[error("the device failed: {0}")]
     Compute(String),

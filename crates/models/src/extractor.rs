@@ -10,7 +10,7 @@ use crate::encoders::clip::{self, Clip, ClipSize};
 use crate::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use crate::encoders::vit::{Vit, VitSize};
 use crate::encoders::wav2vec2::{Wav2vec2, Wav2vec2Size};
-use crate::{Init, ModelError};
+use crate::{Init, ModelError, compute};
 
 /// Side of the crops that all networks for faces here were trained on, in pixels.
 pub const FACE_SIDE_PX: usize = 224;
@@ -136,5 +136,5 @@ impl Extractor {
 }
 
 fn read(features: Tensor<2>) -> Result<Vec<f32>, ModelError> {
-    features.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))
+    compute::read(features)
 }

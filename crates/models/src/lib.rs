@@ -37,7 +37,7 @@ pub use extractor::{Extractor, FACE_SIDE_PX, VOICE_RATE_HZ};
 pub use hashing::{WORD_WIDTH, hashed_tokens, hashed_words};
 pub use init::Init;
 pub use kind::{About, ModelKind, Preset};
-pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, PromptRow, Trained, TrainingBatches};
+pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, SeeBatch, Trained, TrainingBatches};
 pub use published::{PUBLISHED, Published, Use};
 pub use released::{RELEASED, Release, import_released};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};

@@ -31,7 +31,7 @@ use crate::layers::streams::{ByStream, Streams, Watch};
 use crate::sequence_model::{
     self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
 };
-use crate::{About, Config, Init, ModelError, Rename, Task};
+use crate::{About, Config, Init, Keep, ModelError, Rename, Schedule, Task};
 
 /// Names of the parameters, as the reference cases have them, that differ from the module's.
 pub const RENAMES: &[Rename] = &[
@@ -66,6 +66,10 @@ impl McrConfig {
         Self {
             n_epochs: 60,
             learning_rate: 0.001,
+            weight_decay: 0.0,
+            label_smoothing: 0.0,
+            schedule: Schedule::Plateau,
+            keep: Keep::LowestLoss,
             keep_probability: 0.7,
             task: Task::Classification,
             attributes: Vec::new(),

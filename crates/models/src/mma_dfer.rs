@@ -324,13 +324,12 @@ impl EmotionModel for MmaDfer {
         Ok(model.freeze_pretrained(config))
     }
 
-    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         let Stem::Voice(net) = &mut self.voice.patch_embed else { return Ok(()) };
         net.calibrate(|each| {
-            training(Modality::Voice, &mut |batch| {
-                if let Some(voice) = &batch.voice {
-                    each(voice.values.clone(), &voice.valid);
-                }
+            training(Modality::Voice, &mut |batch| match &batch.voice {
+                Some(voice) => each(voice.values.clone(), &voice.valid),
+                None => Ok(()),
             })
         })
     }
@@ -372,10 +371,5 @@ impl EmotionModel for MmaDfer {
     fn loss(&self, _config: &MmaDferConfig, outlook: &Outlook, target: impl Into<Target>) -> Loss {
         let classes = Target::from(target.into().into_classes());
         Loss::sum(vec![(classes.name(), classes.loss(outlook.logits.clone(), AttributeLoss::Absolute))])
-    }
-
-    fn prompt_vectors(&self) -> Vec<Vec<f32>> {
-        // Its prompts are tokens that every clip sees, not a pool to choose from.
-        Vec::new()
     }
 }

@@ -24,7 +24,7 @@ use crate::sequence_model::{
     self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
 };
 use crate::weights::{import_tensors, read_checkpoint};
-use crate::{About, Config, Init, ModelError, Rename, Task};
+use crate::{About, Config, Init, Keep, ModelError, Rename, Schedule, Task};
 
 /// The order of streams in the published code's concatenations.
 const ORDER: [Modality; 3] = [Modality::Text, Modality::Voice, Modality::Face];
@@ -71,6 +71,10 @@ impl MultConfig {
         Self {
             n_epochs: 60,
             learning_rate: 0.001,
+            weight_decay: 0.0,
+            label_smoothing: 0.0,
+            schedule: Schedule::Plateau,
+            keep: Keep::LowestLoss,
             keep_probability: 0.7,
             task: Task::Classification,
             attributes: Vec::new(),

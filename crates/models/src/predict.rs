@@ -7,8 +7,8 @@ use emotion::{Attribute, Inputs, LabelSet, Manifest, Modalities, Modality, Predi
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
-    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Release, Rename,
-    StageInput, StagePlan, Target,
+    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Release, Rename, StagePlan,
+    Target, compute,
 };
 
 /// What a forward pass yields.
@@ -24,6 +24,37 @@ pub struct Outlook {
     pub selection: Option<Selection>,
     /// Named terms of the loss that need no labels, `[1]` each, weighted.
     pub auxiliary: Vec<(&'static str, Tensor<1>)>,
+}
+
+impl Outlook {
+    /// Those of several batches as that of one: rows one after the other, auxiliary terms averaged over rows. Which prompts were
+    /// chosen is left out.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no part.
+    pub fn joined(parts: Vec<Self>) -> Self {
+        let n_rows: Vec<f64> = parts.iter().map(|part| part.logits.dims()[0] as f64).collect();
+        let total: f64 = n_rows.iter().sum();
+        let mut auxiliary: Vec<(&'static str, Tensor<1>)> = Vec::new();
+        for (part, n) in parts.iter().zip(n_rows) {
+            for (name, term) in &part.auxiliary {
+                let share = term.clone().mul_scalar(n / total);
+                match auxiliary.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, sum)) => *sum = sum.clone() + share,
+                    None => auxiliary.push((name, share)),
+                }
+            }
+        }
+        let all = |part: fn(&Self) -> Tensor<2>| Tensor::cat(parts.iter().map(part).collect(), 0);
+        Self {
+            logits: all(|part| part.logits.clone()),
+            fused: all(|part| part.fused.clone()),
+            tokens: Tensor::cat(parts.iter().map(|part| part.tokens.clone()).collect(), 0),
+            selection: None,
+            auxiliary,
+        }
+    }
 }
 
 /// A loss and what it is the sum of.
@@ -54,9 +85,12 @@ pub struct FinishedStage<M> {
 
 /// Hands every batch of the training split to a function, unchanged and with one modality switched on; clips without it are
 /// left out.
-pub trait TrainingBatches<E>: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E> {}
+pub trait TrainingBatches<E>: Fn(Modality, &mut SeeBatch<'_>) -> Result<(), E> {}
 
-impl<E, F: Fn(Modality, &mut dyn FnMut(&Batch)) -> Result<(), E>> TrainingBatches<E> for F {}
+impl<E, F: Fn(Modality, &mut SeeBatch<'_>) -> Result<(), E>> TrainingBatches<E> for F {}
+
+/// What is done with each of these batches.
+pub type SeeBatch<'a> = dyn FnMut(&Batch) -> Result<(), ModelError> + 'a;
 
 /// A model that can be trained. Its configuration says everything that its shape depends on.
 pub trait EmotionModel: Module + Sync {
@@ -114,7 +148,7 @@ pub trait EmotionModel: Module + Sync {
     }
 
     /// Sets what follows from the training split without learning, scales of inputs say, before a plan's first epochs.
-    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         let _ = training;
         Ok(())
     }
@@ -140,17 +174,10 @@ pub trait EmotionModel: Module + Sync {
     /// The training loss.
     fn loss(&self, config: &Self::Config, outlook: &Outlook, target: impl Into<Target>) -> Loss;
 
-    /// Vectors of the prompt pool; empty for a model without one.
-    fn prompt_vectors(&self) -> Vec<Vec<f32>>;
-}
-
-/// A prompt of a pool, for figures.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PromptRow {
-    /// The prompt's key.
-    pub key: Vec<f32>,
-    /// The stage-1 modality that it came from; `None` for one that no modality activated.
-    pub origin: Option<Modality>,
+    /// Vectors of the prompt pool; empty for a model without one, as where every clip sees all prompts.
+    fn prompt_vectors(&self) -> Result<Vec<Vec<f32>>, ModelError> {
+        Ok(Vec::new())
+    }
 }
 
 /// A trained model, whichever it is.
@@ -171,8 +198,6 @@ pub trait Predict: Send {
     fn card(&self) -> &Card;
     /// Number of parameters.
     fn n_parameters(&self) -> usize;
-    /// Its prompt pool; empty without one.
-    fn prompts(&self) -> Vec<PromptRow>;
     /// Predicts each sample from what it has and what is switched on.
     ///
     /// Errors when nothing is left of a sample.
@@ -225,16 +250,6 @@ impl<M: EmotionModel> Predict for Trained<M> {
         self.model.num_params()
     }
 
-    fn prompts(&self) -> Vec<PromptRow> {
-        let origins = self.bundle.prompt_origins.iter().map(String::as_str).chain(std::iter::repeat("none"));
-        (self.model.prompt_vectors().into_iter().zip(origins))
-            .map(|(key, origin)| PromptRow {
-                key,
-                origin: Modality::ALL.into_iter().find(|modality| modality.name() == origin),
-            })
-            .collect()
-    }
-
     fn predict(&self, samples: &[&Sample], on: Modalities) -> Result<Vec<Prediction>, ModelError> {
         let batch = self.reader.batch(samples, &vec![on; samples.len()], &self.device)?;
         let outlook = self.model.forward(&self.config, &batch)?;
@@ -251,7 +266,10 @@ pub(crate) fn predictions(
 ) -> Result<Vec<Prediction>, ModelError> {
     let read = |tensor: Tensor<2>| -> Result<Vec<Vec<f32>>, ModelError> {
         let [_, width] = tensor.dims();
-        let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
+        let values = compute::read(tensor)?;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(ModelError::NotANumber);
+        }
         Ok(values.chunks(width).map(<[f32]>::to_vec).collect())
     };
     let outputs = if are_values { read(outlook.logits.clone())? } else { read(softmax(outlook.logits.clone(), 1))? };
@@ -273,11 +291,4 @@ pub(crate) fn predictions(
             }),
         })
         .collect())
-}
-
-impl StageInput {
-    /// The modalities that the stage teaches.
-    pub fn modalities(self) -> Modalities {
-        self.eval_modalities()
-    }
 }

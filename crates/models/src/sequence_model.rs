@@ -14,9 +14,10 @@ use crate::encoders::feature_sequences::{FeatureSequences, FeatureSize};
 use crate::encoders::sequences::{SequenceSize, Sequences};
 use crate::layers::streams::{ByStream, Streams};
 use crate::layers::transformer::unit_rows;
+use crate::settings::{check_not_negative, check_positive, check_probability, check_share};
 use crate::{
-    AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Optimization, Outlook, Reader,
-    Rename, StageInput, StagePlan, Target, Task, TrainingBatches,
+    AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Keep, Loss, ModelError, Optimization, Outlook,
+    Reader, Rename, Schedule, StageInput, StagePlan, Target, Task, TrainingBatches, WeightDecay,
 };
 
 /// A network from three sequences to scores.
@@ -62,6 +63,18 @@ pub struct SequenceConfig<S> {
     pub n_epochs: usize,
     /// Initial learning rate.
     pub learning_rate: f64,
+    /// How fast weights shrink apart from Adam's moments, as in AdamW.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Share of a label that is spread over all classes.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// How the learning rate falls.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Which epoch's model is kept.
+    #[serde(default)]
+    pub keep: Keep,
     /// Probability that training keeps a modality of a sample (choice: 0.7, so that absent tokens are learned too).
     pub keep_probability: f64,
     /// What is predicted.
@@ -127,13 +140,10 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
     const RENAMES: &'static [Rename] = N::RENAMES;
 
     fn check(config: &Self::Config) -> Result<(), ModelError> {
-        let complain = |text: String| Err(ModelError::Config(text));
-        if !(config.keep_probability > 0.0 && config.keep_probability <= 1.0) {
-            return complain(format!("keep_probability is {}: it must be in 0..1", config.keep_probability));
-        }
-        if config.learning_rate.is_nan() || config.learning_rate <= 0.0 {
-            return complain(format!("learning_rate is {}: it must be positive", config.learning_rate));
-        }
+        check_probability("keep_probability", config.keep_probability)?;
+        check_positive("learning_rate", config.learning_rate)?;
+        check_not_negative("weight_decay", config.weight_decay)?;
+        check_share("label_smoothing", config.label_smoothing)?;
         match &config.sequences {
             SequenceSource::Encoders(size) => size.check()?,
             SequenceSource::Features(size) => size.check()?,
@@ -185,7 +195,12 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
                 _ => "everything, with modalities missing at random".into(),
             },
             starts_from: "random values".into(),
-            optimization: Optimization::default(),
+            optimization: Optimization {
+                weight_decay: WeightDecay::Decoupled { rate: config.weight_decay },
+                schedule: config.schedule,
+                keep: config.keep,
+                ..Optimization::default()
+            },
         }]
     }
 
@@ -200,7 +215,7 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         Ok(Self::build(config, labels.len(), &mut Init::new(seed, device)))
     }
 
-    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         match (&mut self.sequences, &mut self.features) {
             (Some(sequences), _) => sequences.calibrate(training),
             (None, Some(features)) => features.calibrate(training),
@@ -228,13 +243,10 @@ impl<N: SequenceNetwork> EmotionModel for SequenceClassifier<N> {
         })
     }
 
-    fn loss(&self, _config: &Self::Config, outlook: &Outlook, target: impl Into<Target>) -> Loss {
-        let target = target.into();
-        Loss::sum(vec![(target.name(), target.loss(outlook.logits.clone(), AttributeLoss::Absolute))])
-    }
-
-    fn prompt_vectors(&self) -> Vec<Vec<f32>> {
-        Vec::new()
+    fn loss(&self, config: &Self::Config, outlook: &Outlook, target: impl Into<Target>) -> Loss {
+        let (target, smoothing) = (target.into(), config.label_smoothing);
+        let loss = target.smoothed_loss(outlook.logits.clone(), AttributeLoss::Absolute, smoothing);
+        Loss::sum(vec![(target.name(), loss)])
     }
 }
 
@@ -243,6 +255,10 @@ pub(crate) fn help(key: &str) -> Option<&'static str> {
     Some(match key {
         "n_epochs" => "Epochs, at most.",
         "learning_rate" => "Initial learning rate. MCR's paper: 0.001 or 0.002.",
+        "weight_decay" => "How fast weights shrink apart from Adam's moments, as in AdamW.",
+        "label_smoothing" => "Share of a label that is spread over all classes; the papers have none.",
+        "schedule" => "How the learning rate falls: plateau, cosine or constant.",
+        "keep" => "Which epoch is kept: lowest_loss or last.",
         "keep_probability" => "How likely training keeps each modality of a clip.",
         "task" => "classification, or regression of the attributes that the dataset rates, such as sentiment.",
         "network.width" => "Width of a step in all streams. MCR's paper: 40; MulT's code: 30.",

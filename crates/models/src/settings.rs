@@ -1,8 +1,12 @@
 //! Settings by name: what `--set key=value` and the window's forms can change, whatever the model.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Value;
+
+use crate::ModelError;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +39,70 @@ pub enum SettingError {
         reason: String,
     },
 }
+
+/// Errors unless the setting `key` is a probability above zero.
+pub(crate) fn check_probability(key: &str, value: f64) -> Result<(), ModelError> {
+    check(value > 0.0 && value <= 1.0, key, value, "above 0 and at most 1")
+}
+
+/// Errors unless the setting `key` is a share that leaves something: of dropout, of smoothing.
+pub(crate) fn check_share(key: &str, value: f64) -> Result<(), ModelError> {
+    check((0.0..1.0).contains(&value), key, value, "at least 0 and below 1")
+}
+
+/// Errors unless the setting `key` is a rate that moves something.
+pub(crate) fn check_positive(key: &str, value: f64) -> Result<(), ModelError> {
+    check(value > 0.0 && value.is_finite(), key, value, "above 0")
+}
+
+/// Errors unless the setting `key` is a weight that may be nothing.
+pub(crate) fn check_not_negative(key: &str, value: f64) -> Result<(), ModelError> {
+    check(value >= 0.0 && value.is_finite(), key, value, "at least 0")
+}
+
+/// Errors where a size of a configuration is nothing, which only some can be.
+pub(crate) fn check_sizes<T: Serialize>(config: &T) -> Result<(), ModelError> {
+    let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let is_nothing = |setting: &Setting| setting.value == "0" && !MAY_BE_ZERO.contains(&name(&setting.key).as_str());
+    match settings_of(config).into_iter().find(is_nothing) {
+        Some(Setting { key, .. }) => Err(ModelError::Config(format!("{key} is 0: it must be at least 1"))),
+        None => Ok(()),
+    }
+}
+
+/// Errors where a file is named that a configuration does not read.
+pub(crate) fn check_unread(key: &str, path: &Path, is_read: bool) -> Result<(), ModelError> {
+    match is_read || path.as_os_str().is_empty() {
+        true => Ok(()),
+        false => Err(ModelError::Config(format!(
+            "{key} is set, but this preset has small encoders of its own that read no weights: choose another preset: {}",
+            path.display()
+        ))),
+    }
+}
+
+fn check(holds: bool, key: &str, value: f64, wanted: &str) -> Result<(), ModelError> {
+    if holds { Ok(()) } else { Err(ModelError::Config(format!("{key} is {value}: it must be {wanted}"))) }
+}
+
+/// Whole numbers that may be zero, by the last part of their keys: layers, what is left out with 0, and epochs, about which
+/// a job has words of its own.
+const MAY_BE_ZERO: [&str; 14] = [
+    "attributes",
+    "classes",
+    "context",
+    "depth",
+    "encoder_layers",
+    "epochs",
+    "fusion_layers",
+    "gate_width",
+    "joint_epochs",
+    "layers",
+    "n_epochs",
+    "n_layers",
+    "shared_layers",
+    "unimodal_epochs",
+];
 
 /// Whether a path names the choice among several shapes of a table.
 fn is_tag(path: &str) -> bool {
@@ -88,9 +156,11 @@ pub fn apply_setting<T: Serialize + DeserializeOwned>(config: &T, key: &str, val
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
     use serde::Deserialize;
 
     use super::*;
+    use crate::{EmotionModel as _, Init, ModelKind, with_model};
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Inner {
@@ -123,6 +193,26 @@ mod tests {
         assert!(matches!(apply_setting(&outer, "k", "1"), Err(SettingError::Unknown { .. })));
         for value in ["-1", "x", "1.5"] {
             assert!(matches!(apply_setting(&outer, "top_k", value), Err(SettingError::Value { .. })), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_size_of_nothing_is_refused_or_can_be_built() {
+        for model in ModelKind::ALL {
+            for preset in model.presets() {
+                model.preset(preset).unwrap().check().unwrap();
+            }
+            let tiny = model.preset("tiny").unwrap();
+            let sizes = settings_of(&tiny).into_iter().filter(|setting| setting.value.parse::<usize>().is_ok());
+            for Setting { key, .. } in sizes {
+                let config = apply_setting(&tiny, &key, "0").unwrap();
+                if config.check().is_ok() {
+                    let device = Device::flex();
+                    with_model!(&config, M, config => {
+                        M::build(config, 2, &mut Init::new(0, &device));
+                    });
+                }
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
 use crate::{
     About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader,
-    Release, Rename, StagePlan, Target, TrainingBatches,
+    Release, Rename, StagePlan, Target, TrainingBatches, compute,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -255,22 +255,20 @@ impl EmotionModel for Umbenet {
         Config::Umbenet(config)
     }
 
-    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         if let VoiceEncoder::Tiny(net) = &mut self.voice_encoder {
             net.calibrate(|each| {
-                training(Modality::Voice, &mut |batch| {
-                    if let Some(voice) = &batch.voice {
-                        each(voice.values.clone(), &voice.valid);
-                    }
+                training(Modality::Voice, &mut |batch| match &batch.voice {
+                    Some(voice) => each(voice.values.clone(), &voice.valid),
+                    None => Ok(()),
                 })
             })?;
         }
         if let CaptionEncoder::Tiny(net) = &mut self.caption_encoder {
             net.calibrate(|each| {
-                training(Modality::Text, &mut |batch| {
-                    if let Some(text) = &batch.text {
-                        each(text.tokens.clone());
-                    }
+                training(Modality::Text, &mut |batch| match &batch.text {
+                    Some(text) => each(text.tokens.clone()),
+                    None => Ok(()),
                 })
             })?;
         }
@@ -306,14 +304,13 @@ impl EmotionModel for Umbenet {
         if let Some(selection) = outlook.selection.as_ref().filter(|_| config.pull > 0.0) {
             terms.push(("key pull", self.prompt_pool.pull(selection).mul_scalar(config.pull)));
         }
-        let total = terms.iter().skip(1).fold(terms[0].1.clone(), |total, (_, term)| total + term.clone());
-        Loss { total, terms }
+        Loss::sum(terms)
     }
 
-    fn prompt_vectors(&self) -> Vec<Vec<f32>> {
+    fn prompt_vectors(&self) -> Result<Vec<Vec<f32>>, ModelError> {
         let [_, width] = self.prompt_pool.prompt_key.dims();
-        let values = self.prompt_pool.prompt_key.val().detach().try_into_vec_as::<f32>().unwrap_or_default();
-        values.chunks(width).map(<[f32]>::to_vec).collect()
+        let values = compute::read(self.prompt_pool.prompt_key.val().detach())?;
+        Ok(values.chunks(width).map(<[f32]>::to_vec).collect())
     }
 }
 

@@ -140,18 +140,14 @@ impl EmotionModel for Vavl {
         Ok(model)
     }
 
-    fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         // Batches come without gradients, and so must the extractors that measure them.
         let still = self.valid();
         let mut voices = self.voice_features.moments();
-        training(Modality::Voice, &mut |batch| {
-            still.voice_features.measure(batch, &mut voices);
-        })?;
+        training(Modality::Voice, &mut |batch| still.voice_features.measure(batch, &mut voices))?;
         self.voice_features.set_scale(&voices);
         let mut faces = self.face_features.moments();
-        training(Modality::Face, &mut |batch| {
-            still.face_features.measure(batch, &mut faces);
-        })?;
+        training(Modality::Face, &mut |batch| still.face_features.measure(batch, &mut faces))?;
         self.face_features.set_scale(&faces);
         Ok(())
     }
@@ -228,10 +224,6 @@ impl EmotionModel for Vavl {
         let mut terms = vec![(target.name(), task)];
         terms.extend(outlook.auxiliary.iter().cloned());
         Loss::sum(terms)
-    }
-
-    fn prompt_vectors(&self) -> Vec<Vec<f32>> {
-        Vec::new()
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
     use models::mma_dfer::{MmaDfer, MmaDferConfig};
     use models::umbenet::{Umbenet, UmbenetConfig};
     use models::vavl::{FaceFeaturesConfig, Vavl, VavlConfig};
-    use models::{Batch, EmotionModel, ModelError, Outlook};
+    use models::{EmotionModel, Outlook, SeeBatch};
 
     use super::*;
 
@@ -193,9 +193,8 @@ mod tests {
         let truths: Vec<i64> = (0..8).map(|i| i % 4).collect();
         let reader = M::reader(config);
         let still = device.clone().inner();
-        let all_with = |modality, body: &mut dyn FnMut(&Batch)| {
-            body(&reader.batch(&samples, &[Modalities::only(modality); 8], &still)?);
-            Ok::<_, ModelError>(())
+        let all_with = |modality, body: &mut SeeBatch<'_>| {
+            body(&reader.batch(&samples, &[Modalities::only(modality); 8], &still)?)
         };
         model.calibrate(all_with).unwrap();
         let outlook = |model: &M, on: &[Modalities], device: &Device| -> Outlook {

@@ -7,7 +7,7 @@ use emotion::{Attribute, Modalities, Scores, Spread};
 use media::SampleCache;
 use serde::{Deserialize, Serialize};
 
-use crate::{Control, Event, Job, Outcome, Report, Run, TrainError, fit, run};
+use crate::{Control, Event, Job, Outcome, Report, Run, TrainError, fit, resume, run};
 
 /// Scores over folds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,16 +69,20 @@ pub fn cross_validate(
         let path = dir.join(format!("fold-{fold}.manifest.json"));
         let own = Job { name: format!("{}, fold {fold}", job.name), manifest: path.clone(), ..job.clone() };
         let run = Run::at(&dir.join(format!("fold-{fold}")));
-        let resume = run.exists();
-        if resume && run.job()? != own {
+        let is_begun = run.exists();
+        if is_begun && run.job()? != own {
             return Err(TrainError::Occupied { path: run.dir().to_owned() });
         }
-        if !resume {
+        if !is_begun {
             datasets::save(&datasets::fold(&manifest, n_folds, fold, job.seed), &path)?;
         }
         let is_done = |event: &Event| matches!(event, Event::Finished { outcome: Outcome::Complete, .. });
-        if !(resume && run.events()?.iter().any(is_done)) {
-            let outcome = fit(&own, run.dir(), resume, cache, control, &mut |event| on_event(fold, event))?;
+        if !(is_begun && run.events()?.iter().any(is_done)) {
+            let mut on_event = |event| on_event(fold, event);
+            let outcome = match is_begun {
+                true => resume(run.dir(), cache, control, &mut on_event)?,
+                false => fit(&own, run.dir(), cache, control, &mut on_event)?,
+            };
             if outcome != Outcome::Complete {
                 return Ok(None);
             }

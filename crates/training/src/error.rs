@@ -51,10 +51,18 @@ pub enum TrainError {
         /// What to do.
         hint: String,
     },
+    /// Nothing that the model reads is switched on.
+    #[error("nothing to score: switched on are {on}, and the model reads {usable}")]
+    NothingOn {
+        /// What is switched on.
+        on: emotion::Modalities,
+        /// What the model reads.
+        usable: emotion::Modalities,
+    },
     /// The loss is no number any more.
     #[error(
-        "the loss became {loss} in stage {stage:?}, epoch {epoch}: try a smaller learning_rate; \
-         the last good epoch is kept and can be resumed"
+        "the loss became {loss} in stage {stage:?}, epoch {epoch}: train again with a smaller learning_rate; \
+         epochs before that one are kept"
     )]
     Diverged {
         /// What it became.

@@ -9,8 +9,9 @@ use models::Predict;
 use serde::{Deserialize, Serialize};
 
 use crate::loader::Loader;
+use crate::prepare::prepare_rated;
 use crate::truth::Truths;
-use crate::{AttributeScores, Control, Event, PreparedClip, Report, TrainError, prepare, run};
+use crate::{AttributeScores, Control, Event, PreparedClip, Report, TrainError, run};
 
 /// Clips in a batch of an evaluation.
 const BATCH: usize = 16;
@@ -44,7 +45,8 @@ pub struct RatedValue {
 
 /// Scores `model` on a split of `manifest`.
 ///
-/// Clips without any usable modality, or without the ratings that the model predicts, are left out and reported; a stop ends with [`TrainError::Stopped`].
+/// Clips without any usable modality, or without the ratings that the model predicts, are left out and reported; a stop ends
+/// with [`TrainError::Stopped`].
 pub fn evaluate(
     model: &dyn Predict,
     manifest: &Manifest,
@@ -56,18 +58,27 @@ pub fn evaluate(
 ) -> Result<(Report, Vec<ClipPrediction>), TrainError> {
     let truths = Truths::new(model.labels(), model.attributes());
     let class_of = class_map(model, manifest)?;
-    let mut clips = prepare(manifest, manifest.split(split), model.inputs(), cache, control, on_event)?;
-    clips.retain(|clip| truths.knows(&clip.clip));
+    let usable = model.inputs().modalities();
+    let scored = on.intersection(usable);
+    if scored.is_empty() {
+        return Err(TrainError::NothingOn { on, usable });
+    }
+    let clips = prepare_rated(manifest, split, model.inputs(), &truths, cache, control, on_event)?;
     if clips.is_empty() {
         return Err(TrainError::NoClips {
             split: split.name(),
             dataset: manifest.name.clone(),
-            hint: "choose another split, or import the dataset with splits".into(),
+            hint: match truths.attributes() {
+                [] => "choose another split, or import the dataset with splits".into(),
+                rated => {
+                    let names: Vec<&str> = rated.iter().map(|attribute| attribute.name()).collect();
+                    format!("the model predicts {}, so it needs a dataset that rates it", names.join(", "))
+                }
+            },
         });
     }
     let loader = Loader::new(cache, manifest, clips)?;
     let truth_of = |clip: &Clip| if truths.attributes().is_empty() { class_of[clip.label] } else { truths.class(clip) };
-    let usable = model.inputs().modalities();
     let mut predictions = Vec::with_capacity(loader.clips().len());
     let mut pairs: BTreeMap<Modalities, Vec<(usize, usize)>> = BTreeMap::new();
     let indices: Vec<usize> = (0..loader.clips().len()).collect();
@@ -77,17 +88,15 @@ pub fn evaluate(
             return Err(TrainError::Stopped);
         }
         let samples = loader.samples(chunk)?;
-        let clip = |index: usize| &loader.clips()[chunk[index]];
-        for (index, prediction) in predict_some(model, &samples, on)? {
-            let PreparedClip { clip, .. } = clip(index);
-            let values = rated_values(&truths, manifest, clip, &prediction);
-            let truth = truth_of(clip);
-            predictions.push(ClipPrediction { clip: clip.id.clone(), truth, split, prediction, values });
-        }
         for subset in Modalities::subsets().into_iter().filter(|subset| subset.intersection(usable) == *subset) {
             for (index, prediction) in predict_some(model, &samples, subset)? {
-                let pair = (truth_of(&clip(index).clip), prediction.top());
-                pairs.entry(subset).or_default().push(pair);
+                let PreparedClip { clip, .. } = &loader.clips()[chunk[index]];
+                let truth = truth_of(clip);
+                pairs.entry(subset).or_default().push((truth, prediction.top()));
+                if subset == scored {
+                    let values = rated_values(&truths, manifest, clip, &prediction);
+                    predictions.push(ClipPrediction { clip: clip.id.clone(), truth, split, prediction, values });
+                }
             }
         }
     }
@@ -153,8 +162,8 @@ fn predict_some(
     Ok(some.into_iter().zip(model.predict(&chosen, on)?).collect())
 }
 
-/// The model's class for each label of the manifest; both sets must have the same names, in whatever order. A model of attributes
-/// knows no classes of the manifest.
+/// The model's class for each label of the manifest, all of which it must know, in whatever order. A model of attributes knows
+/// none of them.
 fn class_map(model: &dyn Predict, manifest: &Manifest) -> Result<Vec<usize>, TrainError> {
     if !model.attributes().is_empty() {
         return Ok(Vec::new());

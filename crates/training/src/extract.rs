@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use emotion::{Clip, FaceChoice, FaceInput, FaceSource, FeatureRef, Frames, Inputs, Manifest, Modality, Stream};
 use media::{HOG_SIDE_PX, HOG_WIDTH, MediaError, Request, STATISTICS_RATE_HZ, SampleCache};
@@ -198,15 +198,17 @@ pub fn extract(
     std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
     let maker = Maker::new(extraction, device)?;
     let recipe = recipe(extraction)?;
-    let (total, start) = (manifest.clips.len(), Instant::now());
+    let total = manifest.clips.len();
     let mut files: Vec<Option<Made>> = Vec::with_capacity(total);
     let (mut n_made, mut done) = (0, 0);
+    let (mut making, mut n_timed) = (Duration::ZERO, 0);
     on_event(Event::Preparing { done, total, remaining_secs: None });
     for clips in manifest.clips.chunks(CHUNK) {
         control.wait_while_paused();
         if control.is_stopping() {
             return Err(TrainError::Stopped);
         }
+        let (begun, n_made_before) = (Instant::now(), n_made);
         let work = |clip: &Clip| one(manifest, clip, extraction, &recipe, &maker, dir, cache);
         // A network keeps all cores busy with one clip.
         let results: Vec<_> = match maker {
@@ -235,8 +237,14 @@ pub fn extract(
             }
         }
         done += clips.len();
-        let per_clip = start.elapsed().as_secs_f64() / f64::from(n_made.max(1) as u32);
-        on_event(Event::Preparing { done, total, remaining_secs: Some(per_clip * (total - done) as f64) });
+        // Clips that are there already take no time, and say nothing of the others.
+        if n_made > n_made_before {
+            making += begun.elapsed();
+            n_timed += clips.len();
+        }
+        let per_clip = (n_timed > 0).then(|| making.as_secs_f64() / n_timed as f64);
+        let remaining_secs = per_clip.map(|per_clip| per_clip * (total - done) as f64);
+        on_event(Event::Preparing { done, total, remaining_secs });
     }
     Ok(Extracted {
         n_made,

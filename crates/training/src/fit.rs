@@ -1,61 +1,79 @@
 //! Training: the stages of a plan, epoch by epoch, each of which can be the last before the power goes.
 
+mod epoch;
+
 use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
-use emotion::{Clip, Confusion, Inputs, Manifest, Modalities, Modality, Sample, Split};
+use burn::tensor::Device;
+use emotion::{Inputs, Manifest, Modalities, Modality, Split};
 use media::SampleCache;
 use models::{
-    Batch, Bundle, Card, DeviceId, EmotionModel, FinishedStage, Keep, ModelError, Outlook, StageInput, StagePlan,
-    compute, with_model,
+    Bundle, Card, DeviceId, EmotionModel, FinishedStage, Keep, SeeBatch, StageInput, StagePlan, compute, with_model,
 };
-use rand::RngExt as _;
 
+use self::epoch::Trained;
 use crate::adam::Adam;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::copies::Copies;
-use crate::frozen::FeatureCache;
-use crate::loader::{Loader, rng_at, shuffled};
-use crate::step::train_step;
+use crate::loader::Loader;
+use crate::prepare::prepare_rated;
 use crate::training_samples::TrainingSamples;
 use crate::truth::Truths;
 use crate::{
     Control, EpochRecord, Event, Job, LearningRate, Order, Outcome, PromptMap, PromptMapRow, Run, StopReason,
-    StopRules, TrainError, evaluate, prepare, write_predictions,
+    StopRules, TrainError, evaluate, write_predictions,
 };
 
-/// Steps between two reports and looks at the loss; reading it waits for the device.
-const STEPS_PER_EVENT: usize = 4;
-
-/// Trains a job into `run_dir`, or goes on where it was interrupted.
+/// Trains a job into `run_dir`.
 ///
-/// With `resume` the folder's own `job.toml` counts and `job` is ignored. The kept model is scored at the end, on the test split
-/// if there is one. A killed process loses at most the epoch that was running.
+/// The kept model is scored at the end, on the test split if there is one. A killed process loses at most the epoch that was
+/// running: [`resume`] goes on.
 pub fn fit(
     job: &Job,
     run_dir: &Path,
-    resume: bool,
     cache: &SampleCache,
     control: &Control,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, TrainError> {
     let run = Run::at(run_dir);
-    let job = if resume { run.job()? } else { job.clone() };
     let manifest = datasets::load(&job.manifest)?;
-    if !resume {
-        job.check()?;
-        // What the dataset cannot feed leaves no run behind.
-        with_model!(&job.config, M, config => check_dataset::<M>(&job, config, &manifest))?;
-        run.create(&job)?;
-    }
+    job.check()?;
+    // What the dataset cannot feed leaves no run behind.
+    with_model!(&job.config, M, config => check_dataset::<M>(job, config, &manifest))?;
+    run.create(job)?;
+    train_logged(job, &manifest, &run, cache, control, on_event)
+}
+
+/// Goes on with the job of `run_dir` where it was interrupted, to the same bits.
+pub fn resume(
+    run_dir: &Path,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainError> {
+    let run = Run::at(run_dir);
+    let job = run.job()?;
+    let manifest = datasets::load(&job.manifest)?;
+    train_logged(&job, &manifest, &run, cache, control, on_event)
+}
+
+/// Trains, with every event in the run's list as well.
+fn train_logged(
+    job: &Job,
+    manifest: &Manifest,
+    run: &Run,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainError> {
     let mut log = run.event_log()?;
     let mut tell = |event: Event| {
         let written = log.push(&event);
         on_event(event);
         written
     };
-    let result = train(&job, &manifest, &run, cache, control, &mut tell);
+    let result = train(job, manifest, run, cache, control, &mut tell);
     let last = match &result {
         Ok(outcome) => Event::Finished { outcome: *outcome, checksum: run.checksum().ok() },
         // Stopped before training began is no failure.
@@ -64,7 +82,7 @@ pub fn fit(
     };
     let written = tell(last);
     match result {
-        Err(TrainError::Stopped) => Ok(Outcome::Aborted),
+        Err(TrainError::Stopped) => written.map(|()| Outcome::Aborted),
         Ok(outcome) => written.map(|()| outcome),
         Err(error) => Err(error),
     }
@@ -90,7 +108,8 @@ fn train(
     control: &Control,
     tell: &mut Tell<'_>,
 ) -> Result<Outcome, TrainError> {
-    let device = compute::open(&job.device)?;
+    // Chosen once: what `auto` finds may differ while a model fills the memory.
+    let device = compute::resolve(&job.device);
     with_model!(&job.config, M, config => {
         let config = &M::for_dataset(config, manifest)?;
         Trainer::<M>::new(job, config, run, cache, control, manifest, device, tell)?.run(tell)
@@ -140,6 +159,7 @@ struct Trainer<'a, M: EmotionModel> {
     control: &'a Control,
     manifest: &'a Manifest,
     truths: Truths,
+    device_id: DeviceId,
     /// With autodiff.
     device: Device,
     n_parameters: usize,
@@ -147,8 +167,6 @@ struct Trainer<'a, M: EmotionModel> {
     train: TrainingSamples<'a>,
     val: Loader<'a>,
     checkpoints: Checkpoints,
-    /// Of the training and the validation split.
-    features: [FeatureCache; 2],
 }
 
 /// How a stage ended.
@@ -167,10 +185,10 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         cache: &'a SampleCache,
         control: &'a Control,
         manifest: &'a Manifest,
-        device: Device,
+        device_id: DeviceId,
         tell: &mut Tell<'_>,
     ) -> Result<Self, TrainError> {
-        let device = device.autodiff();
+        let device = compute::open(&device_id)?.autodiff();
         // Published weights that are not there are missed now, not after the clips are prepared.
         let n_parameters = M::start_stage(config, &manifest.labels, 0, job.seed, &[], &device)?.num_params();
         let inputs = M::reader(config).inputs;
@@ -195,13 +213,13 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             control,
             manifest,
             truths,
+            device_id,
             device,
             n_parameters,
             stages: M::stages(config),
             train,
             val: Loader::new(cache, manifest, val)?,
             checkpoints: Checkpoints::of(run)?,
-            features: Default::default(),
         })
     }
 
@@ -214,7 +232,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             n_train: self.train.loader().clips().len(),
             n_val: self.val.clips().len(),
             n_parameters: self.n_parameters,
-            device: compute::resolve(&self.job.device).to_string(),
+            device: self.device_id.to_string(),
         })?;
         let mut finished: Vec<FinishedStage<M>> = Vec::new();
         let mut stopped = None;
@@ -268,8 +286,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     epoch_secs: 0.0,
                 };
                 if plan.number == 1 {
-                    model
-                        .calibrate(|modality, body: &mut dyn FnMut(&Batch)| self.each_training_batch(modality, body))?;
+                    model.calibrate(|modality, body: &mut SeeBatch<'_>| self.each_training_batch(modality, body))?;
                 }
                 (progress, Adam::default())
             }
@@ -293,11 +310,16 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                 }
             };
             let (val_loss, val_scores) = self.validate(&val, model, plan.input.eval_modalities())?;
+            if !val_loss.is_finite() {
+                // The last step of an epoch can spoil the weights after its own loss was read.
+                let stage = plan.name.clone();
+                return Err(TrainError::Diverged { loss: val_loss, stage, epoch: epoch + 1 });
+            }
             let is_best = val_loss < progress.best_loss || epoch == 0 || plan.optimization.keep == Keep::Last;
             if is_best {
                 self.checkpoints.save_best(stage, model)?;
                 progress.best_epoch = epoch;
-                progress.best_loss = if val_loss.is_finite() { val_loss } else { f64::MAX };
+                progress.best_loss = val_loss;
             }
             progress.learning_rate.step(val_loss);
             progress.epochs_done += 1;
@@ -325,181 +347,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         Ok(StageOutcome::Finished)
     }
 
-    fn train_epoch(
-        &self,
-        train: &[usize],
-        progress: &Progress,
-        model: &mut M,
-        adam: &mut Adam,
-        tell: &mut Tell<'_>,
-    ) -> Result<Trained, TrainError> {
-        let (stage, epoch) = (progress.stage, progress.epochs_done);
-        let reader = M::reader(self.config);
-        let order = shuffled(train.len(), self.job.seed, stage, epoch);
-        let n_steps = order.len().div_ceil(self.job.recipe.batch_size);
-        let start = Instant::now();
-        let (mut losses, mut n_right, mut n_seen, mut unread) = (Vec::with_capacity(n_steps), 0, 0, Vec::new());
-        for (step, chunk) in order.chunks(self.job.recipe.batch_size).enumerate() {
-            if self.control.current() == Order::Pause {
-                tell(Event::Paused)?;
-                self.control.wait_while_paused();
-                tell(Event::Resumed)?;
-            }
-            if self.control.is_stopping() {
-                return Ok(Trained::Stopped(self.control.current()));
-            }
-            let chosen: Vec<usize> = chunk.iter().map(|&place| train[place]).collect();
-            // Dropout draws on the device; where it starts follows from the place in training too.
-            self.device.seed(rng_at(self.job.seed, stage, epoch, usize::MAX - 1 - step).random());
-            for (clips, samples, on) in self.train.batches(&chosen, self.stages[stage].input, stage, epoch)? {
-                let mut batch = reader.batch(&samples.iter().collect::<Vec<_>>(), &on, &self.device)?;
-                if !self.job.recipe.augment {
-                    self.features[0].fill(model, self.config, &clips, &mut batch)?;
-                }
-                let clips = self.clips_at(self.train.loader(), &clips);
-                let target = self.truths.target(&clips, &self.device);
-                let rate = progress.learning_rate.rate();
-                let (outlook, loss) = train_step(model, self.config, &batch, target, &self.job.recipe, rate, adam)?;
-                let truths: Vec<usize> = clips.iter().map(|clip| self.truths.class(clip)).collect();
-                unread.push((loss.total.detach(), outlook.logits.detach(), truths));
-            }
-            if unread.len() >= STEPS_PER_EVENT || step + 1 == n_steps {
-                let n_unread = unread.len();
-                for (loss, logits, truths) in unread.drain(..) {
-                    let loss = read(loss)?[0];
-                    if !loss.is_finite() {
-                        let stage = self.stages[stage].name.clone();
-                        return Err(TrainError::Diverged { loss, stage, epoch: epoch + 1 });
-                    }
-                    losses.push(loss);
-                    n_right += self.predicted(logits)?.iter().zip(&truths).filter(|(top, truth)| top == truth).count();
-                    n_seen += truths.len();
-                }
-                let step_secs = start.elapsed().as_secs_f64() / (step + 1) as f64;
-                tell(Event::Step {
-                    stage,
-                    epoch,
-                    step: step + 1,
-                    n_steps,
-                    loss: mean(&losses[losses.len() - n_unread..]),
-                    remaining_secs: Some(self.remaining_secs(stage, epoch, n_steps - step - 1, n_steps, step_secs)),
-                })?;
-            }
-        }
-        Ok(Trained::Epoch { loss: mean(&losses), war: n_right as f64 / n_seen as f64 })
-    }
-
-    /// Mean loss and scores over clips of the validation split.
-    fn validate(&self, val: &[usize], model: &M, on: Modalities) -> Result<(f64, emotion::Scores), TrainError> {
-        let model = model.valid();
-        let (mut loss, mut pairs) = (0.0, Vec::with_capacity(val.len()));
-        self.each_batch(&model, &self.val, val, on, |chunk, outlook| {
-            let clips = self.clips_at(&self.val, chunk);
-            let target = self.truths.target(&clips, &outlook.logits.device());
-            let total = model.loss(self.config, &outlook, target).total;
-            loss += read(total)?[0] * chunk.len() as f64;
-            let truths = clips.iter().map(|clip| self.truths.class(clip));
-            pairs.extend(truths.zip(self.predicted(outlook.logits)?));
-            Ok(())
-        })?;
-        let scores = Confusion::from_pairs(self.truths.labels().clone(), pairs).scores();
-        Ok((loss / val.len() as f64, scores))
-    }
-
-    fn clips_at<'l>(&self, loader: &'l Loader<'_>, indices: &[usize]) -> Vec<&'l Clip> {
-        indices.iter().map(|&index| &loader.clips()[index].clip).collect()
-    }
-
-    /// The class that each row of a model's outputs means.
-    fn predicted(&self, outputs: Tensor<2>) -> Result<Vec<usize>, TrainError> {
-        Ok(read(outputs)?.chunks(self.truths.n_outputs()).map(|row| self.truths.predicted(row)).collect())
-    }
-
-    /// How often the training split chooses each prompt when only `on` are switched on.
-    fn count_prompts(&self, model: &M, on: Modalities) -> Result<Vec<usize>, TrainError> {
-        let model = model.valid();
-        let mut counts = vec![0; model.prompt_vectors().len()];
-        if counts.is_empty() {
-            return Ok(counts);
-        }
-        let all: Vec<usize> = (0..self.train.loader().clips().len())
-            .filter(|&index| !self.train.loader().clips()[index].present.intersection(on).is_empty())
-            .collect();
-        self.each_batch(&model, self.train.loader(), &all, on, |_, outlook| {
-            if let Some(selection) = &outlook.selection {
-                selection.count(&mut counts);
-            }
-            Ok(())
-        })?;
-        Ok(counts)
-    }
-
-    /// All training clips that have `modality`, with nothing else switched on.
-    fn each_training_batch(&self, modality: Modality, body: &mut dyn FnMut(&Batch)) -> Result<(), TrainError> {
-        let reader = M::reader(self.config);
-        let device = self.device.clone().inner();
-        let (clips, on) = (self.train.loader().clips(), Modalities::only(modality));
-        let having: Vec<usize> = (0..clips.len()).filter(|&index| clips[index].present.contains(modality)).collect();
-        for chunk in having.chunks(self.job.recipe.batch_size) {
-            let samples = self.train.loader().samples(chunk)?;
-            let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
-            body(&reader.batch(&samples, &vec![on; chunk.len()], &device)?);
-        }
-        Ok(())
-    }
-
-    fn each_batch(
-        &self,
-        model: &M,
-        loader: &Loader<'_>,
-        indices: &[usize],
-        on: Modalities,
-        mut body: impl FnMut(&[usize], Outlook) -> Result<(), TrainError>,
-    ) -> Result<(), TrainError> {
-        let reader = M::reader(self.config);
-        let device = self.device.clone().inner();
-        for chunk in indices.chunks(self.job.recipe.batch_size) {
-            let samples = loader.samples(chunk)?;
-            let samples: Vec<&Sample> = samples.iter().map(|sample| &**sample).collect();
-            let mut batch = reader.batch(&samples, &vec![on; chunk.len()], &device)?;
-            self.features[usize::from(!std::ptr::eq(loader, self.train.loader()))].fill(
-                model,
-                self.config,
-                chunk,
-                &mut batch,
-            )?;
-            body(chunk, model.forward(self.config, &batch)?)?;
-        }
-        Ok(())
-    }
-
-    /// The clips of a split that have something of what a stage uses.
-    fn clips_for(
-        &self,
-        loader: &Loader<'_>,
-        on: Modalities,
-        split: Split,
-        plan: &StagePlan,
-    ) -> Result<Vec<usize>, TrainError> {
-        let on = on.intersection(M::reader(self.config).inputs.modalities());
-        let some: Vec<usize> = (0..loader.clips().len())
-            .filter(|&index| !loader.clips()[index].present.intersection(on).is_empty())
-            .collect();
-        if some.is_empty() {
-            return Err(TrainError::NoClips {
-                split: split.name(),
-                dataset: self.manifest.name.clone(),
-                hint: match self.stages.len() {
-                    1 => format!("the model needs clips with one of {on}"),
-                    _ => {
-                        format!("stage {:?} needs clips with one of {on}; two_stage=false trains without it", plan.name)
-                    }
-                },
-            });
-        }
-        Ok(some)
-    }
-
     /// Saves the kept model, its prompts, its scores and its predictions.
     fn keep(&self, finished: &[FinishedStage<M>], control: &Control, tell: &mut Tell<'_>) -> Result<(), TrainError> {
         let Some(last) = finished.last() else { return Ok(()) };
@@ -512,22 +359,16 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
             protocol: self.manifest.protocol.clone(),
             n_train: self.train.loader().clips().len(),
             seed: self.job.seed,
-            device: compute::resolve(&self.job.device).to_string(),
+            device: self.device_id.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             test: None,
         };
         let trained_on = plan.input.eval_modalities();
         let config = M::config_at(self.config, finished.len() - 1);
         let mut bundle = Bundle::new(config, self.truths.labels().clone(), trained_on, card);
-        bundle.prompt_origins = prompts
-            .rows
-            .iter()
-            .filter(|row| row.stage == plan.number && row.stage == prompts.rows.last().map_or(0, |row| row.stage))
-            .map(|row| row.modality().map_or("none", Modality::name).to_owned())
-            .collect();
         models::save_bundle(&self.run.best_dir(), &bundle, &last.model)?;
         self.run.save_prompts(&prompts)?;
-        score(self.run, &mut bundle, self.manifest, &self.job.device, self.cache, control, tell)
+        score(self.run, &mut bundle, self.manifest, &self.device_id, self.cache, control, tell)
     }
 
     /// The keys of all stages with the modalities that choose them.
@@ -545,7 +386,7 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
                     .map(|modality| self.count_prompts(&end.model, Modalities::only(modality)))
                     .collect::<Result<_, _>>()?,
             };
-            let keys = end.model.prompt_vectors();
+            let keys = end.model.prompt_vectors()?;
             rows.extend(keys.into_iter().enumerate().map(|(prompt_idx, key)| PromptMapRow {
                 stage: plan.number,
                 prompt_idx,
@@ -555,19 +396,6 @@ impl<'a, M: EmotionModel> Trainer<'a, M> {
         }
         Ok(PromptMap { rows })
     }
-
-    /// Estimate for the rest of the job, were every stage to run all its epochs as fast as this one.
-    fn remaining_secs(&self, stage: usize, epoch: usize, steps_left: usize, n_steps: usize, step_secs: f64) -> f64 {
-        let epochs_left = self.stages[stage].n_epochs - epoch - 1;
-        let later: usize = self.stages[stage + 1..].iter().map(|plan| plan.n_epochs).sum();
-        step_secs * (steps_left + n_steps * (epochs_left + later)) as f64
-    }
-}
-
-/// How an epoch of training ended.
-enum Trained {
-    Epoch { loss: f64, war: f64 },
-    Stopped(Order),
 }
 
 fn prepared_split(
@@ -580,19 +408,12 @@ fn prepared_split(
     tell: &mut Tell<'_>,
 ) -> Result<Vec<crate::PreparedClip>, TrainError> {
     let mut failed = Ok(());
-    let mut prepared = prepare(manifest, manifest.split(split), inputs, cache, control, &mut |event| {
+    let prepared = prepare_rated(manifest, split, inputs, truths, cache, control, &mut |event| {
         if failed.is_ok() {
             failed = tell(event);
         }
     })?;
     failed?;
-    let n_prepared = prepared.len();
-    prepared.retain(|clip| truths.knows(&clip.clip));
-    if prepared.len() < n_prepared {
-        let n = n_prepared - prepared.len();
-        let reason = format!("clips of {} that nobody rated, left out: {n}", split.name());
-        tell(Event::Warning { path: manifest.root.clone(), reason })?;
-    }
     if prepared.is_empty() {
         return Err(TrainError::NoClips {
             split: split.name(),
@@ -601,13 +422,4 @@ fn prepared_split(
         });
     }
     Ok(prepared)
-}
-
-fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, TrainError> {
-    let values = tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Compute(error.to_string()))?;
-    Ok(values.into_iter().map(f64::from).collect())
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }

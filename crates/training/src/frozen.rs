@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Tensor, TensorData};
-use models::{Batch, EmotionModel, FaceBatch, Frozen, ModelError};
+use models::{Batch, EmotionModel, FaceBatch, Frozen, ModelError, compute};
 
 /// Features by clip of one split.
 #[derive(Debug, Default)]
@@ -97,8 +97,7 @@ fn keep<const D: usize>(
     rows: &[usize],
     features: &Tensor<D>,
 ) -> Result<(), ModelError> {
-    let values = features.clone().detach().try_into_vec_as::<f32>();
-    let values = values.map_err(|error| ModelError::Compute(error.to_string()))?;
+    let values = compute::read(features.clone().detach())?;
     for (&row, values) in rows.iter().zip(values.chunks(values.len() / rows.len().max(1))) {
         known.insert(clips[row], values.to_vec());
     }

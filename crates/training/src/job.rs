@@ -161,6 +161,23 @@ impl Job {
         if !(self.recipe.plateau_factor > 0.0 && self.recipe.plateau_factor < 1.0) {
             return unfit("plateau_factor", self.recipe.plateau_factor.to_string(), "it must be between 0 and 1");
         }
+        for (key, decay) in [("beta_1", self.recipe.beta_1), ("beta_2", self.recipe.beta_2)] {
+            if !(0.0..1.0).contains(&decay) {
+                return unfit(key, decay.to_string(), "it must be at least 0 and below 1");
+            }
+        }
+        if !(self.recipe.epsilon > 0.0 && self.recipe.epsilon.is_finite()) {
+            return unfit("epsilon", self.recipe.epsilon.to_string(), "it must be above 0");
+        }
+        for (key, value) in [
+            ("plateau_threshold", self.recipe.plateau_threshold),
+            ("stop_learning_rate", self.recipe.stop_learning_rate),
+            ("stop_train_accuracy", self.recipe.stop_train_accuracy),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return unfit(key, value.to_string(), "it must be in 0..=1");
+            }
+        }
         for (key, share) in [("swap_speakers", self.recipe.swap_speakers), ("copies", self.recipe.copies)] {
             if !(0.0..=1.0).contains(&share) {
                 return unfit(key, share.to_string(), "it must be in 0..=1");

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use emotion::{Clip, Inputs, Manifest, Modalities, Sample};
+use emotion::{Clip, Inputs, Manifest, Modalities, Sample, Split};
 use media::{MediaError, Request, SampleCache};
 
 use crate::in_order::in_order;
 use crate::sequences::{self, ClipSequence, SequenceReader};
+use crate::truth::Truths;
 use crate::{Control, Event, TrainError};
 
 /// Threads besides one a core: somebody always waits, for the disk or for a face to be found.
@@ -97,6 +98,27 @@ pub fn prepare<'a>(
             Ok(())
         },
     )?;
+    Ok(prepared)
+}
+
+/// Prepares the clips of a split that have what is learned or scored; how many have not is reported.
+pub(crate) fn prepare_rated(
+    manifest: &Manifest,
+    split: Split,
+    inputs: &Inputs,
+    truths: &Truths,
+    cache: &SampleCache,
+    control: &Control,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Vec<PreparedClip>, TrainError> {
+    let mut prepared = prepare(manifest, manifest.split(split), inputs, cache, control, on_event)?;
+    let n_prepared = prepared.len();
+    prepared.retain(|clip| truths.knows(&clip.clip));
+    if prepared.len() < n_prepared {
+        let n = n_prepared - prepared.len();
+        let reason = format!("clips of {} that nobody rated, left out: {n}", split.name());
+        on_event(Event::Warning { path: manifest.root.clone(), reason });
+    }
     Ok(prepared)
 }
 

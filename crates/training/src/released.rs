@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use emotion::{LabelSet, Manifest};
 use features::Store;
 use media::SampleCache;
-use models::{Bundle, Card, Release};
+use models::{Bundle, Card, Release, compute};
 
 use crate::fit::score;
 use crate::{Control, Event, Job, Outcome, Run, TrainError};
@@ -62,9 +62,11 @@ fn make_run(
     let has_dataset = !job.manifest.as_os_str().is_empty();
     let manifest = if has_dataset { Some(datasets::load(&job.manifest)?) } else { None };
     let run = Run::at(to);
+    let device = compute::resolve(&job.device);
     let mut bundle = match &manifest {
         Some(manifest) => {
-            let about = Manifest { labels: labels.clone(), clips: Vec::new(), ..manifest.clone() };
+            // Clips say which ratings there are; their labels are those of the dataset, and are not looked at.
+            let about = Manifest { labels: labels.clone(), ..manifest.clone() };
             let card = Card { dataset: manifest.name.clone(), ..card(job, files) };
             models::import_released(&job.config, &about, &release(files)?, card, &run.best_dir())?
         }
@@ -83,11 +85,11 @@ fn make_run(
         stages: Vec::new(),
         n_train: 0,
         n_val: 0,
-        n_parameters: models::load(&run.best_dir(), &job.device)?.n_parameters(),
-        device: models::compute::resolve(&job.device).to_string(),
+        n_parameters: models::load(&run.best_dir(), &device)?.n_parameters(),
+        device: device.to_string(),
     })?;
     if let Some(manifest) = &manifest {
-        score(&run, &mut bundle, manifest, &job.device, cache, control, &mut tell)?;
+        score(&run, &mut bundle, manifest, &device, cache, control, &mut tell)?;
     }
     if control.is_stopping() {
         return Err(TrainError::Stopped);

@@ -1,7 +1,7 @@
 //! A run folder: `job.toml`, `events.jsonl`, `checkpoints/`, `best/`, `report.json`, `predictions.csv`, `prompts.json`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -67,23 +67,24 @@ impl Run {
         write_atomically(&path, text.as_bytes())
     }
 
-    /// Everything that happened, oldest first; a last line cut off by a crash is left out.
+    /// Everything that happened, oldest first; lines cut off by a crash are left out.
     pub fn events(&self) -> Result<Vec<Event>, TrainError> {
         let path = self.dir.join("events.jsonl");
-        let file = File::open(&path).map_err(|source| TrainError::Read { path: path.clone(), source })?;
-        Ok(BufReader::new(file)
-            .lines()
-            .map_while(Result::ok)
-            .filter_map(|line| serde_json::from_str(&line).ok())
-            .collect())
+        let bytes = std::fs::read(&path).map_err(|source| TrainError::Read { path, source })?;
+        // As bytes: a line may be cut within a letter.
+        Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 
     /// Opens the list of events for appending; a line cut off by a crash is ended first.
     pub fn event_log(&self) -> Result<EventLog, TrainError> {
         let path = self.dir.join("events.jsonl");
-        let ends_in_line = std::fs::read(&path).map_or(true, |bytes| bytes.last().is_none_or(|&byte| byte == b'\n'));
-        let open = File::options().create(true).append(true).open(&path);
-        let mut log = EventLog { file: open.map_err(|source| TrainError::Write { path: path.clone(), source })?, path };
+        let open = || {
+            let mut file = File::options().create(true).read(true).append(true).open(&path)?;
+            let ends_in_line = ends_in_line(&mut file)?;
+            Ok((file, ends_in_line))
+        };
+        let (file, ends_in_line) = open().map_err(|source| TrainError::Write { path: path.clone(), source })?;
+        let mut log = EventLog { file, path };
         if !ends_in_line {
             log.write_line("")?;
         }
@@ -157,6 +158,17 @@ impl EventLog {
     }
 }
 
+/// Whether a file is empty or its last line is whole.
+fn ends_in_line(file: &mut File) -> std::io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
 pub(crate) fn read(path: &Path) -> Result<String, TrainError> {
     std::fs::read_to_string(path).map_err(|source| TrainError::Read { path: path.to_owned(), source })
 }
@@ -188,9 +200,13 @@ mod tests {
         let run = Run::at(dir.path());
         run.event_log().unwrap().push(&Event::Paused).unwrap();
         let path = dir.path().join("events.jsonl");
-        let whole = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{whole}{{\"event\":\"res")).unwrap();
-        run.event_log().unwrap().push(&Event::Resumed).unwrap();
-        assert_eq!(run.events().unwrap(), [Event::Paused, Event::Resumed]);
+        // The second is cut within a letter.
+        for cut in [&b"{\"event\":\"res"[..], b"{\"event\":\"\xC3"] {
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes.extend(cut);
+            std::fs::write(&path, bytes).unwrap();
+            run.event_log().unwrap().push(&Event::Resumed).unwrap();
+        }
+        assert_eq!(run.events().unwrap(), [Event::Paused, Event::Resumed, Event::Resumed]);
     }
 }

@@ -39,6 +39,14 @@ pub struct AudioCnnSize {
     pub out: usize,
 }
 
+impl AudioCnnSize {
+    /// Positions that are left after the convolutions; `None` where the waveform is too short for them.
+    pub fn n_positions(&self) -> Option<usize> {
+        (0..self.channels.len())
+            .try_fold(self.n_samples, |n, _| Some((n + 2 * PADDING).checked_sub(KERNEL)? / STRIDE + 1))
+    }
+}
+
 impl AudioCnn {
     /// Random values.
     pub fn new(size: AudioCnnSize, init: &mut Init<'_>) -> Self {
@@ -48,7 +56,7 @@ impl AudioCnn {
             init.conv1d(&config.with_padding(PaddingConfig1d::Explicit(PADDING, PADDING)))
         };
         let convs = [conv(1, c1), conv(c1, c2), conv(c2, c3), conv(c3, c4), conv(c4, c5), conv(c5, c6)];
-        let n_out = (0..6).fold(size.n_samples, |n, _| (n + 2 * PADDING - KERNEL) / STRIDE + 1);
+        let n_out = size.n_positions().expect("a checked size leaves a position");
         let [conv1, conv2, conv3, conv4, conv5, conv6] = convs;
         Self {
             conv1,

@@ -14,6 +14,7 @@ use crate::batch::PixelScale;
 use crate::layers::crossmodal::dropout;
 use crate::layers::normalization::{Moments, Scale};
 use crate::layers::streams::{ByStream, STREAMS, Streams};
+use crate::settings::check_share;
 use crate::{Batch, Init, ModelError, Reader, TrainingBatches};
 
 /// Which features are read, and how.
@@ -212,10 +213,7 @@ impl FeatureSize {
         if let Some(stream) = STREAMS.into_iter().find(|&stream| self.get(stream).shape[0] == 0) {
             return complain(format!("the features for {} have no step", stream.name()));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return complain(format!("sequences.dropout is {}: it must be in 0..1", self.dropout));
-        }
-        Ok(())
+        check_share("sequences.dropout", self.dropout)
     }
 }
 
@@ -259,14 +257,13 @@ impl FeatureSequences {
     }
 
     /// Sets the scales from the training split, as [`EmotionModel::calibrate`](crate::EmotionModel::calibrate) says.
-    pub fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    pub fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         for stream in STREAMS {
             let Some(scale) = self.scale.get_mut(stream) else { continue };
             let mut moments = Moments::new(scale.width());
             training(stream, &mut |batch| {
-                if let Some(features) = batch.features(stream) {
-                    moments.add_valid(&features.values, &features.valid);
-                }
+                let features = batch.features(stream);
+                features.map_or(Ok(()), |features| moments.add_valid(&features.values, &features.valid))
             })?;
             moments.statistics().iter().for_each(|statistics| scale.set(statistics));
         }

@@ -15,7 +15,8 @@ use super::tiny::{FaceNet, VoiceNet};
 use crate::batch::PixelScale;
 use crate::layers::crossmodal::dropout;
 use crate::layers::streams::{ByStream, Streams};
-use crate::{Batch, Init, ModelError, Reader, TrainingBatches, VoiceBatch};
+use crate::settings::check_share;
+use crate::{Batch, Init, ModelError, Reader, TrainingBatches, VoiceBatch, compute};
 
 /// Sizes of the encoders and lengths of their sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -111,10 +112,8 @@ impl SequenceSize {
         if n_frames == 0 || max_words == 0 || n_dims == 0 || n_buckets < 3 {
             return complain("n_frames, max_words and n_dims must be at least 1, n_buckets at least 3".into());
         }
-        match [self.face_dropout, self.dropout].into_iter().find(|rate| !(0.0..1.0).contains(rate)) {
-            Some(rate) => complain(format!("a dropout rate is {rate}: it must be in 0..1")),
-            None => Ok(()),
-        }
+        check_share("sequences.face_dropout", self.face_dropout)?;
+        check_share("sequences.dropout", self.dropout)
     }
 }
 
@@ -145,15 +144,15 @@ impl Sequences {
     }
 
     /// Sets scales of inputs from the training split, as [`EmotionModel::calibrate`](crate::EmotionModel::calibrate) says.
-    pub fn calibrate<E>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
+    pub fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         let Self { voice: Some(net), n_slices, .. } = self else { return Ok(()) };
         net.calibrate(|each| {
             training(Modality::Voice, &mut |batch| {
-                if let Some(voice) = &batch.voice {
-                    let (slices, valid) = slices(voice, *n_slices);
-                    if let Some(whole) = whole_rows(&valid) {
-                        each(slices.select(0, whole.clone()), &valid.select(0, whole));
-                    }
+                let Some(voice) = &batch.voice else { return Ok(()) };
+                let (slices, valid) = slices(voice, *n_slices);
+                match whole_rows(&valid)? {
+                    Some(whole) => each(slices.select(0, whole.clone()), &valid.select(0, whole)),
+                    None => Ok(()),
                 }
             })
         })
@@ -201,11 +200,11 @@ fn slices(voice: &VoiceBatch, steps: usize) -> (Tensor<3>, Tensor<2>) {
 }
 
 /// Rows of `valid` in which every frame is there; `None` if there are none.
-fn whole_rows(valid: &Tensor<2>) -> Option<Tensor<1, Int>> {
-    let shares: Vec<f32> = valid.clone().mean_dim(1).try_into_vec_as().unwrap_or_default();
+fn whole_rows(valid: &Tensor<2>) -> Result<Option<Tensor<1, Int>>, ModelError> {
+    let shares = compute::read(valid.clone().mean_dim(1))?;
     let whole: Vec<i64> = (0_i64..).zip(&shares).filter(|&(_, &share)| share > 0.999).map(|(row, _)| row).collect();
     let n = whole.len();
-    (n > 0).then(|| Tensor::from_data(TensorData::new(whole, [n]), &valid.device()))
+    Ok((n > 0).then(|| Tensor::from_data(TensorData::new(whole, [n]), &valid.device())))
 }
 
 /// Row `i` of `encoded` at row `rows[i]` of `[n, steps, dims]`, and `filler` `[1, steps, dims]` where there is none.

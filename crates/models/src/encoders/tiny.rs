@@ -7,8 +7,8 @@ use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::Init;
 use crate::layers::transformer::masked_mean;
+use crate::{Init, ModelError, compute};
 
 /// Face frames to one vector each: oriented gradients, which need no training, then a hidden layer.
 ///
@@ -153,19 +153,19 @@ impl VoiceNet {
     /// Sets the scales from the training split; `each` hands over its batches, as [`VoiceNet::forward`] takes them.
     pub fn calibrate<E>(
         &mut self,
-        each: impl FnOnce(&mut dyn FnMut(Tensor<3>, &Tensor<2>)) -> Result<(), E>,
+        each: impl FnOnce(&mut dyn FnMut(Tensor<3>, &Tensor<2>) -> Result<(), ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
         let n_values = N_STATISTICS * N_CEPSTRA;
         let (mut n, mut sums, mut squares) = (0.0, vec![0.0; n_values], vec![0.0; n_values]);
         each(&mut |mel, valid| {
-            let rows: Vec<f32> = cepstral_statistics(mel, valid).try_into_vec_as().unwrap_or_default();
-            for row in rows.chunks(n_values) {
+            for row in compute::read(cepstral_statistics(mel, valid))?.chunks(n_values) {
                 n += 1.0;
                 for (value_idx, value) in row.iter().map(|&value| f64::from(value)).enumerate() {
                     sums[value_idx] += value;
                     squares[value_idx] += value * value;
                 }
             }
+            Ok(())
         })?;
         if n == 0.0 {
             return Ok(());
@@ -270,13 +270,13 @@ impl TextNet {
     /// Sets the weights of words from the training split; `each` hands over its batches, as [`TextNet::forward`] takes them.
     pub fn calibrate<E>(
         &mut self,
-        each: impl FnOnce(&mut dyn FnMut(Tensor<2, Int>)) -> Result<(), E>,
+        each: impl FnOnce(&mut dyn FnMut(Tensor<2, Int>) -> Result<(), ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
         let n_buckets = self.weight.dims()[0];
         let (mut n, mut n_with) = (0.0, vec![0.0_f64; n_buckets]);
         each(&mut |tokens| {
             let [_, length] = tokens.dims();
-            let tokens: Vec<i64> = tokens.try_into_vec_as().unwrap_or_default();
+            let tokens: Vec<i64> = tokens.try_into_vec_as().map_err(|error| ModelError::Compute(error.to_string()))?;
             for row in tokens.chunks(length) {
                 n += 1.0;
                 let mut words: Vec<usize> = row.iter().filter_map(|&token| usize::try_from(token).ok()).collect();
@@ -286,6 +286,7 @@ impl TextNet {
                     n_with[word] += 1.0;
                 }
             }
+            Ok(())
         })?;
         if n == 0.0 {
             return Ok(());

@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::transformer::{Attention, MASKED_SCORE};
+use crate::settings::check_share;
 use crate::{Init, ModelError};
 
 /// Shares of values that a training step does without.
@@ -36,10 +37,11 @@ impl DropRates {
     /// Checks that each of them leaves something.
     pub fn check(&self) -> Result<(), ModelError> {
         let Self { embedding, attention, hidden, residual, output } = *self;
-        match [embedding, attention, hidden, residual, output].into_iter().find(|rate| !(0.0..1.0).contains(rate)) {
-            Some(rate) => Err(ModelError::Config(format!("a dropout rate is {rate}: it must be in 0..1"))),
-            None => Ok(()),
-        }
+        check_share("network.dropout.embedding", embedding)?;
+        check_share("network.dropout.attention", attention)?;
+        check_share("network.dropout.hidden", hidden)?;
+        check_share("network.dropout.residual", residual)?;
+        check_share("network.dropout.output", output)
     }
 }
 

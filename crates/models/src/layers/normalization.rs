@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use emotion::SpeakerScale;
 
-use crate::{Init, ModelError, RowScale};
+use crate::{Init, ModelError, RowScale, compute};
 
 /// Added to deviations.
 const EPSILON: f64 = 1e-6;
@@ -48,12 +48,12 @@ impl Moments {
     }
 
     /// Adds those frames of `x` `[rows, frames, width]` that are 1 in `valid` `[rows, frames]`.
-    pub(crate) fn add_valid(&mut self, x: &Tensor<3>, valid: &Tensor<2>) {
-        let values = x.clone().try_into_vec_as::<f32>().unwrap_or_default();
-        let valid = valid.clone().try_into_vec_as::<f32>().unwrap_or_default();
+    pub(crate) fn add_valid(&mut self, x: &Tensor<3>, valid: &Tensor<2>) -> Result<(), ModelError> {
+        let (values, valid) = (compute::read(x.clone())?, compute::read(valid.clone())?);
         for (frame, _) in values.chunks(self.sums.len()).zip(valid).filter(|(_, valid)| *valid > 0.5) {
             self.add(frame);
         }
+        Ok(())
     }
 
     /// What the frames amount to; `None` before the first one.

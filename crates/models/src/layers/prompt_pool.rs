@@ -9,7 +9,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
 use super::transformer::unit_rows;
-use crate::{Init, ModelError};
+use crate::{Init, ModelError, compute};
 
 /// Standard deviation of fresh prompts, keys and inherent prompts, as in the released code.
 const FRESH_DEVIATION: f64 = 0.02;
@@ -121,11 +121,7 @@ impl PromptPool {
             Query::BatchMean => unit_rows(features.clone().mean_dim(0)).expand(features.dims()),
         };
         let similarity = query.matmul(unit_rows(self.prompt_key.val()).transpose());
-        let values = similarity
-            .clone()
-            .detach()
-            .try_into_vec_as::<f32>()
-            .map_err(|error| ModelError::Compute(error.to_string()))?;
+        let values = compute::read(similarity.clone().detach())?;
         let chosen: Vec<Vec<usize>> = values.chunks(n_prompts).map(|row| top_indices(row, top_k)).collect();
         let chosen_similarity = chosen
             .iter()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::PixelScale;
 use crate::encoders::vit::{BlockSize, VitSize};
+use crate::settings::{check_not_negative, check_positive, check_probability, check_share, check_unread};
 use crate::{Keep, ModelError, Optimization, Reader, Schedule, StageInput, StagePlan, WeightDecay};
 
 /// Everything that the shape, the loss and the training plan of an MMA-DFER depend on.
@@ -259,16 +260,12 @@ impl MmaDferConfig {
             }
             VoiceEncoderConfig::Statistics { n_frames, .. } => multiple("voice.n_frames", n_frames, 1)?,
         }
-        if !(0.0..1.0).contains(&self.drop_path) {
-            return complain(format!("drop_path is {}: it must be in 0..1", self.drop_path));
-        }
-        if !(self.keep_probability > 0.0 && self.keep_probability <= 1.0) {
-            return complain(format!("keep_probability is {}: it must be in 0..1", self.keep_probability));
-        }
-        if self.learning_rate.is_nan() || self.learning_rate <= 0.0 || self.weight_decay.is_nan() {
-            return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
-        }
-        Ok(())
+        check_unread("mae_face", &self.mae_face, matches!(self.face, FaceEncoderConfig::Patches { .. }))?;
+        check_unread("audiomae", &self.audiomae, matches!(self.voice, VoiceEncoderConfig::Patches { .. }))?;
+        check_share("drop_path", self.drop_path)?;
+        check_probability("keep_probability", self.keep_probability)?;
+        check_positive("learning_rate", self.learning_rate)?;
+        check_not_negative("weight_decay", self.weight_decay)
     }
 
     /// Prompt tokens of an encoder.

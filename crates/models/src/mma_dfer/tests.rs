@@ -268,6 +268,8 @@ fn impossible_configurations_are_refused() {
         MmaDferConfig { face: FaceEncoderConfig::Patches { side_px: 10, patch_px: 4 }, ..small() },
         MmaDferConfig { keep_probability: 0.0, ..small() },
         MmaDferConfig { drop_path: 1.0, ..small() },
+        MmaDferConfig { weight_decay: f64::NAN, ..small() },
+        MmaDferConfig { learning_rate: f64::INFINITY, ..small() },
     ] {
         assert!(config.check().is_err(), "{config:?}");
     }

@@ -8,6 +8,7 @@ use burn::tensor::Int;
 use emotion::{Frames, LogMel, Sample, Voice};
 
 use super::*;
+use crate::SeeBatch;
 use crate::encoders::feature_sequences::StreamSize;
 use crate::layers::crossmodal::DropRates;
 use crate::mcr::{McrClassifier, McrConfig, McrSize};
@@ -381,10 +382,7 @@ fn features_are_brought_to_one_scale() {
         let batch = |on: Modalities| {
             MultClassifier::reader(&config).batch(&samples, &vec![on; samples.len()], &device).unwrap()
         };
-        let training = |modality: Modality, each: &mut dyn FnMut(&Batch)| -> Result<(), ()> {
-            each(&batch(Modalities::only(modality)));
-            Ok(())
-        };
+        let training = |modality: Modality, each: &mut SeeBatch<'_>| each(&batch(Modalities::only(modality)));
         model.calibrate(training).unwrap();
         values(&model.forward(&config, &batch(Modalities::ALL)).unwrap().logits)
     };

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use emotion::{FaceInput, Inputs, Modality, TextInput, VoiceInput};
 use serde::{Deserialize, Serialize};
 
+use super::POSITIONS;
 use crate::batch::PixelScale;
 use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::encoders::clip::{self, ClipSize, ImageTowerSize, TextTowerSize};
+use crate::settings::{check_not_negative, check_positive, check_probability, check_share, check_unread};
 use crate::{Idle, ModelError, Optimization, Reader, StageInput, StagePlan};
 
 /// Everything that the shape, the loss and the training plan of a UMBEnet depend on.
@@ -316,8 +318,9 @@ impl UmbenetConfig {
                 self.embed_dim, self.fusion_heads
             ));
         }
-        if !(1..=16).contains(&self.n_frames) {
-            return complain(format!("n_frames is {}: the position table has room for 1 to 16", self.n_frames));
+        if !(1..=POSITIONS).contains(&self.n_frames) {
+            let n_frames = self.n_frames;
+            return complain(format!("n_frames is {n_frames}: the position table has room for 1 to {POSITIONS}"));
         }
         if self.embed_dim != self.prompt_tower.out {
             return complain(format!(
@@ -360,19 +363,26 @@ impl UmbenetConfig {
         {
             return complain(format!("voice.n_frames is {n_frames}: it must be a multiple of 8"));
         }
-        if !(self.keep_probability > 0.0 && self.keep_probability <= 1.0) {
-            return complain(format!("keep_probability is {}: it must be in 0..1", self.keep_probability));
+        if let VoiceEncoderConfig::Cnn { cnn, .. } = self.voice
+            && cnn.n_positions().is_none()
+        {
+            return complain(format!("voice.cnn.n_samples is {}: too few for six convolutions", cnn.n_samples));
         }
-        if !(self.joint_rate > 0.0 && self.joint_rate <= 1.0) {
-            return complain(format!("joint_rate is {}: it must be above 0 and at most 1", self.joint_rate));
+        if let TextEncoderConfig::Tiny { n_buckets, .. } = self.text
+            && n_buckets < 3
+        {
+            return complain(format!("text.n_buckets is {n_buckets}: it must be at least 3"));
         }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return complain(format!("label_smoothing is {}: it must be in 0..1", self.label_smoothing));
-        }
-        if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
-            return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
-        }
-        Ok(())
+        check_unread("clip", &self.clip, matches!(self.face, FaceEncoderConfig::Clip { .. }))?;
+        check_unread("caption_clip", &self.caption_clip, matches!(self.text, TextEncoderConfig::Clip { .. }))?;
+        check_not_negative("l1", self.l1)?;
+        check_not_negative("pull", self.pull)?;
+        check_not_negative("position_deviation", self.position_deviation)?;
+        check_positive("logit_scale", self.logit_scale)?;
+        check_probability("keep_probability", self.keep_probability)?;
+        check_probability("joint_rate", self.joint_rate)?;
+        check_share("label_smoothing", self.label_smoothing)?;
+        check_positive("learning_rate", self.learning_rate)
     }
 
     /// Whether the frames' surroundings are fused too.

@@ -5,6 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
+use crate::encoders::audio_cnn::AudioCnnSize;
 use crate::import;
 
 fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
@@ -250,5 +251,27 @@ fn everything_learns_but_temperature_scales_and_keys_that_nothing_pulls() {
         let expected: &[&str] =
             if config.pull > 0.0 { &["logit_scale"] } else { &["prompt_pool.prompt_key", "logit_scale"] };
         assert_eq!(still.names, expected);
+    }
+}
+
+#[test]
+fn sizes_that_leave_nothing_are_refused() {
+    let (tiny, compat) = (UmbenetConfig::tiny(), UmbenetConfig::official_compat());
+    let VoiceEncoderConfig::Cnn { rate_hz, cnn } = compat.voice else { panic!("the released code has the CNN") };
+    let short = VoiceEncoderConfig::Cnn { rate_hz, cnn: AudioCnnSize { n_samples: 100, ..cnn } };
+    let words = TextEncoderConfig::Tiny { n_buckets: 2, channels: 8, max_tokens: 8 };
+    for (config, word) in [
+        (UmbenetConfig { voice: short, ..compat.clone() }, "voice.cnn.n_samples"),
+        (UmbenetConfig { text: words, ..tiny.clone() }, "text.n_buckets"),
+        (UmbenetConfig { logit_scale: 0.0, ..tiny.clone() }, "logit_scale"),
+        (UmbenetConfig { clip: "weights.pt".into(), ..tiny.clone() }, "weights.pt"),
+        (UmbenetConfig { learning_rate: f64::INFINITY, ..tiny.clone() }, "learning_rate"),
+        (UmbenetConfig { n_frames: 17, ..tiny.clone() }, "1 to 16"),
+    ] {
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    for config in [tiny, compat] {
+        config.check().unwrap();
     }
 }

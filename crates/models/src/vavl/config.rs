@@ -11,6 +11,7 @@ use crate::encoders::conformer::{ConformerSize, RelativePosition};
 use crate::encoders::efficientnet::EfficientNetSize;
 use crate::encoders::feature_sequences::{StreamSize, no_features};
 use crate::encoders::wav2vec2::Wav2vec2Size;
+use crate::settings::{check_not_negative, check_positive, check_share, check_unread};
 use crate::{Keep, ModelError, Optimization, Schedule, StageInput, StagePlan, Task, WeightDecay};
 
 /// Everything that the shape, the loss and the training plan of a VAVL depend on.
@@ -201,17 +202,15 @@ impl VavlConfig {
         if kernel % 2 == 0 {
             return complain(format!("network.conformer.kernel is {kernel}: it must be odd"));
         }
-        for rate in [dropout, self.network.head_dropout] {
-            if !(0.0..1.0).contains(&rate) {
-                return complain(format!("a dropout is {rate}: it must be in 0..1"));
-            }
-        }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return complain(format!("label_smoothing is {}: it must be in 0..1", self.label_smoothing));
-        }
-        if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
-            return complain(format!("learning_rate is {}: it must be positive", self.learning_rate));
-        }
+        let sees = matches!(self.face, FaceFeaturesConfig::EfficientNet { .. });
+        check_unread("efficientnet", &self.efficientnet, sees)?;
+        check_unread("wav2vec2", &self.wav2vec2, matches!(self.voice, VoiceFeaturesConfig::Wav2vec2 { .. }))?;
+        check_not_negative("network.alpha", self.network.alpha)?;
+        check_share("network.conformer.dropout", dropout)?;
+        check_share("network.head_dropout", self.network.head_dropout)?;
+        check_share("label_smoothing", self.label_smoothing)?;
+        check_positive("learning_rate", self.learning_rate)?;
+        check_not_negative("weight_decay", self.weight_decay)?;
         sources::check(&self.face, &self.voice)
     }
 

@@ -17,7 +17,7 @@ use crate::encoders::efficientnet::EfficientNet;
 use crate::encoders::tiny::{CEPSTRAL_WIDTH, cepstral_statistics, oriented_gradients};
 use crate::encoders::wav2vec2::Wav2vec2;
 use crate::layers::normalization::{Moments, Scale};
-use crate::{Batch, Init, ModelError, RowScale};
+use crate::{Batch, Init, ModelError, RowScale, compute};
 
 /// Face frames to features.
 #[derive(Module, Debug)]
@@ -103,10 +103,8 @@ impl FaceFeatures {
     }
 
     /// Measures frames that are of a clip.
-    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) {
-        if let Some(raw) = self.raw(batch) {
-            moments.add_valid(&raw.values, &raw.valid);
-        }
+    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) -> Result<(), ModelError> {
+        self.raw(batch).map_or(Ok(()), |raw| moments.add_valid(&raw.values, &raw.valid))
     }
 
     /// Normalizes by what was measured.
@@ -192,10 +190,8 @@ impl VoiceFeatures {
     }
 
     /// Measures samples or steps that are of a clip.
-    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) {
-        if let Some(raw) = self.raw(batch) {
-            moments.add_valid(&raw.values, &raw.valid);
-        }
+    pub(super) fn measure(&self, batch: &Batch, moments: &mut Moments) -> Result<(), ModelError> {
+        self.raw(batch).map_or(Ok(()), |raw| moments.add_valid(&raw.values, &raw.valid))
     }
 
     /// Normalizes by what was measured.
@@ -266,9 +262,7 @@ fn named<'a>(setting: &str, path: &'a Path) -> Result<&'a Path, ModelError> {
 
 /// Valid samples of each clip; `valid` `[clips, samples]`.
 fn lengths(valid: Tensor<2>) -> Result<Vec<usize>, ModelError> {
-    let sums = valid.sum_dim(1).try_into_vec_as::<f32>();
-    let sums = sums.map_err(|error| ModelError::Compute(error.to_string()))?;
-    Ok(sums.into_iter().map(|sum| sum as usize).collect())
+    Ok(compute::read(valid.sum_dim(1))?.into_iter().map(|sum| sum as usize).collect())
 }
 
 /// Zero where a step is not of the clip; `valid` `[rows, steps]`.

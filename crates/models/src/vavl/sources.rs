@@ -8,6 +8,7 @@ use crate::encoders::efficientnet::EfficientNetSize;
 use crate::encoders::feature_sequences::StreamSize;
 use crate::encoders::tiny::{CEPSTRAL_WIDTH, gradient_width};
 use crate::encoders::wav2vec2::Wav2vec2Size;
+use crate::settings::check_share;
 use crate::{ModelError, Reader};
 
 /// Sampling rate that wav2vec 2.0 was trained at.
@@ -99,18 +100,12 @@ impl FaceFeaturesConfig {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        let complain = |text: String| Err(ModelError::Config(text));
         match *self {
-            Self::EfficientNet { n_frames, side_px, .. } | Self::Gradients { n_frames, side_px, .. }
-                if n_frames == 0 || side_px == 0 =>
-            {
-                complain("face.n_frames and face.side_px must be positive".into())
-            }
             Self::Gradients { side_px, .. } if !side_px.is_multiple_of(8) => {
-                complain(format!("face.side_px is {side_px}: it must be a multiple of 8"))
+                Err(ModelError::Config(format!("face.side_px is {side_px}: it must be a multiple of 8")))
             }
-            Self::Precomputed { max_steps: 0, .. } => complain("face.max_steps must be positive".into()),
-            _ => Ok(()),
+            Self::Gradients { dropout, .. } | Self::Precomputed { dropout, .. } => check_share("face.dropout", dropout),
+            Self::EfficientNet { .. } => Ok(()),
         }
     }
 }
@@ -138,16 +133,16 @@ impl VoiceFeaturesConfig {
                 Err(ModelError::Config(format!("voice.n_samples is {n_samples}: too few for a single frame")))
             }
             Self::Cepstrum { n_frames, frames_per_step, .. }
-                if *frames_per_step < 2 || *n_frames == 0 || !n_frames.is_multiple_of(*frames_per_step) =>
+                if *frames_per_step < 2 || !n_frames.is_multiple_of(*frames_per_step) =>
             {
                 Err(ModelError::Config(format!(
                     "voice.n_frames is {n_frames}: it must be a multiple of voice.frames_per_step, {frames_per_step}, which is 2 at least"
                 )))
             }
-            Self::Precomputed { max_steps: 0, .. } => {
-                Err(ModelError::Config("voice.max_steps must be positive".into()))
+            Self::Cepstrum { dropout, .. } | Self::Precomputed { dropout, .. } => {
+                check_share("voice.dropout", *dropout)
             }
-            _ => Ok(()),
+            Self::Wav2vec2 { .. } => Ok(()),
         }
     }
 }
