@@ -45,6 +45,8 @@ pub(crate) struct Draft<'a> {
     pub rows: Vec<Row>,
     /// The dataset's classes in its own order, where it has such; then all rows are spelled like them.
     pub labels: Vec<&'static str>,
+    /// Whether labels of rows are the dataset's words for its classes, which stay what they are.
+    pub keeps_words: bool,
     /// How the dataset's splits and labels came about, where more can be said than that the dataset has them.
     pub protocol: Option<String>,
     /// Where faces come from, unless the user says so.
@@ -66,6 +68,7 @@ impl<'a> Draft<'a> {
             source,
             rows: Vec::new(),
             labels: Vec::new(),
+            keeps_words: false,
             protocol: None,
             faces: FaceSource::Auto,
             scale: None,
@@ -119,7 +122,8 @@ impl<'a> Draft<'a> {
         }
         let (source, warn) = (self.source, self.warn);
         let is_fixed = !self.labels.is_empty();
-        let naming = if is_fixed { Naming::fixed(&self.labels) } else { Naming::of(&self.rows, source)? };
+        let naming =
+            if is_fixed { Naming::fixed(&self.labels) } else { Naming::of(&self.rows, source, self.keeps_words)? };
         if let Some(reason) = naming.explain() {
             warn(Problem { path: source.to_owned(), reason });
         }

@@ -18,7 +18,8 @@ pub(crate) struct Naming {
 }
 
 impl Naming {
-    pub fn of(rows: &[Row], source: &Path) -> Result<Self, DatasetError> {
+    /// Each known emotion gets its usual name, whatever the other labels are, unless the dataset `keeps_words`.
+    pub fn of(rows: &[Row], source: &Path, keeps_words: bool) -> Result<Self, DatasetError> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         rows.iter().for_each(|row| *counts.entry(&row.label).or_default() += 1);
         let numbers: Option<Vec<f64>> = counts.keys().map(|spelling| spelling.parse().ok()).collect();
@@ -28,7 +29,9 @@ impl Naming {
             return Err(DatasetError::ContinuousLabels { example: example.to_string(), path: source.to_owned() });
         }
         let are_numbers = numbers.is_some();
-        let are_emotions = counts.keys().all(|spelling| canonical_emotion(spelling).is_some());
+        // Neutral is a sentiment, too, and is spelled like Positive and Negative.
+        let is_emotion = |spelling: &&str| canonical_emotion(spelling).is_some_and(|emotion| emotion != "neutral");
+        let has_emotions = !keeps_words && counts.keys().any(is_emotion);
         // Of spellings that differ in case only, the most frequent one is kept.
         let mut by_fold: HashMap<String, (&str, usize)> = HashMap::new();
         for (&spelling, &n) in &counts {
@@ -39,7 +42,7 @@ impl Naming {
         }
         let name_of = |spelling: &str| -> String {
             match (canonical_emotion(spelling), spelling.parse::<f64>()) {
-                (Some(emotion), _) if are_emotions => emotion.to_owned(),
+                (Some(emotion), _) if has_emotions => emotion.to_owned(),
                 (_, Ok(number)) if are_numbers => format!("{number:.0}"),
                 _ => by_fold[&spelling.to_lowercase()].0.to_owned(),
             }

@@ -235,12 +235,23 @@ fn spellings_of_emotions_become_one_and_it_is_said() {
         &["a.mp4=happiness", "b.mp4=happiness", "c.mp4=sadness"],
         &["\"Happy\" (1), \"joy\" (1) is read as happiness"],
     );
-    // With one unknown name the set is the dataset's own: only the case is unified.
+    let d = ("d.mp4", "");
     check(
-        &[A, B, c, ("labels.csv", "path,label\na.mp4,Happy\nb.mp4,Bored\nc.mp4,happy\n")],
-        &["a.mp4=Happy", "b.mp4=Bored", "c.mp4=Happy"],
-        &["\"happy\" (1) is read as Happy"],
+        &[A, B, c, d, ("labels.csv", "path,label\na.mp4,Happy\nb.mp4,Bored\nc.mp4,Happiness\nd.mp4,bored\n")],
+        &["a.mp4=happiness", "b.mp4=Bored", "c.mp4=happiness", "d.mp4=Bored"],
+        &["\"bored\" (1) is read as Bored; \"Happiness\" (1), \"Happy\" (1) is read as happiness"],
     );
+    check(
+        &[A, B, c, ("labels.csv", "path,label\na.mp4,Negative\nb.mp4,Neutral\nc.mp4,Positive\n")],
+        &["a.mp4=Negative", "b.mp4=Neutral", "c.mp4=Positive"],
+        &[],
+    );
+    let words =
+        [("mapping.txt", "0\tjoy\n1\toptimism\n"), ("train_text.txt", "Oh\nAh\n"), ("train_labels.txt", "0\n1\n")];
+    check(&words, &["train/1=joy", "train/2=optimism"], &[]);
+    let with_others = [A, B, c, d, ("labels.csv", "path,label\na.mp4,happy\nb.mp4,angry\nc.mp4,anger\nd.mp4,other\n")];
+    let options = Options { labels: Some("other=-".to_owned()), ..Options::default() };
+    assert_eq!(import(folder(&with_others).path(), &options).unwrap().labels.names(), ["anger", "happiness"]);
     let manifest = check(
         &[A, B, c, ("labels.csv", "path,label\na.mp4,10\nb.mp4,2\nc.mp4,2.0\n")],
         &["a.mp4=10", "b.mp4=2", "c.mp4=2"],

@@ -44,6 +44,7 @@ impl Importer for TweetEval {
                 push(&mut draft, split, line, text, name.map(|(_, name)| name.as_str()));
             }
         }
+        draft.keeps_words = true;
         draft.protocol = Some("TweetEval's official parts".to_owned());
         draft.finish(options)
     }
@@ -88,6 +89,7 @@ impl Importer for GoEmotions {
                 }
             }
         }
+        draft.keeps_words = true;
         draft.protocol = Some("GoEmotions' official parts, texts with one label".to_owned());
         draft.finish(options)
     }

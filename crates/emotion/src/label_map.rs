@@ -94,8 +94,7 @@ impl LabelMap {
         let mut wanted: Vec<Option<&str>> = from.names().iter().map(|name| Some(name.as_str())).collect();
         let mut said = vec![false; from.len()];
         for (old, new) in &pairs {
-            let label = from
-                .index_of(old)
+            let label = counterpart(old, from)
                 .ok_or_else(|| LabelMapError::UnknownLabel { name: old.clone(), known: words(from.names()) })?;
             wanted[label] = (new != "-").then_some(new.as_str());
             said[label] = true;
@@ -189,11 +188,12 @@ impl Manifest {
     }
 }
 
-/// The class of `to` that is spelled like `name` or means the same emotion.
+/// The class of `to` that is spelled like `name`, or so but for the case, or means the same emotion.
 fn counterpart(name: &str, to: &LabelSet) -> Option<usize> {
-    to.index_of(name).or_else(|| {
+    let place = |is: &dyn Fn(&String) -> bool| to.names().iter().position(is);
+    to.index_of(name).or_else(|| place(&|own| own.to_lowercase() == name.to_lowercase())).or_else(|| {
         let meaning = canonical_emotion(name)?;
-        to.names().iter().position(|own| canonical_emotion(own) == Some(meaning))
+        place(&|own| canonical_emotion(own) == Some(meaning))
     })
 }
 
@@ -241,6 +241,12 @@ mod tests {
             "excited → hap; sad → gloom",
         );
         check(&["a", "b"], "", &[Some("a"), Some("b")], "");
+        check(
+            &["happiness", "anger", "other"],
+            "hap=joy,Other=-",
+            &[Some("joy"), Some("anger"), None],
+            "happiness → joy; other is left out",
+        );
     }
 
     #[test]

@@ -126,11 +126,9 @@ fn go_emotions() {
     let clips = [
         ("train/1", "train neutral*"),
         ("train/2", "train anger*"),
-        ("train/4", "train happiness*"),
+        ("train/4", "train joy*"),
         ("dev/1", "val anger*"),
-        ("test/1", "test happiness*"),
+        ("test/1", "test joy*"),
     ];
-    let problems =
-        ["line 2 has the labels \"x\"", "train/3: several labels: left out", "\"joy\" (2) is read as happiness"];
-    check("go-emotions", &clips, &problems);
+    check("go-emotions", &clips, &["line 2 has the labels \"x\"", "train/3: several labels: left out"]);
 }
