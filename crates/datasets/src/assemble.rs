@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use emotion::{Affect, Clip, FaceBox, FaceSource, FeatureRef, LabelSet, Manifest, Problem, Scale, Stream};
+use emotion::{Affect, Clip, FaceBox, FaceSource, FeatureRef, LabelSet, Manifest, Problem, Scale, Split, Stream};
 
 use crate::naming::Naming;
 use crate::split::{self, Divided, Entry, NoFold};
@@ -240,13 +240,30 @@ fn without_duplicates(rows: Vec<Row>, naming: &Naming, warn: &mut dyn FnMut(Prob
         keep[row_idx] = agree && row_idx == same[0];
         if row_idx == same[0] {
             let n = same.len();
-            let reason = if agree {
-                format!("listed {n} times: the first row is kept")
-            } else {
-                format!("listed {n} times, as {}: left out", labels.join(" and "))
+            let parts = parts(same.iter().map(|&idx| &rows[idx]));
+            let reason = match parts.as_slice() {
+                _ if !agree => format!("listed {n} times, as {}: left out", labels.join(" and ")),
+                [first, _, ..] => format!("listed in {}: the {first} row is kept", parts.join(" and in ")),
+                _ => format!("listed {n} times: the first row is kept"),
             };
             warn(Problem { path: row.key().to_owned(), reason });
         }
     }
     rows.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(row, _)| row).collect()
+}
+
+/// The parts that rows of one clip are in, by the names that parts have here.
+fn parts<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<String> {
+    let mut parts = Vec::new();
+    for word in rows.filter_map(|row| row.split.as_deref()) {
+        let part = match (word.parse::<Split>(), word.parse::<f64>()) {
+            (Ok(split), _) => split.name().to_owned(),
+            (_, Ok(_)) => format!("fold {word}"),
+            _ => format!("{word:?}"),
+        };
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts
 }

@@ -94,6 +94,20 @@ fn speakers_in_two_given_parts_are_reported() {
 }
 
 #[test]
+fn a_clip_that_is_listed_in_two_parts_is_reported() {
+    for (parts, reason) in [
+        (["train", "test", "dev"], "listed in train and in test and in val: the train row is kept"),
+        (["valid", "train", "val"], "listed in val and in train: the val row is kept"),
+        (["1", "2", "1"], "listed in fold 1 and in fold 2: the fold 1 row is kept"),
+        (["train", "training", "train"], "listed 3 times: the first row is kept"),
+    ] {
+        let rows = parts.map(|part| format!("a.mp4,anger,{part}\n")).concat();
+        let list = format!("path,label,split\n{rows}b.mp4,fear,{}\n", parts[1]);
+        check(&[A, B, ("labels.csv", &list)], &TWO, &[reason]);
+    }
+}
+
+#[test]
 fn the_fold_to_score_can_be_chosen() {
     let root = folder(&[]);
     let mut list = "path,label,fold\n".to_owned();
