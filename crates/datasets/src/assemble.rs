@@ -54,7 +54,7 @@ pub(crate) struct Draft<'a> {
     pub scale: Option<Scale>,
     pub streams: Vec<Stream>,
     n_skipped: usize,
-    first_reason: Option<String>,
+    first_skipped: Option<Problem>,
     /// Clips that are left out for what they are: number and first, by reason.
     left_out: BTreeMap<String, (usize, PathBuf)>,
     warn: &'a mut dyn FnMut(Problem),
@@ -74,7 +74,7 @@ impl<'a> Draft<'a> {
             scale: None,
             streams: Vec::new(),
             n_skipped: 0,
-            first_reason: None,
+            first_skipped: None,
             left_out: BTreeMap::new(),
             warn,
         }
@@ -91,18 +91,33 @@ impl<'a> Draft<'a> {
 
     /// A clip that cannot be used.
     pub fn skip(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
-        self.n_skipped += 1;
-        let reason = reason.into();
-        self.first_reason.get_or_insert_with(|| reason.clone());
-        self.note(path, reason);
+        let problem = Problem { path: path.into(), reason: reason.into() };
+        self.count(&problem);
+        self.warn(problem);
     }
 
     /// A clip that is no example of any class; there can be thousands, so they are listed once a reason.
     pub fn leave_out(&mut self, path: impl Into<PathBuf>, reason: impl Into<String>) {
+        let problem = Problem { path: path.into(), reason: reason.into() };
+        self.count(&problem);
+        self.left_out.entry(problem.reason).or_insert((0, problem.path)).0 += 1;
+    }
+
+    fn count(&mut self, skipped: &Problem) {
         self.n_skipped += 1;
-        let reason = reason.into();
-        self.first_reason.get_or_insert_with(|| reason.clone());
-        self.left_out.entry(reason).or_insert_with(|| (0, path.into())).0 += 1;
+        self.first_skipped.get_or_insert_with(|| skipped.clone());
+    }
+
+    /// The first clip that was skipped and why, and where its file was looked for unless the source says it.
+    fn first_skipped(&self) -> String {
+        let Some(Problem { path, reason }) = &self.first_skipped else { return String::new() };
+        let path = path.strip_prefix(self.root).unwrap_or(path);
+        let name = if path.as_os_str().is_empty() { String::new() } else { format!("{}: ", path.display()) };
+        let is_elsewhere = self.source != self.root && reason.contains("is missing");
+        let folder =
+            if is_elsewhere { format!("; files are looked for in {}", self.root.display()) } else { String::new() };
+        // All of them are left out.
+        format!("{name}{}{folder}", reason.replacen(": left out", "", 1))
     }
 
     /// Makes the manifest.
@@ -118,7 +133,7 @@ impl<'a> Draft<'a> {
         }
         let nothing = |first| DatasetError::NothingUsable { n_rows, first, path: self.source.to_owned() };
         if self.rows.is_empty() {
-            return Err(nothing(self.first_reason.unwrap_or_default()));
+            return Err(nothing(self.first_skipped()));
         }
         let (source, warn) = (self.source, self.warn);
         let is_fixed = !self.labels.is_empty();

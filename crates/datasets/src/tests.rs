@@ -372,11 +372,14 @@ fn errors_say_what_to_do() {
     check_error(&[A, ("labels.csv", "")], &["no rows"]);
     check_error(
         &[A, ("labels.csv", "path,label\nx.mp4,a\ny.mp4,b\n")],
-        &["none of 2 clips", "file of line 2 is missing"],
+        &["none of 2 clips", "the first: x.mp4: file of line 2 is missing; files are looked for in /", "/labels.csv"],
     );
     check_error(&[A, B, ("labels.csv", "path,label\na.mp4,0.4\nb.mp4,-1.2\n")], &["measurements", "-1.2"]);
     let ratings = "path,label,valence\nx.mp4,a,1\n";
-    check_error(&[A, ("labels.csv", ratings)], &["none of 1 clips can be used; the first: file of line 2 is missing"]);
+    check_error(
+        &[A, ("labels.csv", ratings)],
+        &["none of 1 clips can be used; the first: x.mp4: file of line 2 is missing"],
+    );
     check_error(&[A, ("x.csv", "path,label\n"), ("y.csv", "path,label\n")], &["x.csv, y.csv"]);
     let root = folder(&[("a.txt", ""), ("anger/a.mp4", ""), ("fear/a.mp4", "")]);
     let fails = |path: &Path, options: &Options| import(path, options).unwrap_err().to_string();
