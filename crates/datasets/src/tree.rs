@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use emotion::{PICTURE_EXTENSIONS, Problem};
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::DatasetError;
 
@@ -180,8 +181,8 @@ impl Recordings {
 /// Finds files by what lists call them.
 pub(crate) struct Finder {
     files: Vec<PathBuf>,
-    /// Lower-case paths from their last part to their first, with and without extension; sorted, so that those that end alike
-    /// lie together.
+    /// Lower-case composed paths from their last part to their first, with and without extension; sorted, so that those that
+    /// end alike lie together.
     by_end: Vec<(String, usize)>,
 }
 
@@ -209,7 +210,8 @@ impl Finder {
         Self { files, by_end }
     }
 
-    /// The one media file that `name` can mean: a path in another case or without extension, or a name in any folder.
+    /// The one media file that `name` can mean: a path in another case, without extension or
+    /// with its accents apart, or a name in any folder.
     pub fn find(&self, name: &str) -> Result<&Path, Lost> {
         self.find_by(name, 1)
     }
@@ -248,7 +250,8 @@ fn backwards(path: &str) -> String {
 
 fn key(name: &str) -> String {
     let name = name.replace('\\', "/").to_lowercase();
-    name.trim_start_matches("./").to_owned()
+    // macOS takes letters and their accents apart in names of files; lists have them as one.
+    ComposingNormalizerBorrowed::new_nfc().normalize(name.trim_start_matches("./")).into_owned()
 }
 
 fn without_extension(name: &str) -> String {
