@@ -1,7 +1,8 @@
 //! Lists: as text, whatever the encoding, the delimiter and the line ends; or in Excel.
 //!
 //! UTF-8 and UTF-16 with or without a byte order mark, single lines in GBK or Windows-1252, quoted fields, commas,
-//! semicolons or tabs, CRLF, empty lines. Left out: other legacy encodings; they read as Windows-1252.
+//! semicolons or tabs, or what Excel's first line `sep=;` says, CRLF, empty lines. Left out: other legacy encodings; they read
+//! as Windows-1252.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -83,7 +84,10 @@ impl Table {
         let (text, n_foreign) = decode(bytes);
         // The reader takes the second half of such an end for a part of the next line when it counts.
         let text = text.replace("\r\n", "\n");
-        let delimiter = sniff(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
+        let (delimiter, text) = match stated(&text) {
+            Some((delimiter, rest)) => (delimiter, rest),
+            None => (sniff(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default()), text.as_str()),
+        };
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
@@ -207,6 +211,14 @@ pub(crate) fn decode(bytes: &[u8]) -> (String, usize) {
 
 fn has_chinese(text: &str) -> bool {
     text.contains(|c| matches!(c, '\u{4E00}'..='\u{9FFF}'))
+}
+
+/// The delimiter that Excel is told in a line of its own, as in `sep=;`, and what follows from that line's end on.
+fn stated(text: &str) -> Option<(u8, &str)> {
+    let (first, _) = text.split_once('\n')?;
+    let (word, delimiter) = first.trim_matches(['"', ' ']).split_once('=')?;
+    let &[delimiter] = delimiter.as_bytes() else { return None };
+    word.eq_ignore_ascii_case("sep").then_some((delimiter, &text[first.len()..]))
 }
 
 /// The delimiter that the header has most of.

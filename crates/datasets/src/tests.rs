@@ -68,6 +68,9 @@ fn lists_are_read_however_they_are_written() {
         "\u{feff}path,label\na.mp4,anger\nb.mp4,fear\n",
         "path;label\na.mp4;anger\nb.mp4;fear\n",
         "path\tlabel\na.mp4\tanger\nb.mp4\tfear\n",
+        "sep=;\npath;label\na.mp4;anger\nb.mp4;fear\n",
+        "\u{feff}SEP=|\r\npath|label\r\na.mp4|anger\r\nb.mp4|fear\r\n",
+        "\"sep=\t\"\npath\tlabel\na.mp4\tanger\nb.mp4\tfear\n",
         "\"path\",\"label\"\n\"a.mp4\",\"anger\"\n\"b.mp4\",\"fear\"\n",
         " File Name , Emotion \n a.mp4 , anger \n b.mp4 , fear \n,\n\n",
         "idx,VIDEO-NAME,Class\n0,a.mp4,anger\n1,b.mp4,fear\n",
@@ -374,6 +377,7 @@ fn errors_say_what_to_do() {
         &[A, ("labels.csv", "path,label\nx.mp4,a\ny.mp4,b\n")],
         &["none of 2 clips", "the first: x.mp4: file of line 2 is missing; files are looked for in /", "/labels.csv"],
     );
+    check_error(&[("labels.csv", "sep=;\npath;label\nx.mp4;a\n"), A], &["x.mp4: file of line 3"]);
     check_error(&[A, B, ("labels.csv", "path,label\na.mp4,0.4\nb.mp4,-1.2\n")], &["measurements", "-1.2"]);
     let ratings = "path,label,valence\nx.mp4,a,1\n";
     check_error(
