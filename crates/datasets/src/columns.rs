@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::DatasetError;
 use crate::table::Table;
+use crate::tree::is_media;
 
 /// Header names by role; a role without a name is recognized by the words that datasets use for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -209,6 +210,9 @@ impl Columns {
             rows[place] = pick("row", name, called.as_slice())?;
         }
         let row = pick("row", &map.row, ROW)?;
+        if path.is_none() && label.is_none() && table.header.iter().any(|cell| is_media(Path::new(cell))) {
+            return Err(DatasetError::NoHeader(list.to_owned()));
+        }
         let missing = |role| DatasetError::NoColumn { role, found: table.listed(), path: list.to_owned() };
         Ok(Self {
             path: if path.is_none() && features == [None; 3] { return Err(missing("path")) } else { path },

@@ -60,6 +60,12 @@ pub enum DatasetError {
     /// A list without rows.
     #[error("the list has no rows below its header: {path}", path = .0.display())]
     EmptyList(PathBuf),
+    /// A list that begins with its first clip.
+    #[error(
+        "the list has no header: write the names of its columns, such as path and label, above its first row: {path}",
+        path = .0.display()
+    )]
+    NoHeader(PathBuf),
     /// A list in which a role that every clip needs has no column.
     #[error(
         "no {role} column in the list; its columns are {found}: \

@@ -371,6 +371,10 @@ fn errors_say_what_to_do() {
     check_error(&[("anger/a.mp4", ""), ("anger/b.mp4", "")], &["all clips have the label \"anger\""]);
     check_error(&[A, ("labels.csv", "path,mood\na.mp4,x\n")], &["no label column", "\"path\", \"mood\"", "rename"]);
     check_error(&[A, ("labels.csv", "what,label\na.mp4,x\n")], &["no path column", "\"what\", \"label\""]);
+    check_error(
+        &[A, B, ("labels.csv", "a.mp4,anger,train\nb.mp4,fear,test\n")],
+        &["no header: write", "path and label"],
+    );
     check_error(&[A, ("labels.csv", "path,label\n")], &["no rows"]);
     check_error(&[A, ("labels.csv", "")], &["no rows"]);
     check_error(
