@@ -37,6 +37,16 @@ impl Importer for Kaldi {
         let mut draft = Draft::new(self.name(), root, root, warn);
         let finder = Finder::new(Tree::walk(root, &mut |problem| draft.warn(problem))?);
         let DataFolders { used, left_out } = DataFolders::of(root);
+        if used.is_empty() {
+            let data = if is_data(root) { Some(root) } else { left_out.first().map(|(folder, _)| folder.as_path()) };
+            return Err(match data {
+                Some(data) => DatasetError::Incomplete {
+                    what: format!("{} (or {})", LABELS[0], LABELS[1..].join(", ")),
+                    path: data.to_owned(),
+                },
+                None => DatasetError::Incomplete { what: "wav.scp".to_owned(), path: root.to_owned() },
+            });
+        }
         for (folder, reason) in left_out {
             draft.note(folder, reason);
         }

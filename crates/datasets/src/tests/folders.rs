@@ -220,3 +220,18 @@ fn data_folders_of_a_recipe_are_parts_by_the_beginnings_of_their_names() {
         );
     }
 }
+
+#[test]
+fn what_kaldis_folders_lack_is_named() {
+    let options = Options { importer: Some("kaldi".to_owned()), ..Options::default() };
+    for (list, missing) in [
+        ("wav.scp", "utt2emo (or utt2label, utt2emotion, labels) is missing: "),
+        ("data/train/wav.scp", "utt2emo (or utt2label, utt2emotion, labels) is missing: "),
+        ("notes.txt", "wav.scp is missing: "),
+    ] {
+        let root = folder(&[(list, "a a.wav\n"), ("a.wav", "")]);
+        let error = import(root.path(), &options).unwrap_err().to_string();
+        assert!(error.starts_with(missing), "{error}");
+        assert!(!list.contains("train") || error.ends_with("train"), "{error}");
+    }
+}
