@@ -13,6 +13,17 @@ pub enum DatasetError {
     /// A file that is no list of clips.
     #[error("a dataset is a folder, or a .csv, .tsv or .xlsx list of clips, but this is another file: {path}", path = .0.display())]
     NotAFolder(PathBuf),
+    /// A file where the importer that was asked for reads a folder.
+    #[error(
+        "the importer {importer} reads a folder, but this is a file: give the folder that it lies in: {path}",
+        path = .path.display()
+    )]
+    FolderWanted {
+        /// The importer.
+        importer: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// A pipe or a device, or a folder where a file is read.
     #[error("this is not a file but a folder, a pipe or a device: {path}", path = .0.display())]
     NotAFile(PathBuf),

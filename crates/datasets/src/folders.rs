@@ -33,9 +33,6 @@ impl Importer for Folders {
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
-        if !root.is_dir() {
-            return Err(DatasetError::NotAFolder(root.to_owned()));
-        }
         let files = Tree::walk(root, warn)?.files;
         if files.is_empty() {
             return Err(DatasetError::Empty(root.to_owned()));

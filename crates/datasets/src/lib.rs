@@ -133,6 +133,9 @@ pub trait Importer: Sync {
 /// Folders around a dataset that are seen through.
 const MAX_WRAPPERS: usize = 3;
 
+/// Importers that read a file; the others read a folder.
+const OF_FILES: [&str; 6] = ["ferv39k", "frame-lists", "path-lists", "sequences", "fer2013", "csv"];
+
 /// All layouts, the more specific first.
 pub const IMPORTERS: &[&dyn Importer] = &[
     &Dfew,
@@ -191,6 +194,9 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
         Ok(found) => found.is_file(),
     };
     let asked = options.importer.as_deref().map(named).transpose()?;
+    if let Some(asked) = asked.filter(|asked| is_file && !OF_FILES.contains(&asked.name())) {
+        return Err(DatasetError::FolderWanted { importer: asked.name(), path: given });
+    }
     let root = without_wrapper(given, asked);
     let importer = match asked {
         Some(importer) => importer,

@@ -393,6 +393,13 @@ fn errors_say_what_to_do() {
     let fails = |path: &Path, options: &Options| import(path, options).unwrap_err().to_string();
     assert!(fails(&root.path().join("gone"), &Options::default()).contains("no such folder"));
     assert!(fails(&root.path().join("a.txt"), &Options::default()).contains("a dataset is a folder"));
+    for importer in IMPORTERS.iter().map(|importer| importer.name()) {
+        let error =
+            fails(&root.path().join("a.txt"), &Options { importer: Some(importer.into()), ..Default::default() });
+        let wants_folder = error.contains("this is a file: give the folder that it lies in");
+        assert_eq!(wants_folder, !OF_FILES.contains(&importer), "{importer}: {error}");
+        assert!(!error.contains("os error"), "{importer}: {error}");
+    }
     let options = Options { importer: Some("xls".into()), ..Default::default() };
     assert!(fails(root.path(), &options).contains("kaldi, csv, folders"));
     let options = Options { faces: FaceSource::Boxes, ..Default::default() };
