@@ -49,8 +49,11 @@ impl Importer for Dfew {
             };
             let folder = part(root, split).ok_or_else(missing)?;
             let list = list(&folder, fold);
-            if !list.is_file() {
+            if !(1..=N_FOLDS).contains(&fold) {
                 return Err(DatasetError::NoFold { asked: fold, there: format!("1 to {N_FOLDS}"), path: folder });
+            }
+            if !list.is_file() {
+                return Err(DatasetError::Incomplete { what: format!("set_{fold}.csv"), path: folder });
             }
             let table = Table::read(&list)?;
             let [name_column, label_column] = table.columns(["video_name", "label"], &list)?;
@@ -99,7 +102,10 @@ fn part(root: &Path, split: &str) -> Option<PathBuf> {
     let lists = child(root, &["EmoLabel_DataSplit"])?;
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let is_part = |path: &Path| name(path).starts_with(split) && name(path).contains("single");
-    entries(&lists).ok()?.into_iter().find(|(path, is_folder)| *is_folder && is_part(path)).map(|(path, _)| path)
+    let below = |folder: &Path| entries(folder).ok()?.into_iter().find(|(path, is_folder)| *is_folder && is_part(path));
+    let (part, _) = below(&lists)?;
+    // Windows extracts an archive into a folder of its name, in which the archive's own folder lies.
+    Some(below(&part).map_or(part, |(inner, _)| inner))
 }
 
 fn list(folder: &Path, fold: usize) -> PathBuf {

@@ -244,6 +244,23 @@ fn mafw_of_frames_alone_has_its_faces_detected() {
 }
 
 #[test]
+fn the_lists_of_dfew_are_found_where_windows_extracts_them() {
+    let extracted = |part: &str| format!("EmoLabel_DataSplit/{part}(single_labeled)/{part}(single-labeled)/set_1.csv");
+    let root = folder(&[
+        (&extracted("train"), "video_name,label\n1,1\n2,4\n"),
+        (&extracted("test"), "video_name,label\n3,1\n"),
+        ("1.mp4", "1"),
+        ("2.mp4", "2"),
+        ("3.mp4", "3"),
+    ]);
+    assert_eq!(import(root.path(), &Options::default()).unwrap().importer, "dfew");
+    for (fold, says) in [(2, "set_2.csv is missing: "), (6, "there is no fold 6; the folds are 1 to 5: ")] {
+        let error = import(root.path(), &Options { fold: Some(fold), ..Options::default() }).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+    }
+}
+
+#[test]
 fn crops_of_dfew_stand_in_for_films_that_are_missing() {
     let manifest = import_files(&[
         ("EmoLabel_DataSplit/train(single-labeled)/set_1.csv", "video_name,label\n1,1\n2,4\n"),
