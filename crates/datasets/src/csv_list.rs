@@ -1,6 +1,7 @@
 //! Datasets that come with a list: `labels.csv`, `labels.tsv` or `labels.xlsx`, one row a clip.
 //!
-//! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`).
+//! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`, or Hugging Face's
+//! `train/metadata.csv`, where names are relative to `train`).
 //! Delimiter, encoding and column names are recognized. Columns such as `voice_features` name files of precomputed features, one
 //! array a clip, as `file.npz#array` where there are several; clips that have some need no media. Where an array holds many clips,
 //! the column `row`, or `voice_row` and its like, says which of its rows is the clip's, from 0; steps of zeros around it are padding.
@@ -17,7 +18,7 @@ use crate::columns::{Columns, FEATURED};
 use crate::naming::part_of;
 use crate::sequences::{MAX_SEARCHED, data_steps};
 use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
-use crate::tree::{Finder, Kind, Lost, Tree, entries, is_media, kind};
+use crate::tree::{Finder, Kind, Lost, Tree, child, entries, is_media, kind};
 use crate::{DatasetError, Importer, Options};
 
 /// `path,label,split,speaker,text` and, where known, the face box and files of features.
@@ -59,10 +60,24 @@ impl Importer for CsvList {
     }
 }
 
-/// A list file and the split that its name gives to all its rows.
+/// A list file.
 struct List {
     path: PathBuf,
+    /// Of all its rows, where its name or its folder's gives it.
     split: Option<Split>,
+    /// Folder below the root that its names are relative to; mostly the root itself.
+    folder: PathBuf,
+}
+
+impl List {
+    fn new(path: PathBuf, split: Option<Split>) -> Self {
+        Self { path, split, folder: PathBuf::new() }
+    }
+
+    /// What a cell of it calls a file, seen from the root.
+    fn seen_from_root(&self, cell: &str) -> String {
+        if cell.is_empty() { String::new() } else { self.folder.join(cell).to_string_lossy().into_owned() }
+    }
 }
 
 /// Whether `root` is a list or has one at its top.
@@ -88,27 +103,48 @@ fn has_class_folders(root: &Path) -> bool {
 /// The lists that count: `labels.*`, or one per split, or the only one. `None`: there is none.
 fn lists(root: &Path) -> Result<Option<Vec<List>>, DatasetError> {
     if root.is_file() {
-        return Ok(Some(vec![List { path: root.to_owned(), split: None }]));
+        return Ok(Some(vec![List::new(root.to_owned(), None)]));
     }
     let found = entries(root).map_err(|source| DatasetError::Read { path: root.to_owned(), source })?;
     let mut paths: Vec<PathBuf> =
         found.into_iter().filter(|(path, is_folder)| !is_folder && is_list(path)).map(|(path, _)| path).collect();
     if let Some(labels) = paths.iter().find(|path| is_named_labels(path)) {
-        return Ok(Some(vec![List { path: labels.clone(), split: None }]));
+        return Ok(Some(vec![List::new(labels.clone(), None)]));
     }
     // People keep the spreadsheet that a list was exported from beside it.
     if paths.iter().any(|path| !is_spreadsheet(path)) {
         paths.retain(|path| !is_spreadsheet(path));
     }
     if paths.len() <= 1 {
-        return Ok(paths.pop().map(|path| vec![List { path, split: None }]));
+        let lists = paths.pop().map_or_else(|| in_parts(root, "metadata.csv"), |path| vec![List::new(path, None)]);
+        return Ok((!lists.is_empty()).then_some(lists));
     }
     let split_of = |path: &PathBuf| part_of(path.file_stem()?.to_str()?);
     if paths.iter().all(|path| split_of(path).is_some()) {
-        return Ok(Some(paths.into_iter().map(|path| List { split: split_of(&path), path }).collect()));
+        return Ok(Some(
+            paths.into_iter().map(|path| List { split: split_of(&path), path, folder: PathBuf::new() }).collect(),
+        ));
     }
     let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
     Err(DatasetError::SeveralLists { found: names.join(", "), path: root.to_owned() })
+}
+
+/// The lists called `name` in folders that are called after splits, at `root` or in its `data`.
+fn in_parts(root: &Path, name: &str) -> Vec<List> {
+    let list = |(folder, _): (PathBuf, bool)| {
+        let split = part_of(folder.file_name()?.to_str()?)?;
+        let path = child(&folder, &[name])?;
+        Some(List { path, split: Some(split), folder: folder.strip_prefix(root).ok()?.to_owned() })
+    };
+    let of = |folder: &Path| entries(folder).unwrap_or_default().into_iter().filter_map(list).collect::<Vec<_>>();
+    let lists = of(root);
+    if lists.is_empty() { child(root, &["data"]).map(|data| of(&data)).unwrap_or_default() } else { lists }
+}
+
+/// The list in JSON that Hugging Face's folders have in place of one in CSV.
+pub(crate) fn json_lines(root: &Path) -> Option<PathBuf> {
+    const NAME: &str = "metadata.jsonl";
+    child(root, &[NAME]).or_else(|| in_parts(root, NAME).into_iter().next().map(|list| list.path))
 }
 
 /// Appends the usable rows of `list`.
@@ -129,8 +165,8 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
     for record in &table.records {
         let line = record.line;
         let field = |column: usize| record.field(column);
-        let name = columns.path.map_or("", field);
-        let features = read_features(record, &columns, files, draft);
+        let name = &list.seen_from_root(columns.path.map_or("", field));
+        let features = read_features(list, record, &columns, files, draft);
         if name.is_empty() && features.is_empty() {
             draft.skip(&list.path, format!("line {line} names no file: left out"));
             continue;
@@ -142,7 +178,9 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
         }
         // What has features may be called as one likes.
         let is_named = name.is_empty() || !is_media(Path::new(name));
-        let path = match files.find(name, draft)? {
+        // What lies in another part is another clip.
+        let n_parts = if list.folder.as_os_str().is_empty() { 1 } else { name.split(['/', '\\']).count() };
+        let path = match files.find(name, n_parts, draft)? {
             Ok(path) if features.is_empty() || is_media(&path) || files.folder.join(&path).is_dir() => path,
             Ok(_) | Err(_) if !features.is_empty() && is_named => PathBuf::new(),
             Err(Lost::Missing) if !features.is_empty() => {
@@ -201,11 +239,17 @@ fn called(features: &[FeatureRef]) -> String {
 }
 
 /// The features that a row names; those that cannot be read are noted.
-fn read_features(record: &Record, columns: &Columns, files: &mut Files<'_>, draft: &mut Draft<'_>) -> Vec<FeatureRef> {
+fn read_features(
+    list: &List,
+    record: &Record,
+    columns: &Columns,
+    files: &mut Files<'_>,
+    draft: &mut Draft<'_>,
+) -> Vec<FeatureRef> {
     let mut found = Vec::new();
     for (place, modality) in FEATURED.into_iter().enumerate() {
         let field = |column: Option<usize>| column.map_or("", |column| record.field(column));
-        let name = field(columns.features[place]);
+        let name = &list.seen_from_root(field(columns.features[place]));
         if name.is_empty() {
             continue;
         }
@@ -253,8 +297,13 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The file that a row calls `name`, relative to the folder where it lies in it.
-    fn find(&mut self, name: &str, draft: &mut Draft<'_>) -> Result<Result<PathBuf, Lost>, DatasetError> {
+    /// The file that a row calls `name`, whose last `n_parts` parts must fit, relative to the folder where it lies in it.
+    fn find(
+        &mut self,
+        name: &str,
+        n_parts: usize,
+        draft: &mut Draft<'_>,
+    ) -> Result<Result<PathBuf, Lost>, DatasetError> {
         let direct = Path::new(name);
         let whole = self.folder.join(direct);
         if whole.is_file() || !name.is_empty() && has_pictures(&whole) {
@@ -266,7 +315,7 @@ impl Files<'_> {
             Some(finder) => finder,
             absent => absent.insert(Finder::new(Tree::walk(self.folder, &mut |problem| draft.warn(problem))?)),
         };
-        Ok(finder.find(name).map(Path::to_owned))
+        Ok(finder.find_by(name, n_parts).map(Path::to_owned))
     }
 
     /// What the cell `name` means, and of arrays of many clips `row`; the error says why it cannot be used.

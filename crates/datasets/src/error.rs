@@ -71,6 +71,12 @@ pub enum DatasetError {
     /// A list without rows.
     #[error("the list has no rows below its header: {path}", path = .0.display())]
     EmptyList(PathBuf),
+    /// A list in JSON.
+    #[error(
+        "lists in JSON are not read: save it as metadata.csv with the columns file_name and label: {path}",
+        path = .0.display()
+    )]
+    JsonLines(PathBuf),
     /// A list that begins with its first clip.
     #[error(
         "the list has no header: write the names of its columns, such as path and label, above its first row: {path}",

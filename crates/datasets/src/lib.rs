@@ -207,7 +207,10 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
             Some(importer) => importer,
             None if is_file && !is_list(&root) => return Err(DatasetError::NotAFolder(root)),
             None if csv_list::has_list(&root) => &CsvList,
-            None => &Folders,
+            None => match csv_list::json_lines(&root) {
+                Some(list) => return Err(DatasetError::JsonLines(list)),
+                None => &Folders,
+            },
         },
     };
     // An importer without variants would not notice that one was asked for.

@@ -301,6 +301,33 @@ fn one_list_per_split_is_one_dataset() {
 }
 
 #[test]
+fn one_list_in_the_folder_of_each_split_names_what_lies_there() {
+    for at in ["", "data/"] {
+        let path = |path: &str| format!("{at}{path}");
+        let files = [
+            (path("train/metadata.csv"), "file_name,label\na.png,happy\nin/B.png,sad\nin/c.png,sad\n"),
+            (path("train/a.png"), "1"),
+            (path("train/in/b.png"), "2"),
+            (path("validation/metadata.csv"), "file_name,label\na.png,sad\n"),
+            (path("validation/a.png"), "3"),
+            (path("test/metadata.csv"), "file_name,label\nin/c.png,happy\n"),
+            (path("test/in/c.png"), "4"),
+            ("README.md".to_owned(), ""),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
+        let clips =
+            ["test/in/c.png=happiness", "train/a.png=happiness", "train/in/b.png=sadness", "validation/a.png=sadness"];
+        let missing = format!("{at}train/in/c.png: file of line 4 is missing");
+        let clips = clips.map(path);
+        let manifest =
+            check(&files, &clips.each_ref().map(String::as_str), &[&missing, "\"happy\" (2) is read as happiness"]);
+        assert_eq!((manifest.importer.as_str(), sizes(&manifest)), ("csv", [2, 1, 1]));
+        let list = path("train/metadata.jsonl");
+        check_error(&[files[1], files[4], (&list, "{}")], &["save it as metadata.csv", &list]);
+    }
+}
+
+#[test]
 fn a_list_is_imported_by_itself_and_by_named_columns() {
     let folder = folder(&[A, B, ("x.csv", "q,r\na.mp4,anger\nb.mp4,fear\n"), ("y.csv", "")]);
     let columns = ColumnMap { path: Some("Q".into()), label: Some("r".into()), ..Default::default() };
