@@ -2,7 +2,8 @@
 //!
 //! `Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1/{train,test}.txt`: `00025.mp4 anger`, or with captions
 //! `clip.mp4⇥label⇥Chinese⇥English`. The captioned lists mix Windows-1252 and GBK, and some lists end without a line feed.
-//! The English caption is the text, the Chinese one where there is no other.
+//! The English caption is the text, the Chinese one where there is no other. Clips are films in `data/clips`, folders of pictures
+//! in `data/frames`, or faces cut out of them in `data/faces`, with the sound of the film or of a file beside where there is one.
 //!
 //! The spreadsheets in `Labels` are read where they are there: `single-set.xlsx` in place of lists of folds,
 //! `descriptive_text.xlsx` for captions, `annotation.xlsx` for what each rater voted. Left out: `multi-set.xlsx`.
@@ -15,7 +16,7 @@ use emotion::{FaceSource, LabelSet, Manifest, Problem};
 use crate::assemble::{Draft, Row};
 use crate::naming::class_of;
 use crate::table::{Lines, Record, Table};
-use crate::tree::{Kind, Tree, child, kind, stem};
+use crate::tree::{Kind, Recordings, Tree, child, stem};
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
 const N_FOLDS: usize = 5;
@@ -29,7 +30,7 @@ impl Importer for Mafw {
     }
 
     fn describe(&self) -> &'static str {
-        "MAFW: Train & Test Set/single/with_caption/set_K/{train,test}.txt or Labels/single-set.xlsx with data/clips/*.mp4"
+        "MAFW: Train & Test Set/single/with_caption/set_K/{train,test}.txt or Labels/single-set.xlsx with data/{clips,frames,faces}"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -67,6 +68,7 @@ impl Importer for Mafw {
             Some(path) => votes(&path, &mut draft)?,
             None => HashMap::new(),
         };
+        let faces = clips.faces(&rows, options.faces);
         for ListRow { name, word, place, split, caption } in rows {
             let label = match variant {
                 "single" => class_of(&word, &LabelSet::ELEVEN).map(str::to_owned),
@@ -77,9 +79,12 @@ impl Importer for Mafw {
                 continue;
             };
             let number = number(&name);
-            let Some((path, audio)) = clips.find(&number, options.faces) else {
-                draft.skip(name, format!("clip of {place} is missing: left out"));
-                continue;
+            let (path, audio) = match clips.find(&number, faces) {
+                Ok(found) => found,
+                Err(wanted) => {
+                    draft.skip(name, format!("clip of {place} is missing, {wanted}: left out"));
+                    continue;
+                }
             };
             let text = caption.or_else(|| captions.get(&number).cloned());
             let votes = votes.get(&number).cloned().unwrap_or_default();
@@ -89,7 +94,7 @@ impl Importer for Mafw {
             draft.labels = LabelSet::ELEVEN.to_vec();
         }
         draft.protocol = Some(protocol);
-        draft.faces = clips.faces(options.faces);
+        draft.faces = faces;
         draft.finish(options)
     }
 }
@@ -196,12 +201,11 @@ fn lists(root: &Path, variant: &str) -> Option<PathBuf> {
 
 /// What there is of each clip, as the tree has it.
 struct Clips {
-    films: crate::tree::Recordings,
+    films: Recordings,
     /// Folders of cut-out faces by number.
     cut_out: HashMap<String, PathBuf>,
     /// Folders of whole pictures by number.
     frames: HashMap<String, PathBuf>,
-    has_films: bool,
 }
 
 impl Clips {
@@ -210,33 +214,32 @@ impl Clips {
         let (cut_out, frames): (Vec<_>, Vec<_>) = tree.frames.into_iter().partition(is_face);
         let by_number =
             |folders: Vec<PathBuf>| folders.into_iter().map(|path| (stem(&path).to_owned(), path)).collect();
-        Self {
-            has_films: tree.files.iter().any(|file| kind(file) == Some(Kind::Video)),
-            films: crate::tree::Recordings::new(&tree.files),
-            cut_out: by_number(cut_out),
-            frames: by_number(frames),
-        }
+        Self { films: Recordings::new(&tree.files), cut_out: by_number(cut_out), frames: by_number(frames) }
     }
 
-    /// Where faces come from: cut out where that is asked for, and where there are no films.
-    fn faces(&self, asked: FaceSource) -> FaceSource {
+    /// Where the faces of `rows` come from: cut out where that is asked for, or where more clips have such than have films.
+    fn faces(&self, rows: &[ListRow], asked: FaceSource) -> FaceSource {
+        let n = |is_there: &dyn Fn(&String) -> bool| rows.iter().map(|row| number(&row.name)).filter(is_there).count();
+        let is_film = |name: &String| self.films.get(name, Kind::Video).is_some();
+        let (n_films, n_cut_out) = (n(&is_film), n(&|name| self.cut_out.contains_key(name)));
+        let n_whole = n(&|name| is_film(name) || self.frames.contains_key(name));
         match asked {
             FaceSource::Cropped => FaceSource::Cropped,
-            _ if self.has_films => FaceSource::Auto,
-            _ if self.cut_out.is_empty() => FaceSource::Detect,
-            _ => FaceSource::Cropped,
+            FaceSource::Auto if n_cut_out > n_films && n_cut_out >= n_whole => FaceSource::Cropped,
+            _ if n_whole > n_films => FaceSource::Detect,
+            _ => FaceSource::Auto,
         }
     }
 
-    /// File of a clip, and where its sound is if not in there.
-    fn find(&self, name: &str, asked: FaceSource) -> Option<(PathBuf, Option<PathBuf>)> {
+    /// File or folder of a clip, and where its sound is if not in there; the error says what was looked for.
+    fn find(&self, name: &str, faces: FaceSource) -> Result<(PathBuf, Option<PathBuf>), String> {
         let film = self.films.get(name, Kind::Video).cloned();
-        let folders = match self.faces(asked) {
-            FaceSource::Cropped => &self.cut_out,
-            FaceSource::Detect => &self.frames,
-            _ => return Some((film?, None)),
+        let (folders, wanted) = match (faces, film) {
+            (FaceSource::Cropped, _) => (&self.cut_out, format!("no folder {name} of faces, as in data/faces")),
+            (_, Some(film)) => return Ok((film, None)),
+            (_, None) => (&self.frames, format!("neither {name}.mp4 nor a folder {name} of frames, as in data/frames")),
         };
-        let sound = self.films.get(name, Kind::Sound).cloned().or(film);
-        Some((folders.get(name)?.clone(), sound))
+        let sound = self.films.get(name, Kind::Sound).or_else(|| self.films.get(name, Kind::Video)).cloned();
+        Ok((folders.get(name).ok_or(wanted)?.clone(), sound))
     }
 }

@@ -261,6 +261,32 @@ fn the_lists_of_dfew_are_found_where_windows_extracts_them() {
 }
 
 #[test]
+fn pictures_of_mafw_count_where_a_few_films_lie_beside_them() {
+    let set = "Train & Test Set/single/no_caption/set_1";
+    let (train, test) = (format!("{set}/train.txt"), format!("{set}/test.txt"));
+    for (folder, faces) in [("frames", FaceSource::Detect), ("faces", FaceSource::Cropped)] {
+        let pictures = ["00001", "00002", "00003"].map(|clip| format!("data/{folder}/{clip}/1.png"));
+        let manifest = import_files(&[
+            (&train, "00001.mp4 anger\n00002.mp4 fear\n00004.mp4 fear\n"),
+            (&test, "00003.mp4 fear"),
+            ("data/clips/00002.mp4", ""),
+            ("data/clips/00099.mp4", ""),
+            (&pictures[0], "1"),
+            (&pictures[1], "2"),
+            (&pictures[2], "3"),
+        ])
+        .unwrap();
+        assert_eq!(manifest.faces, faces);
+        let film = "data/clips/00002.mp4".to_owned();
+        let second = if folder == "faces" { ("data/faces/00002".into(), Some(film)) } else { (film, None) };
+        let of = |clip: &str| (format!("data/{folder}/{clip}"), None);
+        assert_eq!(media(&manifest), [of("00001"), second, of("00003")]);
+        check_problem(&manifest, "clip of line 3 of train is missing, n");
+        check_problem(&manifest, "00004 of ");
+    }
+}
+
+#[test]
 fn crops_of_dfew_stand_in_for_films_that_are_missing() {
     let manifest = import_files(&[
         ("EmoLabel_DataSplit/train(single-labeled)/set_1.csv", "video_name,label\n1,1\n2,4\n"),
