@@ -151,7 +151,7 @@ fn splits(root: &Path) -> Result<HashMap<String, Split>, DatasetError> {
 /// Class and sentiment of a row of labels; the error says why it has none.
 fn label(values: &[f32], variant: &str) -> Result<(&'static str, Affect), String> {
     if variant != "emotions" {
-        return class(&values[..1]);
+        return class(&values[..1], Scale::SENTIMENT);
     }
     let emotions = values.get(1..7).ok_or("labels without emotions")?;
     let strongest = emotions.iter().copied().fold(0.0, f32::max);

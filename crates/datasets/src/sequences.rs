@@ -1,9 +1,9 @@
-//! Sequences of features by utterance as MulT and MMSA publish them: CMU-MOSI, CMU-MOSEI and IEMOCAP in one pickle.
+//! Sequences of features by utterance as MulT and MMSA publish them: CMU-MOSI, CMU-MOSEI, CH-SIMS and IEMOCAP in one pickle.
 //!
 //! `mosi_data.pkl`, `mosi_data_noalign.pkl`, `aligned_50.pkl`, `unaligned_50.pkl`: for train, valid and test the arrays `text`, `audio` and
 //! `vision` `[utterances, steps, values]`, `labels` or `regression_labels`, `id`, `raw_text`. MulT pads with zeros on the left, MMSA
 //! on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`, and the films in `Raw/VIDEO/CLIP.mp4` beside it.
-//! Left out: tokens for BERT.
+//! CH-SIMS is told by its name or by the ratings of each modality that it alone has, which are left out, and tokens for BERT with them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Importer for Sequences {
     }
 
     fn describe(&self) -> &'static str {
-        "pickles of MulT and MMSA for MOSI, MOSEI and IEMOCAP: mosi_data.pkl, Processed/aligned_50.pkl with Raw/VIDEO/CLIP.mp4"
+        "pickles of MulT and MMSA for MOSI and MOSEI (−3..3), CH-SIMS (−1..1) and IEMOCAP: mosi_data.pkl, Processed/aligned_50.pkl with Raw/VIDEO/CLIP.mp4"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -50,7 +50,7 @@ impl Importer for Sequences {
         // Folders of other kinds may have a pickle in them, too.
         let is_known = |path: &PathBuf| {
             let name = stem(path).to_lowercase();
-            ["mosi", "mosei", "iemocap", "aligned"].iter().any(|part| name.contains(part))
+            ["mosi", "mosei", "sims", "iemocap", "aligned"].iter().any(|part| name.contains(part))
         };
         pickles(root).iter().any(is_known)
     }
@@ -61,7 +61,9 @@ impl Importer for Sequences {
         let mut draft = Draft::new(self.name(), folder, &path, warn);
         let mut store = Store::open(&path)?;
         let is_aligned = is_aligned(&store, &path);
-        let pickle = Pickle { path: &path, own_path: path.strip_prefix(folder).unwrap_or(&path), is_aligned };
+        let is_sims = is_sims(&mut store, folder, &path)?;
+        let scale = if is_sims { Scale::UNIT } else { Scale::SENTIMENT };
+        let pickle = Pickle { path: &path, own_path: path.strip_prefix(folder).unwrap_or(&path), is_aligned, scale };
         let mut n_classes = 0;
         for split in SPLITS {
             n_classes = read_split(split, &pickle, &mut store, &mut draft)?.max(n_classes);
@@ -69,10 +71,11 @@ impl Importer for Sequences {
         add_films(folder, &mut draft)?;
         let (labels, what): (&[&'static str], _) = match n_classes {
             4 => (&EMOTIONS, "emotions"),
+            _ if is_sims => (&SENTIMENTS, "CH-SIMS's sentiment, by its sign as classes"),
             _ => (&SENTIMENTS, "sentiment, by its sign as classes"),
         };
         if n_classes != 4 {
-            draft.scale = Some(Scale::SENTIMENT);
+            draft.scale = Some(scale);
         }
         draft.labels = labels.to_vec();
         let how = if is_aligned { "word-aligned" } else { "unaligned" };
@@ -160,12 +163,31 @@ fn is_aligned(store: &Store, path: &Path) -> bool {
     !says_unaligned(path) && steps.windows(2).all(|pair| pair[0] == pair[1])
 }
 
+/// Whether the pickle at `path` is of CH-SIMS. MMSA's code writes ratings of each modality for all corpora, but has no numbers for
+/// others than this one.
+fn is_sims(store: &mut Store, folder: &Path, path: &Path) -> Result<bool, DatasetError> {
+    let is_named =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("sims"));
+    if is_named(folder) || is_named(path) {
+        return Ok(true);
+    }
+    for split in SPLITS {
+        let name = format!("{split}/regression_labels_T");
+        if store.arrays().any(|(own, _)| own == name) && store.read(&name, None)?.values.iter().any(|v| v.is_finite()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A pickle that is read.
 struct Pickle<'a> {
     path: &'a Path,
     /// As the manifest calls it.
     own_path: &'a Path,
     is_aligned: bool,
+    /// Of sentiments.
+    scale: Scale,
 }
 
 /// Adds the utterances of a split; returns the number of binary labels that each has, 1 for a sentiment.
@@ -175,7 +197,7 @@ fn read_split(
     store: &mut Store,
     draft: &mut Draft<'_>,
 ) -> Result<usize, DatasetError> {
-    let &Pickle { path, own_path, is_aligned } = pickle;
+    let &Pickle { path, own_path, is_aligned, scale } = pickle;
     let incomplete = |what: String| DatasetError::Incomplete { what, path: path.to_owned() };
     let name = |part: &str| format!("{split}/{part}");
     let label_name = ["regression_labels", "labels"].map(name).into_iter().find(|name| store.shape(name).is_some());
@@ -233,7 +255,7 @@ fn read_split(
             None => (format!("{split}/{row}"), None),
         };
         let values = &labels.values[row * (labels.values.len() / n)..(row + 1) * (labels.values.len() / n)];
-        let (label, affect) = match class(values) {
+        let (label, affect) = match class(values, scale) {
             Ok(found) => found,
             Err(reason) => {
                 draft.leave_out(id, reason);
@@ -291,11 +313,11 @@ fn identity(parts: &[String], split: &str, row: usize) -> (String, Option<String
     }
 }
 
-/// Class and sentiment of an utterance; the error says why it has none.
-pub(crate) fn class(values: &[f32]) -> Result<(&'static str, Affect), String> {
+/// Class and sentiment, on `scale`, of an utterance; the error says why it has none.
+pub(crate) fn class(values: &[f32], scale: Scale) -> Result<(&'static str, Affect), String> {
     if let [sentiment] = *values {
-        let valence = Scale::SENTIMENT.to_unit(sentiment);
-        let valence = valence.ok_or_else(|| format!("the sentiment {sentiment} is not in −3 to 3"))?;
+        let outside = || format!("the sentiment {sentiment} is not in −{0} to {0}", scale.high);
+        let valence = scale.to_unit(sentiment).ok_or_else(outside)?;
         let label = match sentiment {
             _ if sentiment < 0.0 => SENTIMENTS[0],
             _ if sentiment > 0.0 => SENTIMENTS[2],

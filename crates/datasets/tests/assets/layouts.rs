@@ -596,15 +596,17 @@ fn sequences() -> Vec<File> {
     files
 }
 
-/// MMSA's folder of a corpus; it has neither spans nor lists in the names of utterances.
+/// MMSA's folders of two corpora; they have neither spans nor lists in the names of utterances. Only CH-SIMS has ratings of the text
+/// by itself, which are numbers that are none elsewhere.
 fn mmsa() -> Vec<File> {
-    let split = |ids: &[&str], sentiments: &[f32]| {
+    let split = |ids: &[&str], sentiments: &[f32], by_text: &[f32]| {
         let n = ids.len();
         let mut pickle = b"}(".to_vec();
         for (name, width) in [("text", 4), ("audio", 3), ("vision", 2)] {
             pickle.extend([text(name), array(&[n, 2, width], &vec![1.0; n * 2 * width])].concat());
         }
         pickle.extend([text("regression_labels"), array(&[n], sentiments)].concat());
+        pickle.extend([text("regression_labels_T"), array(&[n], by_text)].concat());
         for name in ["id", "raw_text"] {
             let texts: Vec<u8> = ids.iter().flat_map(|id| text(id)).collect();
             pickle.extend([text(name), b"](".to_vec(), texts, b"e".to_vec()].concat());
@@ -612,14 +614,25 @@ fn mmsa() -> Vec<File> {
         pickle.extend(b"u");
         pickle
     };
-    let mut pickle = b"\x80\x02}(".to_vec();
-    pickle.extend([text("train"), split(&["Vid$_$0", "Vid$_$1"], &[1.0, -1.0])].concat());
-    pickle.extend([text("valid"), split(&["v2$_$0"], &[2.0])].concat());
-    pickle.extend([text("test"), split(&["v3$_$0"], &[0.4])].concat());
-    pickle.extend(b"u.");
+    let pickle = |train: Vec<u8>, valid: Vec<u8>, test: Vec<u8>| {
+        [b"\x80\x02}(".to_vec(), text("train"), train, text("valid"), valid, text("test"), test, b"u.".to_vec()]
+            .concat()
+    };
+    let nan = [f32::NAN; 2];
+    let mosi = pickle(
+        split(&["Vid$_$0", "Vid$_$1"], &[1.0, -1.0], &nan),
+        split(&["v2$_$0"], &[2.0], &nan[1..]),
+        split(&["v3$_$0"], &[0.4], &nan[1..]),
+    );
+    let sims = pickle(
+        split(&["video_0001$_$0001", "video_0001$_$0002"], &[0.5, -1.0], &[0.6, -1.0]),
+        split(&["video_0002$_$0001"], &[-0.4], &[0.0]),
+        split(&["video_0003$_$0001", "video_0003$_$0002"], &[1.4, 0.2], &[1.0, 0.0]),
+    );
     let mut files = media("mmsa/Raw/", &["Vid/0.mp4", "Vid/1.mp4", "v3/0.mp4", "v3/7.mp4"]);
-    files.push(file("mmsa/Processed/unaligned_50.pkl", pickle));
+    files.push(file("mmsa/Processed/unaligned_50.pkl", mosi));
     files.push(file("mmsa/label.csv", "video_id,clip_id,text,label,annotation,mode\nVid,0,so,1.0,Positive,train\n"));
+    files.push(file("other/Processed/unaligned_39.pkl", sims));
     files
 }
 

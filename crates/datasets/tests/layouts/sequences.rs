@@ -106,3 +106,25 @@ fn csd() {
     let says = |part: &str| emotions.problems.iter().any(|problem| problem.reason.contains(part));
     assert!(says("several emotions are equally strong") && says("none of the six emotions"), "{:?}", emotions.problems);
 }
+
+#[test]
+fn sentiments_of_ch_sims_are_on_their_own_scale() {
+    let manifest = check(
+        "sequences/other",
+        &[
+            ("video_0001/0001", "train positive*"),
+            ("video_0001/0002", "train negative*"),
+            ("video_0002/0001", "val negative*"),
+            ("video_0003/0002", "test positive*"),
+        ],
+        &["video_0003/0001: the sentiment 1.4 is not in −1 to 1: left out", "without a clip: neutral"],
+    );
+    assert_eq!(manifest.scale, Some(Scale::UNIT));
+    assert_eq!(clip(&manifest, "video_0001/0001").affect.valence, Some(0.5));
+    check_protocol(&manifest, "CH-SIMS's sentiment");
+    let mosi = import(&assets().join("sequences/mmsa"), &Options::default()).unwrap();
+    assert_eq!(
+        (mosi.scale, clip(&mosi, "Vid/1").affect.valence),
+        (Some(Scale::SENTIMENT), Scale::SENTIMENT.to_unit(-1.0))
+    );
+}
