@@ -23,6 +23,7 @@ mod iemocap;
 mod kaldi;
 mod mafw;
 mod meld;
+mod mmsa;
 mod mosi;
 mod msp_improv;
 mod named;
@@ -62,6 +63,7 @@ pub use iemocap::Iemocap;
 pub use kaldi::Kaldi;
 pub use mafw::Mafw;
 pub use meld::Meld;
+pub use mmsa::Mmsa;
 pub use mosi::Mosi;
 pub use msp_improv::MspImprov;
 pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
@@ -149,6 +151,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &Ravdess,
     &Mosi,
     &Sequences,
+    &Mmsa,
     &Csd,
     &AffectNet,
     &Fer2013,

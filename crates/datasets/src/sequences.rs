@@ -105,10 +105,28 @@ fn folder_of(path: &Path) -> &Path {
     folder.parent().filter(|_| is_inner).unwrap_or(folder)
 }
 
-/// Gives utterances the films that are called like them, `Raw/VIDEO/CLIP.mp4`.
+/// Gives utterances the films that are called like them.
 fn add_films(folder: &Path, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
-    let Some(raw) = child(folder, &["Raw"]).filter(|raw| raw.is_dir()) else { return Ok(()) };
+    if child(folder, &["Raw"]).is_none() {
+        return Ok(());
+    }
+    let films = films(folder, draft)?;
+    let mut without = Vec::new();
+    for row in &mut draft.rows {
+        let id = row.id.as_deref().unwrap_or_default();
+        match films.get(&id.to_lowercase()) {
+            Some(film) => row.path = film.clone(),
+            None => without.push(id.to_owned()),
+        }
+    }
+    note_without_film(&without, "features", draft);
+    Ok(())
+}
+
+/// The films `Raw/VIDEO/CLIP.mp4` of a folder by `video/clip`.
+pub(crate) fn films(folder: &Path, draft: &mut Draft<'_>) -> Result<HashMap<String, PathBuf>, DatasetError> {
     let mut films: HashMap<String, PathBuf> = HashMap::new();
+    let Some(raw) = child(folder, &["Raw"]).filter(|raw| raw.is_dir()) else { return Ok(films) };
     for film in Tree::walk(&raw, &mut |problem| draft.warn(problem))?.files {
         let inner = raw.strip_prefix(folder).expect("it is a child of the folder").join(&film);
         let video = film.parent().and_then(Path::file_name).map(|video| video.to_string_lossy());
@@ -116,19 +134,14 @@ fn add_films(folder: &Path, draft: &mut Draft<'_>) -> Result<(), DatasetError> {
             films.entry(format!("{video}/{}", stem(&film)).to_lowercase()).or_insert(inner);
         }
     }
-    let mut without = Vec::new();
-    for row in &mut draft.rows {
-        let id = row.id.as_deref().unwrap_or_default();
-        match films.remove(&id.to_lowercase()) {
-            Some(film) => row.path = film,
-            None => without.push(id.to_owned()),
-        }
-    }
-    if let [first, more @ ..] = without.as_slice() {
-        let more = if more.is_empty() { String::new() } else { format!(", and those of {} more", more.len()) };
-        draft.note(first.clone(), format!("its film is not in Raw{more}: only features are used"));
-    }
-    Ok(())
+    Ok(films)
+}
+
+/// Says once which clips are `without` a film, of which only `what` are used.
+pub(crate) fn note_without_film(without: &[String], what: &str, draft: &mut Draft<'_>) {
+    let [first, more @ ..] = without else { return };
+    let more = if more.is_empty() { String::new() } else { format!(", and those of {} more", more.len()) };
+    draft.note(first, format!("its film is not in Raw{more}: only {what} are used"));
 }
 
 fn says_unaligned(path: &Path) -> bool {

@@ -22,6 +22,7 @@ pub fn layouts() -> Vec<File> {
     layout("ravdess", ravdess());
     layout("mosi-utterances", mosi_utterances());
     layout("sequences", sequences());
+    layout("mmsa", mmsa_films());
     layout("affectnet", affectnet());
     layout("fer-plus", fer_plus());
     layout("fer2013", fer2013());
@@ -633,6 +634,24 @@ fn mmsa() -> Vec<File> {
     files.push(file("mmsa/Processed/unaligned_50.pkl", mosi));
     files.push(file("mmsa/label.csv", "video_id,clip_id,text,label,annotation,mode\nVid,0,so,1.0,Positive,train\n"));
     files.push(file("other/Processed/unaligned_39.pkl", sims));
+    files
+}
+
+/// What MMSA makes its pickles of: a corpus, and CH-SIMS, which alone has sentiments of the modalities.
+fn mmsa_films() -> Vec<File> {
+    let header = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n";
+    let mosi = "Vid,1,\"SO, YES\",1.5,,,,Positive,train\nVid,2,NO,-1.0,,,,Negative,train\nv2,1,WELL,0.0,,,,Neutral,valid\n\
+                v3,1,AH,-3.0,,,,Negative,test\nv3,2,,1.0,,,,Positive,test\nv3,3,AH,x,,,,Positive,test\n\
+                v3,4,AH,1.0,,,,Joyful,test\nv3,5,AH,9.0,,,,Positive,test\n";
+    let sims = "video_0001,0001,\u{597D},0.8,1.0,0.2,0.6,Positive,train\nvideo_0001,0002,\u{4E0D},-0.5,0.0,0.2,-0.6,Negative,train\n\
+                video_0002,0001,\u{55EF},-1.0,0.0,0.2,0.6,Negative,valid\nvideo_0003,0001,\u{597D},1.0,0.0,0.2,0.6,Positive,test\n";
+    let mut files = media("Raw/", &["Vid/1.mp4", "Vid/2.mp4", "v2/1.mp4"]);
+    files.extend(media(
+        "sims/Raw/",
+        &["video_0001/0001.mp4", "video_0001/0002.mp4", "video_0002/0001.mp4", "video_0003/0001.mp4"],
+    ));
+    files.push(file("label.csv", format!("{header}{mosi}")));
+    files.push(file("sims/label.csv", format!("{header}{sims}")));
     files
 }
 

@@ -1,4 +1,4 @@
-//! Corpora of features.
+//! Corpora of features, and the films that they are made of.
 
 use super::*;
 
@@ -127,4 +127,36 @@ fn sentiments_of_ch_sims_are_on_their_own_scale() {
         (mosi.scale, clip(&mosi, "Vid/1").affect.valence),
         (Some(Scale::SENTIMENT), Scale::SENTIMENT.to_unit(-1.0))
     );
+}
+
+#[test]
+fn mmsa() {
+    let manifest = check(
+        "mmsa",
+        &[
+            ("Vid/1", "train positive*"),
+            ("Vid/2", "train negative*"),
+            ("v2/1", "val neutral*"),
+            ("v3/1", "test negative*"),
+        ],
+        &[
+            "v3/2: line 6 has no text, and Raw/v3/2.mp4 is missing",
+            "v3/3: line 7 has no number as its label",
+            "v3/4: line 8 has the unknown annotation \"Joyful\"",
+            "v3/1: its film is not in Raw: only texts are used",
+            "v3/5: the sentiment 9 is not in −3 to 3: left out",
+        ],
+    );
+    let first = clip(&manifest, "Vid/1");
+    assert_eq!((first.path.as_path(), first.speaker.as_deref()), (Path::new("Raw/Vid/1.mp4"), Some("Vid")));
+    assert_eq!((manifest.scale, first.affect.valence), (Some(Scale::SENTIMENT), Some(0.5)));
+    check_protocol(&manifest, "MMSA's official parts");
+    let list = import(&assets().join("mmsa/label.csv"), &Options::default()).unwrap();
+    assert_eq!(list.clips, manifest.clips);
+
+    let sims = import(&assets().join("mmsa/sims"), &Options::default()).unwrap();
+    let second = clip(&sims, "video_0001/0002");
+    assert_eq!((sims.scale, second.affect.valence), (Some(Scale::UNIT), Some(-0.5)));
+    assert_eq!(second.path, Path::new("Raw/video_0001/0002.mp4"));
+    check_protocol(&sims, "CH-SIMS's official parts");
 }
