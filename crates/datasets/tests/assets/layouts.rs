@@ -24,6 +24,7 @@ pub fn layouts() -> Vec<File> {
     layout("sequences", sequences());
     layout("mmsa", mmsa_films());
     layout("affectnet", affectnet());
+    layout("affectnet/first", affectnet_lists());
     layout("fer-plus", fer_plus());
     layout("fer2013", fer2013());
     layout("meld", meld());
@@ -533,6 +534,22 @@ fn affectnet() -> Vec<File> {
         files.push(file(annotation("val"), text(valence)));
         files.push(file(annotation("aro"), number(0.5)));
     }
+    files
+}
+
+/// AffectNet's first release.
+fn affectnet_lists() -> Vec<File> {
+    let header =
+        "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n";
+    let training = "1/a.jpg,1,2,6,5,1.0;2.5,0,0.25,-0.5\n1/b.jpg,1,2,6,5,1.0;2.5,7,-2,-2\n1/c.jpg,1,2,6,5,1.0;2.5,9,-2,-2\n\
+                    2/d.jpg,1,2,6,5,1.0;2.5,10,-2,-2\n2/gone.jpg,1,2,6,5,1.0;2.5,1,0.5,0.5\n2/e.jpg,1,2,6,5,1.0;2.5,,0.5,0.5\n";
+    let validation = "1/f.jpg,0,0,8,8,1.0;2.5,6,-1,1\n2/g.jpg,0,0,8,8,1.0;2.5,0,0,0\n";
+    let mut files = media(
+        "Manually_Annotated/Manually_Annotated_Images/",
+        &["1/a.jpg", "1/b.jpg", "1/c.jpg", "2/e.jpg", "1/f.jpg", "2/g.jpg"],
+    );
+    files.push(file("Manually_Annotated_file_lists/training.csv", format!("{header}{training}")));
+    files.push(file("Manually_Annotated_file_lists/validation.csv", format!("{header}{validation}")));
     files
 }
 

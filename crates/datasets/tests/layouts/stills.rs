@@ -21,6 +21,40 @@ fn affectnet() {
 }
 
 #[test]
+fn affectnet_of_the_first_release() {
+    let at = |name: &str| format!("Manually_Annotated/Manually_Annotated_Images/{name}");
+    let manifest = check(
+        "affectnet/first",
+        &[
+            (&at("1/a.jpg"), "train neutral"),
+            (&at("1/b.jpg"), "train contempt"),
+            (&at("1/f.jpg"), "test anger"),
+            (&at("2/g.jpg"), "test neutral"),
+        ],
+        &[
+            "2/gone.jpg: picture of line 6 of training is missing",
+            "2/e.jpg: line 7 of training has no expression",
+            "2/d.jpg: no face: left out",
+            "1/c.jpg: the annotator was uncertain: left out",
+            "without a clip",
+        ],
+    );
+    let rated = clip(&manifest, &at("1/a.jpg"));
+    assert_eq!((rated.affect.valence, rated.affect.arousal), (Some(0.25), Some(-0.5)));
+    assert!(clip(&manifest, &at("1/b.jpg")).affect.is_empty());
+    assert_eq!(
+        rated.face.map(|face| [face.x_px, face.y_px, face.width_px, face.height_px]),
+        Some([1.0, 2.0, 6.0, 5.0])
+    );
+    assert_eq!((manifest.scale, manifest.faces), (Some(Scale::UNIT), FaceSource::Boxes));
+    check_protocol(&manifest, "AffectNet's official parts");
+    for given in ["Manually_Annotated_file_lists", "Manually_Annotated_file_lists/training.csv"] {
+        let again = import(&assets().join("affectnet/first").join(given), &Options::default()).unwrap();
+        assert_eq!(again.clips, manifest.clips);
+    }
+}
+
+#[test]
 fn fer_plus() {
     let manifest = check(
         "fer-plus",
