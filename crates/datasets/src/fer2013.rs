@@ -12,7 +12,7 @@ use csv::ByteRecord;
 use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
-use crate::fer_plus::{self, Verdict};
+use crate::fer_plus::{self, Rule, Verdict};
 use crate::table::{Table, is_list, is_spreadsheet};
 use crate::tree::entries;
 use crate::{DatasetError, Importer, Options, Variant, opening, variant};
@@ -40,6 +40,10 @@ impl Importer for Fer2013 {
         &[
             Variant { name: "original", describe: "FER2013's own label, seven classes" },
             Variant { name: "votes", describe: "what most taggers of FER+ say, eight classes" },
+            Variant {
+                name: "majority",
+                describe: "what more than half of them say, single votes aside, as FER+'s reader has it",
+            },
         ]
     }
 
@@ -48,7 +52,11 @@ impl Importer for Fer2013 {
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
-        let by_votes = variant(self, options)? == "votes";
+        let rule = match variant(self, options)? {
+            "votes" => Some(Rule::Plurality),
+            "majority" => Some(Rule::Majority),
+            _ => None,
+        };
         let missing = |what: &str| DatasetError::Incomplete { what: what.to_owned(), path: root.to_owned() };
         let path = list(root).ok_or_else(|| missing("a list with the columns emotion and pixels"))?;
         let folder = path.parent().unwrap_or(&path);
@@ -60,11 +68,11 @@ impl Importer for Fer2013 {
         let [emotion, pixels] = ["emotion", "pixels"].map(|name| rows.column(name));
         let (emotion, pixels) = (emotion.ok_or_else(|| missing("emotion"))?, pixels.ok_or_else(|| missing("pixels"))?);
         let usage = rows.column("Usage");
-        let mut votes = by_votes.then(|| Rows::open(&folder.join(VOTES))).transpose()?;
+        let mut votes = rule.map(|_| Rows::open(&folder.join(VOTES))).transpose()?;
         let mut n_ties = 0;
         for number in 0.. {
             let Some(record) = rows.next()? else { break };
-            let votes = votes.as_mut().map(|votes| votes.next()).transpose()?;
+            let votes = votes.as_mut().map(Rows::next).transpose()?.zip(rule);
             let name = format!("fer{number:07}.png");
             let word = usage.map_or("Training", |column| text(&record, column));
             let Some(&(_, split)) = USAGES.iter().find(|(own, _)| *own == word) else {
@@ -80,10 +88,10 @@ impl Importer for Fer2013 {
                         continue;
                     }
                 },
-                Some(None) => return Err(missing(&format!("a row of {VOTES} for each picture"))),
-                Some(Some(votes)) => {
+                Some((None, _)) => return Err(missing(&format!("a row of {VOTES} for each picture"))),
+                Some((Some(votes), rule)) => {
                     let votes: Vec<f32> = (2..12).map(|column| text(&votes, column).parse().unwrap_or(0.0)).collect();
-                    match fer_plus::verdict(&votes) {
+                    match fer_plus::verdict(&votes, rule) {
                         Ok(Verdict { label, shares, is_tie }) => {
                             n_ties += usize::from(is_tie);
                             (label.to_owned(), shares)
@@ -107,9 +115,9 @@ impl Importer for Fer2013 {
         if n_ties > 0 {
             draft.note(&path, fer_plus::ties(n_ties));
         }
-        draft.labels = if by_votes { fer_plus::LABELS.to_vec() } else { LABELS.to_vec() };
+        draft.labels = if rule.is_some() { fer_plus::LABELS.to_vec() } else { LABELS.to_vec() };
         draft.faces = FaceSource::Cropped;
-        draft.protocol = Some(if by_votes { "FER+, most votes" } else { "FER2013" }.to_owned());
+        draft.protocol = Some(rule.map_or("FER2013", Rule::protocol).to_owned());
         let mut manifest = draft.finish(options)?;
         if let Some(name) = folder.file_name() {
             manifest.name = name.to_string_lossy().into_owned();

@@ -97,6 +97,9 @@ fn fer_plus_has_10579_faces_of_which_41_show_no_class() {
     assert!(says("the same content as train") > 50);
     let mean: f32 = manifest.clips.iter().map(|clip| clip.votes.iter().sum::<f32>()).sum::<f32>();
     assert!((mean / manifest.clips.len() as f32 - 1.0).abs() < 1e-4);
+    let majority = Options { variant: Some("majority".into()), ..Options::default() };
+    let n = import(&data("images/ferplus").unwrap(), &majority).unwrap().clips.len();
+    assert_eq!(n, 6196 + 3191, "as many as FER+'s own reader keeps");
 }
 
 #[test]

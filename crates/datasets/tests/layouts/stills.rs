@@ -75,6 +75,14 @@ fn fer_plus() {
         ],
     );
     assert_eq!(clip(&manifest, "train/fer0000001.png").votes[..2], [0.125, 0.875]);
+    check_protocol(&manifest, "the class with most votes");
+    let majority = import(&assets().join("fer-plus"), &variant("majority")).unwrap();
+    let without = manifest.clips.iter().filter(|clip| !majority.clips.iter().any(|own| own.id == clip.id));
+    assert_eq!(
+        without.map(|clip| clip.id.as_str()).collect::<Vec<_>>(),
+        ["train/fer0000000.png", "train/fer0000002.png", "valid/fer0028640.png"]
+    );
+    check_protocol(&majority, "more than half of the votes, single ones aside");
     assert_eq!(manifest.faces, FaceSource::Cropped);
 }
 
@@ -138,6 +146,9 @@ fn fer2013() {
     );
     let says = |manifest: &Manifest, part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
     assert!(says(&votes, "the taggers see no face") && says(&votes, "on which taggers tie"), "{:?}", votes.problems);
+
+    let majority = import(&assets().join("fer2013"), &with(Some("majority"))).unwrap();
+    assert_eq!(majority.clips.len(), votes.clips.len() - 1, "one is a tie");
 
     let shown = import(&assets().join("fer2013"), &Options::default()).unwrap();
     assert!(says(&shown, "written as files when it is imported") && !assets().join("fer2013/Training").exists());
