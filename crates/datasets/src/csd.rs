@@ -37,7 +37,7 @@ impl Importer for Csd {
     }
 
     fn describe(&self) -> &'static str {
-        "computational sequences of the CMU Multimodal SDK: CMU_MOSEI_Labels.csd, CMU_MOSEI_COVAREP.csd … in one folder"
+        "computational sequences of the CMU Multimodal SDK: CMU_MOSEI_Labels.csd, CMU_MOSEI_COVAREP.csd … in one folder, with its folds as {train,valid,test}.txt"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -124,7 +124,13 @@ impl Importer for Csd {
             draft.scale = Some(Scale::SENTIMENT);
             "sentiment, by its sign as classes"
         };
-        draft.protocol = Some(format!("{}, {what}, parts by the lists of videos", stem(&labels.path)));
+        let parts = if splits.is_empty() { "" } else { ", parts by the lists of videos" };
+        if splits.is_empty() {
+            let reason = "no train.txt, valid.txt and test.txt, one video a line: write the SDK's standard folds into them \
+                          for the official parts";
+            draft.note(root, reason);
+        }
+        draft.protocol = Some(format!("{}, {what}{parts}", stem(&labels.path)));
         draft.finish(options)
     }
 }

@@ -88,6 +88,7 @@ fn csd() {
         ],
         &[problems[0], problems[1], problems[2]],
     );
+    check_protocol(&manifest, "sentiment, by its sign as classes, parts by the lists of videos");
     let second = clip(&manifest, "-3g5yACwYnA[1]");
     assert_eq!((second.text.as_deref(), second.recording.as_deref()), (Some("bad"), Some("-3g5yACwYnA")));
     assert_eq!(clip(&manifest, "-3g5yACwYnA[0]").affect.valence, Some(0.5));
@@ -159,4 +160,18 @@ fn mmsa() {
     assert_eq!((sims.scale, second.affect.valence), (Some(Scale::UNIT), Some(-0.5)));
     assert_eq!(second.path, Path::new("Raw/video_0001/0002.mp4"));
     check_protocol(&sims, "CH-SIMS's official parts");
+}
+
+#[test]
+fn sequences_without_lists_of_videos_say_how_to_get_the_official_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(assets().join("csd")).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|end| end == "csd") {
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let manifest = import(folder.path(), &Options::default()).unwrap();
+    check_protocol(&manifest, "sentiment, by its sign as classes; parts made by Limbic");
+    let says = |part: &str| manifest.problems.iter().any(|problem| problem.reason.contains(part));
+    assert!(says("no train.txt, valid.txt and test.txt"), "{:?}", manifest.problems);
 }
