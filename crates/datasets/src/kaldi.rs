@@ -2,8 +2,8 @@
 //!
 //! `utt2emo` (or `utt2label`, `labels`) has the classes, `utt2spk` the speakers, `text` the words, `utt2split` the parts; folders below
 //! the root or its `data` that are called after train, dev and test, as `train_sp` and `test_clean` are, are parts as well.
-//! Paths in lists are those of the folder, of the root, or of the recipe, from which `data` is seen. Left out: `segments`, and
-//! commands in place of files, which would have to be run.
+//! Paths in lists are those of the folder, of the root, or of the recipe, from which `data` is seen. Left out:
+//! commands in place of files, which would have to be run, and `segments`, without which the names in the lists mean nothing.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,12 @@ impl Importer for Kaldi {
             draft.note(folder, reason);
         }
         for (folder, split) in used {
+            let segments = folder.join("segments");
+            if segments.is_file() {
+                let reason = "segments cut recordings into utterances, which is not supported: \
+                              cut them first, one file an utterance, named in wav.scp";
+                return Err(DatasetError::Unreadable { reason: reason.to_owned(), path: segments });
+            }
             let list = |name: &str| pairs(&folder.join(name));
             let labels =
                 LABELS.iter().map(|name| list(name)).find(|found| !matches!(found, Ok(found) if found.is_empty()));

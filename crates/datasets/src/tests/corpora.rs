@@ -309,6 +309,17 @@ fn crops_of_dfew_stand_in_for_films_that_are_missing() {
 }
 
 #[test]
+fn segments_of_kaldi_are_refused_by_name() {
+    let files = [
+        ("train/wav.scp", "rec1 rec1.wav\n"),
+        ("train/segments", "a-1 rec1 0.00 0.80\nb-2 rec1 1.00 1.80\n"),
+        ("train/utt2emo", "a-1 anger\nb-2 fear\n"),
+        ("rec1.wav", ""),
+    ];
+    check_error(&files, &["segments cut recordings into utterances, which is not supported", "train/segments"]);
+}
+
+#[test]
 fn several_pickles_are_named() {
     let files = [("mosi_data.pkl", ""), ("iemocap_data.pkl", ""), ("mosi_data_noalign.pkl", "")];
     check_error(&files, &["iemocap_data.pkl, mosi_data.pkl, mosi_data_noalign.pkl", "choose one of them as the path"]);
