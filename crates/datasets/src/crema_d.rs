@@ -1,8 +1,8 @@
 //! CREMA-D (Cao et al. 2014): 7,442 recordings of 91 actors, six emotions.
 //!
 //! `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, intended emotion, level; names are
-//! unique, so folders may be called otherwise. What raters saw is in
-//! `processedResults/summaryTable.csv` (with ties, `A:D`); VAVL's `label_consensus_1.csv` has shares of raters and splits.
+//! unique, so folders may be called otherwise. What raters saw is in `processedResults/summaryTable.csv` (with ties, `A:D`);
+//! VAVL's `label_consensus_1.csv` has shares of raters and splits, its `Face_features` an array for each recording.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::assemble::{Draft, Row};
 use crate::split::fold_of_part;
 use crate::table::Table;
 use crate::tree::{Kind, Recordings, Tree, child, entries, extension, kind, stem};
+use crate::vavl::add_face_features;
 use crate::{CsvList, DatasetError, Importer, Options, Variant, variant};
 
 /// In the alphabetical order of the codes.
@@ -57,7 +58,7 @@ impl Importer for CremaD {
     }
 
     fn describe(&self) -> &'static str {
-        "CREMA-D: AudioWAV and VideoFlash with 1001_DFA_ANG_XX.*, processedResults/summaryTable.csv, label_consensus_K.csv"
+        "CREMA-D: AudioWAV and VideoFlash with 1001_DFA_ANG_XX.*, processedResults/summaryTable.csv, label_consensus_K.csv, Face_features/*.npy"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -85,6 +86,7 @@ impl Importer for CremaD {
         let recordings = Recordings::new(&files);
         if variant == "consensus" {
             consensus(root, &files, &recordings, options, &mut draft)?;
+            add_face_features(root, &files, &mut draft);
             return draft.finish(options);
         }
         let perceived = match variant {
@@ -130,6 +132,7 @@ impl Importer for CremaD {
                 Row { label: label.to_owned(), split: Some(fold.to_string()), ..Row::default() },
             );
         }
+        add_face_features(root, &files, &mut draft);
         draft.labels = LABELS.to_vec();
         draft.protocol = Some(format!("CREMA-D, {variant} emotions; actors dealt in order to"));
         let fold = fold_of_part(&mut draft.rows, options.fold, 1);

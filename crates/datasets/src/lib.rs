@@ -39,6 +39,7 @@ mod table;
 mod text_corpora;
 mod tree;
 mod unlabelled;
+mod vavl;
 
 use std::path::{Path, PathBuf};
 

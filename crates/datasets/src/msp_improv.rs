@@ -1,7 +1,7 @@
 //! MSP-IMPROV (Busso et al. 2017): 8,438 turns of twelve actors in six dyads, four emotions, and ratings from 1 to 5.
 //!
 //! `Evalution.txt` (sic): `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000;`, media are called MSP-IMPROV
-//! instead. VAVL's `label_consensus_1.csv` has the ratings and splits, and no classes.
+//! instead. VAVL's `label_consensus_1.csv` has the ratings and splits, and no classes, its `Face_features` an array a turn.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::assemble::{Draft, Row};
 use crate::split::fold_of_part;
 use crate::table::{Lines, Table};
 use crate::tree::{Recordings, Tree, entries, stem};
+use crate::vavl::add_face_features;
 use crate::{DatasetError, Importer, Options, Variant, variant};
 
 const LABELS: [&str; 4] = ["anger", "happiness", "neutral", "sadness"];
@@ -25,7 +26,7 @@ impl Importer for MspImprov {
     }
 
     fn describe(&self) -> &'static str {
-        "MSP-IMPROV: Evalution.txt with Audio/session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav, or VAVL's label_consensus_K.csv"
+        "MSP-IMPROV: Evalution.txt with Audio/session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav, or VAVL's label_consensus_K.csv, Face_features/*.npy"
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -45,11 +46,13 @@ impl Importer for MspImprov {
             _ => variant(self, options)?,
         };
         let mut draft = Draft::new(self.name(), root, root, warn);
-        let recordings = Recordings::new(&Tree::walk(root, &mut |problem| draft.warn(problem))?.files);
+        let files = Tree::walk(root, &mut |problem| draft.warn(problem))?.files;
+        let recordings = Recordings::new(&files);
         draft.labels = LABELS.to_vec();
         draft.scale = Some(Scale::ONE_TO_FIVE);
         if variant == "consensus" {
             consensus(root, &recordings, options, &mut draft)?;
+            add_face_features(root, &files, &mut draft);
             return draft.finish(options);
         }
         let list = evaluation(root)
@@ -87,6 +90,7 @@ impl Importer for MspImprov {
             let split = session(&turn).map(|session| session.to_string());
             push(&mut draft, &turn, &recordings, Row { label, affect, split, ..Row::default() });
         }
+        add_face_features(root, &files, &mut draft);
         draft.protocol = Some("MSP-IMPROV, perceived emotions; sessions as".to_owned());
         let fold = fold_of_part(&mut draft.rows, options.fold, 1);
         draft.finish(&Options { fold, ..options.clone() })

@@ -309,6 +309,36 @@ fn crops_of_dfew_stand_in_for_films_that_are_missing() {
 }
 
 #[test]
+fn faces_of_vavl_are_a_stream_of_features() {
+    let list = "FileName,angry,sad,disgust,fear,neutral,happy,SpkrID,Gender,Split_Set\n\
+                1001_DFA_ANG_XX.wav,1,0,0,0,0,0,1001,Male,Train\n1002_DFA_HAP_XX.wav,0,0,0,0,0,1,1002,Male,Development\n\
+                1003_DFA_SAD_XX.wav,0,1,0,0,0,0,1003,Male,Test\n1004_DFA_SAD_XX.wav,0,1,0,0,0,0,1004,Male,Test\n";
+    let names = ["1001_DFA_ANG_XX", "1002_DFA_HAP_XX", "1003_DFA_SAD_XX", "1004_DFA_SAD_XX"];
+    let sounds = names.map(|name| format!("Audios/{name}.wav"));
+    let mut files: Vec<(&str, &str)> = sounds.iter().zip(names).map(|(path, name)| (path.as_str(), name)).collect();
+    files.extend([("labels_consensus_6class_M/label_consensus_1.csv", list), ("Face_features/notes.txt", "")]);
+    let root = folder(&files);
+    for (name, shape) in [(names[0], [3, 2]), (names[1], [1, 2]), (names[2], [2, 3])] {
+        let values = vec![0.5; shape[0] * shape[1]];
+        features::write_npy(&root.path().join(format!("Face_features/{name}.npy")), &shape, &values).unwrap();
+    }
+    for variant in ["intended", "consensus"] {
+        let options = Options { variant: Some(variant.to_owned()), ..Options::default() };
+        let manifest = import(root.path(), &options).unwrap();
+        let [face] = manifest.streams.as_slice() else { panic!("{:?}", manifest.streams) };
+        assert_eq!((face.name.as_str(), face.modality, face.n_dims), ("face_features", Modality::Face, 2));
+        let n_steps: Vec<Vec<usize>> =
+            manifest.clips.iter().map(|clip| clip.features.iter().map(|own| own.n_steps).collect()).collect();
+        assert_eq!(n_steps, [vec![3], vec![1], vec![], vec![]], "{variant}");
+        check_problem(&manifest, "no features of the face in Face_features");
+        check_problem(&manifest, "3 values a step instead of 2: not used");
+        let clip = &manifest.clips[0];
+        let read = features::Reader::new(&manifest.root).read(&manifest.streams, &clip.features[0]).unwrap().0;
+        assert_eq!(read.values, [0.5; 6]);
+    }
+}
+
+#[test]
 fn segments_of_kaldi_are_refused_by_name() {
     let files = [
         ("train/wav.scp", "rec1 rec1.wav\n"),
