@@ -1,6 +1,7 @@
 //! Lists of HiCMAE and MAE-DFER: lines `PATH SOUND LABEL` or `PATH LABEL`, separated by spaces, without a header.
 //!
-//! `split01/train.csv` and `split01/test.csv` or `val.csv`, one folder a fold, or the lists by themselves. A path is a folder of
+//! `split01/train.csv` and `split01/test.csv` or `val.csv`, one folder a fold, or the lists by themselves; beside the clips, in
+//! `lists`, or as the code keeps them, in `saved/data/CORPUS`. A path is a folder of
 //! pictures or a file; it is that of the machine on which the lists were made, so clips are found by the ends of their paths. Labels
 //! are numbers, whose meaning is known where paths tell the corpus: CREMA-D, RAVDESS, MAFW and DFEW. MAE-DFER's `val.csv` is its
 //! `test.csv` again. Left out: lists of ratings, as for Werewolf-XL.
@@ -17,8 +18,10 @@ use crate::tree::{Finder, Kind, Lost, Tree, child, entries, is_media, kind, stem
 use crate::{DatasetError, Importer, Options, crema_d, dfew, ravdess};
 
 const SPLITS: [&str; 3] = ["train", "val", "test"];
-/// Where the folders of folds lie in HiCMAE's repository, below the folder of a corpus.
-const INNER: [&[&str]; 4] = [&[], &["audio_visual"], &["audio_visual", "single"], &["single"]];
+/// Where the folders of folds lie below the folder of a corpus, in MAE-DFER's repository in `org`, in HiCMAE's in the others.
+const INNER: [&[&str]; 5] = [&[], &["org"], &["audio_visual"], &["audio_visual", "single"], &["single"]];
+/// Where both keep the folders of corpora.
+const SAVED: &str = "saved/data";
 
 /// Train and test lists of published code, one folder a fold.
 pub struct PathLists;
@@ -29,16 +32,25 @@ impl Importer for PathLists {
     }
 
     fn describe(&self) -> &'static str {
-        "lists of HiCMAE and MAE-DFER: split01/{train,val,test}.csv and so on, with lines PATH SOUND LABEL or PATH LABEL"
+        "lists of HiCMAE and MAE-DFER: [lists/ or saved/data/CORPUS/org/]split01/{train,val,test}.csv and so on, with lines PATH SOUND LABEL or PATH LABEL"
     }
 
     fn recognizes(&self, root: &Path) -> bool {
-        if root.is_file() { is_list(root) } else { !folds(root).is_empty() }
+        if root.is_file() { is_list(root) } else { !corpora(root).is_empty() }
     }
 
     fn import(&self, root: &Path, options: &Options, warn: &mut dyn FnMut(Problem)) -> Result<Manifest, DatasetError> {
         let folder = if root.is_file() { root.parent().unwrap_or(root) } else { root };
-        let folds = folds(folder);
+        let corpora = corpora(folder);
+        let folds = match corpora.as_slice() {
+            [several, _, ..] if several.starts_with(folder.join(SAVED)) => {
+                let names: Vec<_> = corpora.iter().filter_map(|corpus| corpus.strip_prefix(folder).ok()).collect();
+                let found = names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(", ");
+                return Err(DatasetError::SeveralLists { found, path: folder.to_owned() });
+            }
+            [corpus, ..] => folds(corpus),
+            [] => Vec::new(),
+        };
         let fold = match options.fold {
             None => folds.first(),
             Some(asked) => folds.iter().find(|fold| fold.number == Some(asked)),
@@ -52,6 +64,9 @@ impl Importer for PathLists {
             },
             None => DatasetError::NoFolds(root.to_owned()),
         })?;
+        // The clips lie elsewhere below the folder in which the code keeps its lists.
+        let saved = folder.ancestors().find(|above| above.ends_with(SAVED));
+        let folder = saved.and_then(|saved| saved.ancestors().nth(2)).unwrap_or(folder);
         let mut draft = Draft::new(self.name(), folder, &fold.folder, warn);
         let mut lists = Vec::new();
         for split in SPLITS {
@@ -82,6 +97,13 @@ impl Importer for PathLists {
         });
         draft.finish(options)
     }
+}
+
+/// The folders of corpora that have lists: `root` itself, `lists` in it, or those that the code keeps.
+fn corpora(root: &Path) -> Vec<PathBuf> {
+    let saved = entries(&root.join(SAVED)).unwrap_or_default().into_iter().map(|(folder, _)| folder);
+    let found = [root.to_owned(), root.join("lists")].into_iter().chain(saved);
+    found.filter(|folder| !folds(folder).is_empty()).collect()
 }
 
 /// A folder of lists.

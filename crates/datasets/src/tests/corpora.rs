@@ -424,6 +424,32 @@ fn lists_of_paths_say_what_the_numbers_of_known_corpora_mean() {
 }
 
 #[test]
+fn lists_of_paths_are_found_where_code_keeps_them() {
+    let frames = ["DFEW/Clip/jpg_256/00001/1.jpg", "DFEW/Clip/jpg_256/00002/1.jpg"];
+    let (train, test) = ("/mnt/DFEW/Clip/jpg_256/00001 0\n", "/mnt/DFEW/Clip/jpg_256/00002 3\n");
+    let root = |kept: &str, more: &[(&str, &str)]| {
+        let lists = [format!("{kept}/split01/train.csv"), format!("{kept}/split01/test.csv")];
+        let mut files = vec![(frames[0], "1"), (frames[1], "2"), (&lists[0], train), (&lists[1], test)];
+        files.extend(more);
+        folder(&files)
+    };
+    let check = |path: &Path| {
+        let manifest = import(path, &Options::default()).unwrap();
+        let names: Vec<_> = manifest.clips.iter().map(|clip| manifest.labels.name(clip.label)).collect();
+        assert_eq!((manifest.importer.as_str(), names), ("path-lists", vec!["happiness", "anger"]));
+        assert_eq!(manifest.clips[0].path, Path::new("DFEW/Clip/jpg_256/00001"));
+    };
+    for kept in ["lists", "saved/data/dfew/org", "saved/data/dfew/audio_visual"] {
+        check(root(kept, &[]).path());
+    }
+    let both = root("saved/data/dfew/org", &[("saved/data/mafw/single/split01/train.csv", "/mnt/mafw/00001 0\n")]);
+    let error = import(both.path(), &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("several lists (saved/data/dfew, saved/data/mafw)"), "{error}");
+    check(&both.path().join("saved/data/dfew"));
+    check(&both.path().join("saved/data/dfew/org/split01/train.csv"));
+}
+
+#[test]
 fn in_affectnet_minus_two_is_no_rating_and_uncertain_no_class() {
     // Expression, valence and arousal.
     let faces = [[0.0, 0.25, -0.5], [1.0, -2.0, -2.0], [9.0, -2.0, -2.0], [10.0, -2.0, -2.0]];
