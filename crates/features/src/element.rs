@@ -46,6 +46,11 @@ impl Element {
         }
     }
 
+    /// Bytes of an array of `shape`; `None` where no memory could hold them.
+    pub fn n_bytes_of(self, shape: &[usize]) -> Option<u64> {
+        shape.iter().try_fold(self.n_bytes() as u64, |n, &side| n.checked_mul(side as u64))
+    }
+
     /// The number in `bytes`, of which there are [`Self::n_bytes`].
     pub(crate) fn value(self, bytes: &[u8], big_endian: bool) -> f32 {
         let mut wide = [0; 8];

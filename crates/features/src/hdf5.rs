@@ -4,8 +4,8 @@
 //! records, and what is neither a number nor a text; members of these kinds are passed over.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use hdf5_reader::error::Error;
@@ -13,36 +13,15 @@ use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 use pickle::{Budget, Bytes, Fault};
 
 use crate::Element;
-use crate::store::{Entry, Layout, Texts};
+use crate::store::{Entry, Layout, MAX_INFLATION, Packed, Texts};
 
 /// Groups in groups that are looked into: sequence, data, video, and some to spare.
 const DEPTH: usize = 6;
-/// Deflate makes no more than so many bytes of one; arrays that were never written are zeros without a byte in the file.
-const MAX_INFLATION: u64 = 1032;
 
-/// An array that is read by its name.
-#[derive(Clone)]
-pub(crate) struct Packed {
-    file: Arc<Hdf5File>,
-    element: Element,
-    pub shape: Vec<usize>,
-}
-
-impl fmt::Debug for Packed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Packed").field("element", &self.element).field("shape", &self.shape).finish_non_exhaustive()
-    }
-}
-
-impl Packed {
-    /// The array, which is called `name`, with its numbers.
-    pub fn unpack(&self, name: &str) -> Result<Layout, Fault> {
-        let Self { file, element, shape } = self;
-        let bytes = file.dataset(name).and_then(|array| array.read_native_bytes()).map_err(fault)?;
-        let big_endian = cfg!(target_endian = "big");
-        let bytes = Bytes::Here(bytes.into());
-        let layout = Layout { element: *element, big_endian, fortran: false, shape: shape.clone(), bytes };
-        layout.checked().map_err(Fault::Damaged)
+impl Packed for Hdf5File {
+    fn unpack(&self, name: &str, to: &mut dyn Write) -> Result<(), Fault> {
+        let bytes = self.dataset(name).and_then(|array| array.read_native_bytes()).map_err(fault)?;
+        Ok(to.write_all(&bytes)?)
     }
 }
 
@@ -54,6 +33,7 @@ fn fault(error: Error) -> Fault {
 }
 
 pub(crate) fn entries(file: &File, n_bytes: u64) -> Result<BTreeMap<String, Entry>, Fault> {
+    // Arrays that were never written are zeros without a byte in the file.
     let limit = usize::try_from(n_bytes.saturating_mul(MAX_INFLATION)).unwrap_or(usize::MAX);
     // What was read is kept by whoever needs it, not here, too.
     let options = OpenOptions { max_read_bytes: limit, chunk_cache_bytes: 0, ..OpenOptions::default() };
@@ -101,5 +81,9 @@ fn entry(array: &Dataset, file: &Arc<Hdf5File>, budget: &mut Budget) -> Result<O
         _ => None,
     };
     let Some(element) = element else { return Ok(None) };
-    Ok(Some(Entry::Packed(Packed { file: file.clone(), element, shape })))
+    let too_large = || Fault::Damaged(format!("{} cannot be as large as it says", array.name()));
+    let n_bytes = element.n_bytes_of(&shape).ok_or_else(too_large)?;
+    let (big_endian, bytes) = (cfg!(target_endian = "big"), Bytes::InFile(0, n_bytes));
+    let layout = Layout { element, big_endian, fortran: false, shape, bytes };
+    Ok(Some(Entry::Packed(layout, file.clone())))
 }

@@ -122,7 +122,7 @@ impl Header {
 
     /// Bytes that the numbers take; `None` where no memory could hold them.
     pub fn n_bytes(&self) -> Option<u64> {
-        self.shape.iter().try_fold(self.element.n_bytes() as u64, |n, &side| n.checked_mul(side as u64))
+        self.element.n_bytes_of(&self.shape)
     }
 }
 

@@ -1,15 +1,18 @@
 //! A file of features as named arrays and texts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::pickle::{Bytes, Fault};
 
-use crate::hdf5::{self, Packed};
-use crate::{Element, FeatureError, npy, npz, pickle, safetensors_file, table};
+use crate::{Element, FeatureError, hdf5, npy, npz, pickle, safetensors_file, table};
+
+/// Deflate makes no more than so many bytes of one.
+pub(crate) const MAX_INFLATION: u64 = 1032;
 
 /// Numbers in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,19 +46,42 @@ pub(crate) struct Layout {
 impl Layout {
     /// Checks that there are exactly the bytes that the shape needs.
     pub fn checked(self) -> Result<Self, String> {
-        let n = self.shape.iter().try_fold(self.element.n_bytes() as u64, |n, &side| n.checked_mul(side as u64));
-        match n {
+        match self.element.n_bytes_of(&self.shape) {
             Some(n) if n == self.bytes.n_bytes() => Ok(self),
             _ => Err(format!("an array of shape {:?} cannot have {} bytes", self.shape, self.bytes.n_bytes())),
         }
     }
 }
 
-#[derive(Debug, Clone)]
+/// A file whose arrays are compressed, so that no part of one can be had without the rest.
+pub(crate) trait Packed: Send + Sync {
+    /// Writes the numbers of the array `name`; no more than were checked against the length of the file.
+    fn unpack(&self, name: &str, to: &mut dyn Write) -> Result<(), Fault>;
+}
+
+impl fmt::Debug for dyn Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Packed")
+    }
+}
+
+#[derive(Debug)]
 pub(crate) enum Entry {
     Numbers(Layout),
-    Packed(Packed),
+    /// The places of its bytes are those among what it is unpacked to.
+    Packed(Layout, Arc<dyn Packed>),
+    /// The places of its bytes are those in the temporary file.
+    Unpacked(Layout, Arc<File>),
     Texts(Arc<Texts>),
+}
+
+impl Entry {
+    fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::Numbers(layout) | Self::Packed(layout, _) | Self::Unpacked(layout, _) => Some(layout),
+            Self::Texts(_) => None,
+        }
+    }
 }
 
 /// An open file.
@@ -64,8 +90,8 @@ pub struct Store {
     path: PathBuf,
     file: File,
     entries: BTreeMap<String, Entry>,
-    /// The array whose rows were asked for last, by name, where a row cannot be had without the others.
-    unpacked: Option<(String, Layout)>,
+    /// Arrays whose rows are asked for, unpacked one behind the other; and the bytes that they take.
+    unpacked: Option<(Arc<File>, u64)>,
 }
 
 /// The error of a format, for the file at `path`.
@@ -93,7 +119,7 @@ impl Store {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
         let entries = match extension.as_str() {
             "npy" => npy::entries(&mut file, n_bytes),
-            "npz" => npz::entries(&mut file, n_bytes),
+            "npz" => npz::entries(&file, n_bytes),
             "safetensors" => safetensors_file::entries(&mut file, n_bytes),
             "pkl" | "pickle" => pickle::entries(&mut file, n_bytes),
             "csd" | "h5" | "hdf5" => hdf5::entries(&file, n_bytes),
@@ -111,19 +137,14 @@ impl Store {
 
     /// Names of arrays of numbers with their shapes, in order of name.
     pub fn arrays(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.entries.iter().filter_map(|(name, entry)| match entry {
-            Entry::Numbers(layout) => Some((name.as_str(), layout.shape.as_slice())),
-            Entry::Packed(packed) => Some((name.as_str(), packed.shape.as_slice())),
-            Entry::Texts(_) => None,
-        })
+        self.entries.iter().filter_map(|(name, entry)| Some((name.as_str(), entry.layout()?.shape.as_slice())))
     }
 
     /// Lengths of the axes of the array `name`.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         match self.entries.get(name)? {
-            Entry::Numbers(layout) => Some(&layout.shape),
-            Entry::Packed(packed) => Some(&packed.shape),
             Entry::Texts(texts) => Some(&texts.shape),
+            numbers => numbers.layout().map(|layout| layout.shape.as_slice()),
         }
     }
 
@@ -131,42 +152,34 @@ impl Store {
     pub fn texts(&self, name: &str) -> Option<&Texts> {
         match self.entries.get(name)? {
             Entry::Texts(texts) => Some(texts),
-            Entry::Numbers(_) | Entry::Packed(_) => None,
+            _ => None,
         }
     }
 
     /// Reads the array `name`, or its `row` along the first axis.
     pub fn read(&mut self, name: &str, row: Option<usize>) -> Result<Array, FeatureError> {
-        let whole;
-        let layout = match self.entries.get(name) {
-            Some(Entry::Numbers(layout)) => layout,
-            Some(Entry::Packed(packed)) => {
-                let unpack = || packed.unpack(name).map_err(|fault| failed(fault, &self.path));
-                if row.is_none() {
-                    whole = unpack()?;
-                    &whole
-                } else {
-                    // The rows of a list are asked for one by one, each of which would unpack all of them.
-                    let unpacked = match self.unpacked.take().filter(|(own, _)| own == name) {
-                        Some(unpacked) => unpacked,
-                        None => (name.to_owned(), unpack()?),
-                    };
-                    &self.unpacked.insert(unpacked).1
-                }
-            }
-            Some(Entry::Texts(_)) | None => {
-                let known = self.arrays().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-                return Err(FeatureError::NoArray { name: name.to_owned(), known, path: self.path.clone() });
-            }
+        let Some(layout) = self.entries.get(name).and_then(Entry::layout) else {
+            let known = self.arrays().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            return Err(FeatureError::NoArray { name: name.to_owned(), known, path: self.path.clone() });
         };
-        let out_of_range =
-            |what| FeatureError::OutOfRange { what, shape: layout.shape.clone(), path: self.path.clone() };
-        let first = match row {
-            None => 0,
-            Some(row) if layout.shape.first().is_some_and(|&n| row < n) => row,
-            Some(row) => return Err(out_of_range(format!("row {row} is asked for"))),
-        };
-        let shape = if row.is_some() { layout.shape[1..].to_vec() } else { layout.shape.clone() };
+        if let Some(row) = row
+            && layout.shape.first().is_none_or(|&n| row >= n)
+        {
+            let (what, shape) = (format!("row {row} is asked for"), layout.shape.clone());
+            return Err(FeatureError::OutOfRange { what, shape, path: self.path.clone() });
+        }
+        self.numbers(name, row).map_err(|fault| failed(fault, &self.path))
+    }
+
+    /// Reads an array that is there, or a row that it has.
+    fn numbers(&mut self, name: &str, row: Option<usize>) -> Result<Array, Fault> {
+        if row.is_some() {
+            self.unpack(name)?;
+        }
+        let entry = &self.entries[name];
+        let layout = entry.layout().expect("it is an array");
+        let first = row.unwrap_or_default();
+        let shape = layout.shape[usize::from(row.is_some())..].to_vec();
         let n_values: usize = shape.iter().product();
         let size = layout.element.n_bytes();
         // Column-major rows are scattered over the whole array.
@@ -176,15 +189,16 @@ impl Store {
         } else {
             ((first * n_values * size) as u64, (n_values * size) as u64)
         };
-        let bytes = match &layout.bytes {
-            Bytes::Here(bytes) => bytes[start as usize..(start + len) as usize].to_vec(),
-            Bytes::InFile(at, _) => {
-                let failed = |source| FeatureError::Read { path: self.path.clone(), source };
-                let mut bytes = vec![0; len as usize];
-                self.file.seek(SeekFrom::Start(at + start)).map_err(failed)?;
-                self.file.read_exact(&mut bytes).map_err(failed)?;
+        let bytes = match (entry, &layout.bytes) {
+            (Entry::Packed(_, packed), _) => {
+                let mut bytes = Vec::new();
+                packed.unpack(name, &mut bytes)?;
+                check_length(name, bytes.len() as u64, len)?;
                 bytes
             }
+            (_, Bytes::Here(bytes)) => bytes[start as usize..(start + len) as usize].to_vec(),
+            (Entry::Unpacked(_, file), Bytes::InFile(at, _)) => read_at(file, at + start, len)?,
+            (_, Bytes::InFile(at, _)) => read_at(&self.file, at + start, len)?,
         };
         let value = |at: usize| layout.element.value(&bytes[at * size..(at + 1) * size], layout.big_endian);
         let values = if is_scattered {
@@ -207,4 +221,38 @@ impl Store {
         };
         Ok(Array { shape, values })
     }
+
+    /// Unpacks the array `name`, if it is packed, to a file that is gone with the store: its rows are asked for one by one,
+    /// and memory may not hold all of them.
+    fn unpack(&mut self, name: &str) -> Result<(), Fault> {
+        let Some(Entry::Packed(layout, packed)) = self.entries.get(name) else { return Ok(()) };
+        let (file, start) = match &self.unpacked {
+            Some((file, n_bytes)) => (file.clone(), *n_bytes),
+            None => (Arc::new(tempfile::tempfile()?), 0),
+        };
+        let n_bytes = layout.bytes.n_bytes();
+        // Over what a failure may have left there.
+        (&*file).seek(SeekFrom::Start(start))?;
+        packed.unpack(name, &mut &*file)?;
+        check_length(name, (&*file).stream_position()? - start, n_bytes)?;
+        let layout = Layout { bytes: Bytes::InFile(start, n_bytes), ..layout.clone() };
+        self.entries.insert(name.to_owned(), Entry::Unpacked(layout, file.clone()));
+        self.unpacked = Some((file, start + n_bytes));
+        Ok(())
+    }
+}
+
+/// Whether an array has the length that it is said to have.
+pub(crate) fn check_length(name: &str, n_bytes: u64, n_stated: u64) -> Result<(), Fault> {
+    if n_bytes == n_stated {
+        return Ok(());
+    }
+    Err(Fault::Damaged(format!("{name} does not have the length that it says")))
+}
+
+fn read_at(mut file: &File, at: u64, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len as usize];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
 }

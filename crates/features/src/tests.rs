@@ -87,6 +87,52 @@ fn rows_are_the_same_in_every_format() {
 }
 
 #[test]
+fn members_of_an_archive_are_unpacked_when_they_are_read() {
+    let folder = Folder::new();
+    let array = npy("<f4", false, "(2, 3)", &floats(6));
+    let by_column = npy("<f4", true, "(2, 2)", &floats(4));
+    let members: &[(&str, &[u8])] = &[("a.npy", &array), ("b.npy", &array), ("c.npy", &by_column)];
+    let mut bytes = zip(::zip::CompressionMethod::Deflated, members);
+    // The sum of the first member, which its directory entry tells, fits no more.
+    let entry = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    bytes[entry + 16] ^= 1;
+    let mut store = folder.open("a.npz", &bytes).unwrap();
+    for _ in 0..2 {
+        for row in [None, Some(0)] {
+            let error = store.read("a", row).unwrap_err();
+            assert!(matches!(error, FeatureError::Damaged { .. }), "{error}");
+        }
+        check(&mut store, "b", Some(1), &[3], &[3.0, 4.0, 5.0]);
+        check(&mut store, "c", Some(1), &[2], &[1.0, 3.0]);
+        check(&mut store, "b", None, &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        check(&mut store, "c", None, &[2, 2], &[0.0, 2.0, 1.0, 3.0]);
+    }
+}
+
+#[test]
+fn nothing_is_unpacked_beyond_what_is_said() {
+    let folder = Folder::new();
+    // A member whose archive says that it has `n` bytes.
+    let bomb = |array: &[u8], n: usize| {
+        let mut bytes = zip(::zip::CompressionMethod::Deflated, &[("a.npy", array)]);
+        let entry = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+        bytes[entry + 24..entry + 28].copy_from_slice(&(n as u32).to_le_bytes());
+        bytes
+    };
+    let more = npy("<f4", false, "(2, 3)", &floats(200));
+    let n_header = more.len() - 4 * 200;
+    assert!(folder.open("a.npz", &bomb(&more, more.len())).is_err(), "header and archive contradict each other");
+    let mut store = folder.open("b.npz", &bomb(&more, n_header + 24)).unwrap();
+    for row in [None, Some(0)] {
+        let error = store.read("a", row).unwrap_err().to_string();
+        assert!(error.contains("a cannot be unpacked"), "{error}");
+    }
+    let huge = npy("<f4", false, "(1000000, 1000)", &floats(1));
+    let error = folder.open("c.npz", &bomb(&huge, huge.len() - 4 + 4_000_000_000)).unwrap_err().to_string();
+    assert!(error.contains("a cannot be as large as it says"), "{error}");
+}
+
+#[test]
 fn tables_are_read_however_they_are_written() {
     let folder = Folder::new();
     let rows: &[f32] = &[1.5, 2.0, -3.5, 4.0];
