@@ -5,10 +5,10 @@
 //!
 //! The folder is kept to a size by removing samples that were not used for longest. What a job that still runs has used stays,
 //! whatever the size: a job takes each sample at its start and reads it again in every epoch. That it runs is known by a
-//! locked file, its lease, whose lock the system lifts even when the process is killed. A sample's time of change is that of
-//! its last use.
+//! locked file, its lease, whose lock the system lifts even when the process is killed; where the file system has no locks, a
+//! lease counts for a day. A sample's time of change is that of its last use.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ const UNFINISHED: &str = ".unfinished-";
 const UNFINISHED_SECS: u64 = 3600;
 /// Of leases.
 const LEASE: &str = ".in-use-";
+/// How long a lease counts where it cannot be locked (choice): most trainings take less, and who was killed is not missed long.
+const LOCKLESS: Duration = Duration::from_secs(24 * 3600);
 /// Some file systems keep times no finer than this.
 const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 /// The folder is looked through once for each such part of its limit that was written.
@@ -61,7 +63,7 @@ impl Lease {
     fn take(dir: &Path) -> io::Result<Self> {
         let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
         file.as_file().set_modified(SystemTime::now())?;
-        // Where a file system has no locks, others take the lease for one that was left behind.
+        // Where the file system has no locks, others go by the lease's age.
         let _ = file.as_file().try_lock();
         let name = file.path().file_name().unwrap_or_default().to_string_lossy().replace(UNFINISHED, LEASE);
         let path = dir.join(name);
@@ -72,12 +74,23 @@ impl Lease {
     /// Since when samples are needed by whoever holds the lease at `path`; `None` where nobody does any more.
     fn since(path: &Path) -> Option<SystemTime> {
         let file = File::open(path).ok()?;
-        if file.try_lock().is_ok() {
-            // Its process was killed.
-            let _ = fs::remove_file(path);
-            return None;
+        let since = file.metadata().and_then(|metadata| metadata.modified()).ok()?;
+        if is_held(&file.try_lock(), since) {
+            return Some(since);
         }
-        file.metadata().and_then(|metadata| metadata.modified()).ok()
+        let _ = fs::remove_file(path);
+        None
+    }
+}
+
+/// Whether somebody holds the lease of `since`, by how locking it went.
+fn is_held(locked: &Result<(), TryLockError>, since: SystemTime) -> bool {
+    match locked {
+        Err(TryLockError::WouldBlock) => true,
+        // Its process was killed.
+        Ok(()) => false,
+        // There are no locks.
+        Err(TryLockError::Error(_)) => since.elapsed().unwrap_or_default() < LOCKLESS,
     }
 }
 
@@ -508,6 +521,21 @@ mod tests {
         cache.with_limit(0).trim().unwrap();
         assert!(!dir.path().join(format!("{}.safetensors", keys[0])).exists());
         assert!(!left.exists() && path.exists());
+    }
+
+    #[test]
+    fn without_locks_a_lease_counts_for_a_day() {
+        let (day, minute) = (Duration::from_secs(24 * 3600), Duration::from_secs(60));
+        let lockless = || Err(TryLockError::Error(io::ErrorKind::Unsupported.into()));
+        for (locked, age, expected) in [
+            (Ok(()), minute, false),
+            (Err(TryLockError::WouldBlock), 10 * day, true),
+            (lockless(), day - minute, true),
+            (lockless(), day + minute, false),
+        ] {
+            assert_eq!(is_held(&locked, SystemTime::now() - age), expected, "{locked:?} after {age:?}");
+        }
+        assert!(is_held(&lockless(), SystemTime::now() + minute), "another machine's clock may be ahead");
     }
 
     #[test]
