@@ -4,6 +4,7 @@
 //! Left out: listing on Windows and macOS, where FFmpeg tells the names only in its log; a name typed in works.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ffmpeg_next as ffmpeg;
 
@@ -24,6 +25,8 @@ pub struct CameraInfo {
     pub name: String,
 }
 
+/// AVFoundation does not wait for a frame but says that there is none yet. Cameras take 16 ms for one and more.
+const POLL_EVERY: Duration = Duration::from_millis(4);
 /// More broken frames in a row than this, and the camera counts as gone.
 const MAX_BROKEN: usize = 100;
 
@@ -120,7 +123,8 @@ impl Camera {
                 Ok(()) if packet.stream() == self.stream_idx => {
                     n_broken += usize::from(self.decoder.send_packet(&packet).is_err());
                 }
-                Ok(()) | Err(Error::Other { errno: error::EAGAIN | error::EINTR }) => {}
+                Ok(()) | Err(Error::Other { errno: error::EINTR }) => {}
+                Err(Error::Other { errno: error::EAGAIN }) => std::thread::sleep(POLL_EVERY),
                 Err(Error::InvalidData) => n_broken += 1,
                 Err(Error::Eof) => {
                     // What the decoder still holds comes first; sending the end twice changes nothing.
