@@ -25,7 +25,8 @@ use crate::{Detectors, MediaError};
 
 /// Changes whenever the same file and settings give another sample than before.
 const VERSION: u32 = 7;
-const EXTENSION: &str = "safetensors";
+/// Of samples, after their key.
+const SUFFIX: &str = ".safetensors";
 /// Of files that are being written; left behind only by a crash.
 const UNFINISHED: &str = ".unfinished-";
 /// Nobody writes a sample for as long as this.
@@ -204,7 +205,7 @@ impl SampleCache {
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        self.dir.join(format!("{key}.{EXTENSION}"))
+        self.dir.join(format!("{key}{SUFFIX}"))
     }
 
     fn load_prepared(&self, key: &str) -> Result<Option<Prepared>, MediaError> {
@@ -273,7 +274,7 @@ fn remove(dir: &Path, limit_bytes: u64, counts: &dyn Fn(&Path) -> bool) -> Resul
 
 fn samples(dir: &Path) -> Vec<Found> {
     let is_key = |stem: &str| stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
-    files(dir, &|name| name.strip_suffix(".safetensors").is_some_and(is_key))
+    files(dir, &|name| name.strip_suffix(SUFFIX).is_some_and(is_key))
 }
 
 fn files(dir: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Found> {
