@@ -13,6 +13,7 @@ use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::fer_plus::{self, Rule, Verdict};
+use crate::store::unfinished;
 use crate::table::{Table, is_list, is_spreadsheet};
 use crate::tree::entries;
 use crate::{DatasetError, Importer, Options, Variant, opening, variant};
@@ -203,15 +204,17 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     if opening::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    let failed = |source| DatasetError::Write { path: path.to_owned(), source };
-    std::fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failed)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes));
-    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
-        // The message is about the failure; what cannot be removed is only litter.
-        let _ = std::fs::remove_file(&temporary);
-        failed(source)
-    })
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(folder)?;
+        let mut file = unfinished(folder)?;
+        file.write_all(bytes)?;
+        // Not synced, which takes minutes for all of them: a picture that a power failure cut off is told when it is prepared,
+        // and written anew when the dataset is read again.
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| DatasetError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Manifests on disk: JSON, written whole or not at all, and still right when its project folder is moved.
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use emotion::{Manifest, ManifestError};
+use tempfile::NamedTempFile;
 
 use crate::{DatasetError, opening};
 
@@ -24,16 +24,14 @@ pub fn save(manifest: &Manifest, path: &Path) -> Result<(), DatasetError> {
     let stored = Manifest { root: stored_root(&plain(&root), &plain(folder)), ..manifest.clone() };
     let mut json = serde_json::to_vec_pretty(&stored).map_err(|error| failed(error.into()))?;
     json.push(b'\n');
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(name);
-    let written = write(&temporary, &json).and_then(|()| std::fs::rename(&temporary, path));
-    if let Err(source) = written {
-        // The message is about the failure; what cannot be removed is only litter.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(failed(source));
-    }
+    let write = || -> std::io::Result<()> {
+        let mut file = unfinished(folder)?;
+        file.write_all(&json)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(failed)?;
     // The rename itself is on disk only once the folder is. Systems without folder handles need and allow none.
     if let Ok(folder) = std::fs::File::open(folder) {
         let _ = folder.sync_all();
@@ -65,10 +63,14 @@ pub fn load(path: &Path) -> Result<Manifest, DatasetError> {
     Ok(manifest)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// A file in `folder` under a name that nobody else has, to be renamed when it is whole.
+pub(crate) fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    // Others may read datasets, unlike what is temporary.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Without `.` and `..`, by name only.

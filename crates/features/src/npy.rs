@@ -46,7 +46,7 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Fea
 /// Writes a file under a name that nobody else has, then renames it.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".npy.tmp");
+    builder.prefix(".").suffix(".tmp");
     // Others may read features, unlike what is temporary.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

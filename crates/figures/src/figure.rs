@@ -1,6 +1,5 @@
 //! A finished figure and the files it becomes.
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -126,22 +125,19 @@ impl Figure {
 
 /// Writes under a temporary name first, so that a figure is there whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FigureError> {
-    let failed = |source| FigureError::Write { path: path.to_owned(), source };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    // Others may see figures, unlike what is temporary.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(name);
     let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&temporary)?;
+        std::fs::create_dir_all(folder)?;
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
     };
-    write().map_err(|source| {
-        // The message is about the failure; what cannot be removed is only litter.
-        let _ = std::fs::remove_file(&temporary);
-        failed(source)
-    })
+    write().map_err(|source| FigureError::Write { path: path.to_owned(), source })
 }

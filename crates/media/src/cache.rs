@@ -224,6 +224,8 @@ impl SampleCache {
             let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
             file.write_all(&bytes)?;
             file.as_file().set_modified(SystemTime::now())?;
+            // Not synced, which would take longer than many a clip: what a power failure cuts off has another checksum, and
+            // is prepared anew.
             file.persist(&path).map_err(|error| error.error)?;
             Ok(())
         };

@@ -46,25 +46,20 @@ pub(crate) fn write_mp4(path: &Path, recording: &Recording<'_>) -> Result<(), Me
 
 /// Writes under a temporary name beside `path`, then renames: nobody ever sees half a file.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), MediaError> {
-    let failed = |error| MediaError::io("writing the file", path, error);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    // Others may read data sets, unlike what is temporary.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.flush()).map_err(failed)?;
-    share_like_others(file.as_file()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// Temporary files are readable by their owner only; data sets are often shared.
-#[cfg(unix)]
-fn share_like_others(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn share_like_others(_: &std::fs::File) -> io::Result<()> {
-    Ok(())
+    let write = || -> io::Result<()> {
+        let mut file = builder.tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| MediaError::io("writing the file", path, error))
 }
 
 fn mp4_bytes(recording: &Recording<'_>) -> Result<Vec<u8>, Error> {
