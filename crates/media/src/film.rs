@@ -103,7 +103,7 @@ pub(crate) fn watch(
             *first = again;
         }
     }
-    if n_segments > 1 && seen.n_frames == 1 && !source.is_picture() {
+    if n_segments > 1 && seen.n_frames == 1 && !source.is_picture {
         notes.push("only one frame, in which nothing moves".to_owned());
     }
     if info.duration_secs <= 0.0 {

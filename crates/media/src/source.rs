@@ -4,6 +4,9 @@
 //! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
 //! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1 and Theora, of which FFmpeg's decoders flag nothing.
 
+mod packets;
+mod tracks;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,20 +20,19 @@ use ffmpeg::format::context::Input;
 use ffmpeg::media::Type as MediaType;
 use ffmpeg::util::frame;
 
+pub(crate) use self::packets::Packets;
+use self::packets::read_packet;
+use self::tracks::{AudioTrack, VideoTrack, open_audio, open_video};
 use crate::cut::{WHOLE_SHARE, cut_riff, has_cut_end, is_cut_jpeg};
 use crate::h264;
-use crate::mono::RATES_HZ;
 use crate::opening::open_input;
 use crate::orientation::turn_of_picture;
 use crate::timetable::{Entry, Timetable, Use};
-use crate::upright::{Turn, square_pixels};
-use crate::{AudioInfo, ClipInfo, MediaError, VideoInfo};
+use crate::upright::Turn;
+use crate::{ClipInfo, MediaError};
 
 /// A file with more broken packets in a row than this has ended.
 const MAX_BROKEN_PACKETS: usize = 1000;
-/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them. libvpx has a limit of its own, 268
-/// megapixels as usually built, and is asked about this one afterwards.
-const MAX_PIXELS: u64 = 100_000_000;
 
 /// Formats of pictures whose EXIF FFmpeg does not follow; what a newer one says with the frame counts.
 const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
@@ -62,43 +64,6 @@ impl Tracks {
     pub(crate) const ALL: Self = Self { video: true, audio: true };
 }
 
-/// The picture track of an open file.
-pub(crate) struct VideoTrack {
-    stream_idx: usize,
-    decoder: codec::decoder::Video,
-    secs_per_tick: f64,
-    /// How the frames must be turned.
-    pub(crate) turn: Turn,
-    /// Decode only frames that need no others.
-    pub(crate) only_key_frames: bool,
-    /// Decode what it needs, and skip what no needed frame is made from.
-    pub(crate) timetable: Option<Timetable>,
-    /// Whether the decoder gave all it had before a gap.
-    is_drained: bool,
-    /// Whether the newest packet could not be decoded.
-    is_lost: bool,
-    n_frames: usize,
-}
-
-impl VideoTrack {
-    /// Notes that a packet could not be decoded; whether it is one more damaged piece. After one, libvpx refuses all up to the next key
-    /// frame.
-    fn lose(&mut self) -> bool {
-        let was_lost = std::mem::replace(&mut self.is_lost, true);
-        !(was_lost && self.decoder.id() == codec::Id::VP9)
-    }
-}
-
-/// The sound track of an open file.
-pub(crate) struct AudioTrack {
-    stream_idx: usize,
-    decoder: codec::decoder::Audio,
-    secs_per_tick: f64,
-    /// Decode only what lies between these times, in seconds.
-    pub(crate) window_secs: Option<(f64, f64)>,
-    heard_secs: f64,
-}
-
 /// A decoded frame with its time after the start of the clip, where the file tells it.
 pub(crate) enum Decoded {
     /// `number`: how many frames are shown before it; `None` where the timetable does not know it.
@@ -117,6 +82,8 @@ pub(crate) enum Decoded {
 pub(crate) struct Source {
     input: Input,
     pub(crate) info: ClipInfo,
+    /// Whether the file is a picture by its format, and not a film of one frame.
+    pub(crate) is_picture: bool,
     pub(crate) video: Option<VideoTrack>,
     pub(crate) audio: Option<AudioTrack>,
     /// What is wrong with the file without making it useless, for the user.
@@ -156,6 +123,7 @@ impl Source {
     fn open_with(path: &Path, tracks: Tracks, is_wary: bool) -> Result<Self, MediaError> {
         let gave_up = Arc::new(AtomicBool::new(false));
         let input = open_input(path, &gave_up)?;
+        let is_picture = input.format().name() == "image2" || input.format().name().ends_with("_pipe");
         let mut notes = Vec::from_iter(cut_riff(path));
         if has_cut_end(path) {
             notes.push("its end is cut off".to_owned());
@@ -182,7 +150,7 @@ impl Source {
         let has_subtitles = input.streams().any(|stream| stream.parameters().medium() == MediaType::Subtitle);
         let mut info = ClipInfo { duration_secs: duration_secs(&input), has_subtitles, ..ClipInfo::default() };
         let mut reason = String::new();
-        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary) {
+        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary && !is_picture) {
             Ok((mut track, mut video_info)) => {
                 if track.turn == Turn::default()
                     && EXIF_APART.contains(&input.format().name())
@@ -226,6 +194,7 @@ impl Source {
         Ok(Self {
             input,
             info,
+            is_picture,
             video: video.filter(|_| tracks.video),
             audio: audio.filter(|_| tracks.audio),
             notes,
@@ -376,7 +345,7 @@ impl Source {
         }
         let reached_secs = &mut self.reached_secs[packet.stream()];
         *reached_secs = reached_secs.max(end_secs);
-        let is_cut_picture = self.is_picture()
+        let is_cut_picture = self.is_picture
             && self.video.as_ref().is_some_and(|video| video.decoder.id() == codec::Id::MJPEG)
             && packet.data().is_some_and(is_cut_jpeg);
         self.n_damaged += usize::from(is_cut_picture);
@@ -433,11 +402,6 @@ impl Source {
             }
         }
         None
-    }
-
-    /// Whether the file is a picture by its format, and not a film of one frame.
-    pub(crate) fn is_picture(&self) -> bool {
-        is_picture(&self.input)
     }
 
     /// Whether pieces could not be decoded, so that frames may be missing.
@@ -509,59 +473,6 @@ impl Source {
     }
 }
 
-/// The packets of a file as they are, without decoders.
-pub(crate) struct Packets {
-    input: Input,
-}
-
-/// A track by what the file says of it.
-pub(crate) struct Track {
-    pub(crate) stream_idx: usize,
-    pub(crate) codec: codec::Id,
-    /// As in `eng`; empty where it is not said.
-    pub(crate) language: String,
-}
-
-impl Packets {
-    pub(crate) fn open(path: &Path) -> Result<Self, MediaError> {
-        Ok(Self { input: open_input(path, &Arc::default())? })
-    }
-
-    pub(crate) fn tracks(&self) -> Vec<Track> {
-        let track = |stream: ffmpeg::Stream<'_>| Track {
-            stream_idx: stream.index(),
-            codec: stream.parameters().id(),
-            language: stream.metadata().get("language").unwrap_or_default().to_owned(),
-        };
-        self.input.streams().map(track).collect()
-    }
-
-    /// The next packet's track and bytes.
-    pub(crate) fn next(&mut self) -> Option<(usize, Vec<u8>)> {
-        let packet = read_packet(&mut self.input)?;
-        Some((packet.stream(), packet.data().unwrap_or_default().to_vec()))
-    }
-}
-
-/// The next packet; `None` at the end, and where nothing but errors comes any more.
-fn read_packet(input: &mut Input) -> Option<ffmpeg::Packet> {
-    let mut packet = ffmpeg::Packet::empty();
-    let mut n_failed = 0;
-    loop {
-        match packet.read(input) {
-            Ok(()) => return Some(packet),
-            // A demuxer can find its way again after broken data; every other error repeats for ever.
-            Err(ffmpeg::Error::InvalidData) if n_failed < MAX_BROKEN_PACKETS => n_failed += 1,
-            Err(_) => return None,
-        }
-    }
-}
-
-fn is_picture(input: &Input) -> bool {
-    let format = input.format();
-    format.name() == "image2" || format.name().ends_with("_pipe")
-}
-
 fn duration_secs(input: &Input) -> f64 {
     let whole = input.duration();
     if whole > 0 {
@@ -572,88 +483,4 @@ fn duration_secs(input: &Input) -> f64 {
         .filter(|stream| stream.duration() > 0)
         .map(|stream| stream.duration() as f64 * f64::from(stream.time_base()))
         .fold(0.0, f64::max)
-}
-
-fn open_video(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(VideoTrack, VideoInfo), String> {
-    video_track(input, stream_idx, is_wary).map_err(|error| match stated_size(input, stream_idx) {
-        Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => {
-            format!("it has {width} × {height} pixels, and at most {} million are read", MAX_PIXELS / 1_000_000)
-        }
-        _ => error.to_string(),
-    })
-}
-
-/// Width and height as the file states them, whether or not they are believed.
-fn stated_size(input: &Input, stream_idx: usize) -> Option<(u32, u32)> {
-    let decoder =
-        codec::Context::from_parameters(input.stream(stream_idx)?.parameters()).ok()?.decoder().video().ok()?;
-    Some((decoder.width(), decoder.height()))
-}
-
-fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(VideoTrack, VideoInfo), ffmpeg::Error> {
-    let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
-    let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
-    decoder.set_packet_time_base(stream.time_base());
-    // FFmpeg's own decoders of VP9 and MJPEG show pictures whose rest they could not decode, and flag nothing.
-    let wary = match decoder.id() {
-        codec::Id::VP9 if is_wary => codec::decoder::find_by_name("libvpx-vp9"),
-        _ => None,
-    };
-    let known = wary.or_else(|| codec::decoder::find(decoder.id())).ok_or(ffmpeg::Error::DecoderNotFound)?;
-    let mut options = ffmpeg::Dictionary::new();
-    options.set("max_pixels", &MAX_PIXELS.to_string());
-    if decoder.id() == codec::Id::MJPEG && is_wary && !is_picture(input) {
-        options.set("err_detect", "explode");
-    }
-    let decoder = decoder.open_as_with(known, options)?.video()?;
-    if decoder.width() == 0 || decoder.height() == 0 {
-        return Err(ffmpeg::Error::InvalidData);
-    }
-    let turn = stream
-        .side_data()
-        .find(|data| data.kind() == codec::packet::side_data::Type::DisplayMatrix)
-        .map_or(Turn::default(), |data| Turn::from_display_matrix(data.data()));
-    let rate_hz = f64::from(stream.avg_frame_rate());
-    let (width, height) = square_pixels(decoder.width(), decoder.height(), decoder.aspect_ratio());
-    let (width_px, height_px) = if turn.transposed { (height, width) } else { (width, height) };
-    let info = VideoInfo {
-        width_px,
-        height_px,
-        rate_hz: if rate_hz.is_finite() { rate_hz } else { 0.0 },
-        n_frames: u64::try_from(stream.frames()).ok().filter(|&n| n > 0),
-    };
-    let secs_per_tick = f64::from(stream.time_base());
-    Ok((
-        VideoTrack {
-            stream_idx,
-            decoder,
-            secs_per_tick,
-            turn,
-            only_key_frames: false,
-            timetable: None,
-            is_drained: false,
-            is_lost: false,
-            n_frames: 0,
-        },
-        info,
-    ))
-}
-
-fn open_audio(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInfo), String> {
-    let (track, info) = audio_track(input, stream_idx).map_err(|error| error.to_string())?;
-    match info {
-        AudioInfo { rate_hz, .. } if !RATES_HZ.contains(&rate_hz) => Err(format!("{rate_hz} Hz is no sampling rate")),
-        AudioInfo { n_channels: 0, .. } => Err("it has no channels".to_owned()),
-        _ => Ok((track, info)),
-    }
-}
-
-fn audio_track(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInfo), ffmpeg::Error> {
-    let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
-    let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
-    decoder.set_packet_time_base(stream.time_base());
-    let decoder = decoder.audio()?;
-    let info = AudioInfo { rate_hz: decoder.rate(), n_channels: decoder.channels() };
-    let secs_per_tick = f64::from(stream.time_base());
-    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None, heard_secs: 0.0 }, info))
 }
