@@ -1,4 +1,7 @@
 //! Which frames stand for a clip, and keeping those while all of them pass by.
+//!
+//! [`training_frames`] exists to be compared with the reference (`tests/parity`). Left out: training with it. A clip is decoded
+//! once for all epochs, so every preset, MMA-DFER's among them, trains on the frames of [`spread_frames`].
 
 use crate::Image;
 

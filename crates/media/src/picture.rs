@@ -3,6 +3,10 @@
 //! Pillow's filters to the bit (antialiased when shrinking, two passes in whole numbers with rounding between them:
 //! `Resample.c`), OpenCV's cubic interpolation but for one level here and there (not antialiased), and UMBEnet's letterbox
 //! (`data_prepro_mafw.py`).
+//!
+//! [`clip_square`], [`umbenet_square`] and [`letterbox`] exist to be compared with the reference (`tests/parity`). Left out:
+//! preparing with them. Whatever the preset, UMBEnet's `paper` and `official-compat` among them, a model sees the square that
+//! [`crate::crop_face`] cuts out around the face, not the middle of the frame.
 
 use crate::Image;
 
