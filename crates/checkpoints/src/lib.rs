@@ -1,8 +1,9 @@
 //! Files of weights as lists of tensors, without running or reading them: where in the file the numbers of each lie.
 //!
-//! Read are `.safetensors` and what PyTorch saves, told apart by their content. Nothing in a file is ever run, see [`pickle`]; one
-//! that names what reaches the system is refused, and what a call of another name would make is passed over. Names are those of the file, but for the `module.` before all of them that training on several
-//! devices leaves. Left out: PyTorch's TAR of before 0.1.10, which is told so, compression, quantized tensors.
+//! Read are `.safetensors` and what PyTorch saves, told apart by their content. Nothing in a file is ever run, see
+//! [`pickle`]; one that names what reaches the system is refused, and what a call of another name would make is passed
+//! over. Names are those of the file, but for the `module.` before all of them that training on several devices leaves.
+//! Left out: PyTorch's TAR of before 0.1.10, which is told so, compression, quantized tensors.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
@@ -56,7 +57,8 @@ pub struct Contents<T = Tensor> {
     pub container: Container,
     /// The weights.
     pub tensors: Vec<T>,
-    /// Names of the tensors beside the weights, an optimizer's say, and of values that are passed over, with what they are.
+    /// Names of the tensors beside the weights, an optimizer's say, and of values that are passed over, with what they
+    /// are.
     pub set_aside: Vec<String>,
 }
 

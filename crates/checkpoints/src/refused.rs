@@ -1,5 +1,5 @@
-//! Names by which a pickle would run something. Nothing here calls them either; but no checkpoint needs one, so that a file with
-//! such a name is not what it says, and would harm whoever opens it elsewhere.
+//! Names by which a pickle would run something. Nothing here calls them either; but no checkpoint needs one, so that a
+//! file with such a name is not what it says, and would harm whoever opens it elsewhere.
 //!
 //! Left out: functions of packages that nobody knows, which are passed over.
 

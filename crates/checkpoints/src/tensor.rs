@@ -9,7 +9,8 @@ use safetensors::Dtype;
 
 use crate::Fault;
 
-/// The largest tensor that has numbers more than once, as an expanded one does: more than any parameter of a model here.
+/// The largest tensor that has numbers more than once, as an expanded one does: more than any parameter of a model
+/// here.
 pub(crate) const MAX_EXPANDED: usize = 1 << 26;
 
 /// A tensor of a file of weights.

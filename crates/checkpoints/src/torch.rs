@@ -1,7 +1,7 @@
 //! Checkpoints of PyTorch: where in the file each tensor lies. Numbers stay in the file until they are needed.
 //!
-//! Read are the archive that `torch.save` writes since 1.6, TorchScript's archive, which is one too, and the stream of pickles
-//! of before. Left out: the TAR of before 0.1.10, big-endian files, sparse, quantized and complex tensors.
+//! Read are the archive that `torch.save` writes since 1.6, TorchScript's archive, which is one too, and the stream of
+//! pickles of before. Left out: the TAR of before 0.1.10, big-endian files, sparse, quantized and complex tensors.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

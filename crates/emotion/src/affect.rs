@@ -1,7 +1,7 @@
 //! How an emotion feels, as numbers: valence, arousal and dominance, or the sentiment of a sentence.
 //!
-//! Every corpus has its own scale (1 to 5, 1 to 9, −3 to 3). Clips hold −1 to 1; the manifest remembers the scale they came
-//! from, so that errors can be reported in the corpus's own units.
+//! Every corpus has its own scale (1 to 5, 1 to 9, −3 to 3). Clips hold −1 to 1; the manifest remembers the scale they
+//! came from, so that errors can be reported in the corpus's own units.
 
 use serde::{Deserialize, Serialize};
 

@@ -62,8 +62,8 @@ impl Polarity {
     }
 }
 
-/// The numbers of the tables on CMU-MOSI and CMU-MOSEI, besides [`Agreement`]. Papers mean different things by accuracy of two
-/// classes, so all are here.
+/// The numbers of the tables on CMU-MOSI and CMU-MOSEI, besides [`Agreement`]. Papers mean different things by accuracy
+/// of two classes, so all are here.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SentimentScores {
     /// Share that is right among the seven classes of -3..=3.

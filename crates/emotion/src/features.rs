@@ -1,4 +1,5 @@
-//! Precomputed features: sequences of vectors that stand for a modality, as manifests name them and as samples hold them.
+//! Precomputed features: sequences of vectors that stand for a modality, as manifests name them and as samples hold
+//! them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,8 +33,8 @@ impl Stream {
     }
 }
 
-/// The places of the streams that `names` means: the one called so, or several joined by `+`, as in `au/r + au/c`, whose values lie
-/// side by side in a step.
+/// The places of the streams that `names` means: the one called so, or several joined by `+`, as in `au/r + au/c`,
+/// whose values lie side by side in a step.
 ///
 /// Errors with the name that none of `streams` has.
 pub fn side_by_side<'a>(streams: &[Stream], names: &'a str) -> Result<Vec<usize>, &'a str> {
@@ -71,8 +72,8 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// The features of one clip from one stream, without padding; with those of its neighbours in a recording before and after
-/// them, where a model asks for context.
+/// The features of one clip from one stream, without padding; with those of its neighbours in a recording before and
+/// after them, where a model asks for context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Name of the stream.
@@ -86,8 +87,8 @@ pub struct Sequence {
     /// Steps at the end that are of the clips after this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_after: usize,
-    /// The scale of the clip's speaker, where a model asks for it and the speaker is known; it follows from the dataset and is not
-    /// stored.
+    /// The scale of the clip's speaker, where a model asks for it and the speaker is known; it follows from the dataset
+    /// and is not stored.
     #[serde(skip)]
     pub speaker: Option<Arc<SpeakerScale>>,
 }

@@ -57,8 +57,9 @@ impl Inputs {
 
 /// A stream of precomputed features that stands for a modality.
 ///
-/// The steps of a clip end at step `n_steps` of the model's sequence, whatever their number; those of the clips that follow in
-/// its recording come after it. Where there are fewer there is padding, where there are more the farthest are left out.
+/// The steps of a clip end at step `n_steps` of the model's sequence, whatever their number; those of the clips that
+/// follow in its recording come after it. Where there are fewer there is padding, where there are more the farthest are
+/// left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureInput {
     /// Name of the stream in the manifest, or of several as [`side_by_side`](crate::side_by_side) says.
@@ -73,7 +74,8 @@ pub struct FeatureInput {
     pub n_after: usize,
     /// Clips before and after in the same recording whose features come along.
     pub context: usize,
-    /// Whether features are first taken by the square root of their size, with their sign: intensities and counts have long tails.
+    /// Whether features are first taken by the square root of their size, with their sign: intensities and counts have
+    /// long tails.
     #[serde(default)]
     pub root: bool,
     /// What the features are normalized by.
@@ -88,8 +90,8 @@ pub enum Normalization {
     /// Those of the training split.
     #[default]
     Train,
-    /// Those of the clip's own speaker, over all clips that are at hand of that person, whatever their split; no label is looked
-    /// at. A clip whose speaker is not known takes those of the training split.
+    /// Those of the clip's own speaker, over all clips that are at hand of that person, whatever their split; no label
+    /// is looked at. A clip whose speaker is not known takes those of the training split.
     Speaker,
     /// Nobody's: features come as they are.
     None,

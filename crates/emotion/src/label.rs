@@ -70,8 +70,8 @@ impl LabelSet {
         Self(names)
     }
 
-    /// A set that several corpora share: `four` (IEMOCAP's usual classes), `six` (CREMA-D), `seven` (the basic emotions and
-    /// neutral), `eight` (RAVDESS), `eleven` (MAFW); alphabetical but for the last, which has MAFW's own order.
+    /// A set that several corpora share: `four` (IEMOCAP's usual classes), `six` (CREMA-D), `seven` (the basic emotions
+    /// and neutral), `eight` (RAVDESS), `eleven` (MAFW); alphabetical but for the last, which has MAFW's own order.
     pub fn named(name: &str) -> Option<Self> {
         let names: &[&str] = match name {
             "four" => &["anger", "happiness", "neutral", "sadness"],

@@ -153,7 +153,8 @@ impl LabelMap {
 }
 
 impl Manifest {
-    /// Renames, merges and drops classes; returns the number of clips that were left out. The protocol says what changed.
+    /// Renames, merges and drops classes; returns the number of clips that were left out. The protocol says what
+    /// changed.
     ///
     /// Votes of merged classes are added; those for dropped classes go, and the rest is brought back to one.
     pub fn relabel(&mut self, map: &LabelMap) -> Result<usize, LabelMapError> {

@@ -106,7 +106,8 @@ pub const PICTURE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", 
 pub struct Clip {
     /// Unique name within the manifest.
     pub id: String,
-    /// File, or folder of numbered pictures, relative to the manifest's root; empty where text or features are all there is.
+    /// File, or folder of numbered pictures, relative to the manifest's root; empty where text or features are all
+    /// there is.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub path: PathBuf,
     /// Sound in a file of its own, relative to the manifest's root, where `path` has none.

@@ -9,7 +9,8 @@ use crate::{Attribute, LabelSet, Modalities};
 pub struct Prediction {
     /// The classes, in the order of `probabilities`.
     pub labels: LabelSet,
-    /// One per class, summing to one; empty for a model of attributes, whose classes are the halves of the first one's scale.
+    /// One per class, summing to one; empty for a model of attributes, whose classes are the halves of the first one's
+    /// scale.
     pub probabilities: Vec<f32>,
     /// Attributes on the scale −1..=1, in the model's order; empty for a model of classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -62,8 +62,8 @@ impl Confusion {
         (self.total() > 0).then(|| weighted / self.total() as f64)
     }
 
-    /// The same weighted by how often each class is predicted: what comes of swapping truth and prediction, as the published
-    /// script of MulT does.
+    /// The same weighted by how often each class is predicted: what comes of swapping truth and prediction, as the
+    /// published script of MulT does.
     pub fn weighted_f1_swapped(&self) -> Option<f64> {
         let classes = 0..self.counts.len();
         let transposed = classes.clone().map(|truth| classes.clone().map(|class| self.counts[class][truth]).collect());

@@ -1,6 +1,7 @@
 //! Bytes of unknown encoding to text.
 //!
-//! UTF-8, UTF-16, GBK as Chinese corpora ship it, Windows-1252 as spreadsheets do, and UTF-8 with some bytes of the latter.
+//! UTF-8, UTF-16, GBK as Chinese corpora ship it, Windows-1252 as spreadsheets do, and UTF-8 with some bytes of the
+//! latter.
 //! Left out: telling other legacy encodings apart; they read as Windows-1252.
 
 use std::borrow::Cow;
@@ -51,8 +52,8 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
     n_whole > n_broken
 }
 
-/// Whether bytes beyond ASCII come in pairs that are Chinese characters, and are not lost among Latin letters. Accents and
-/// curly quotes of Western text stand alone.
+/// Whether bytes beyond ASCII come in pairs that are Chinese characters, and are not lost among Latin letters. Accents
+/// and curly quotes of Western text stand alone.
 fn is_gbk(bytes: &[u8]) -> bool {
     let mut runs = bytes.split(u8::is_ascii);
     let n_latin = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();

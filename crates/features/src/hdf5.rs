@@ -1,7 +1,8 @@
-//! HDF5, as CMU's Multimodal SDK publishes computational sequences (`.csd`): arrays and texts by their path in the file.
+//! HDF5, as CMU's Multimodal SDK publishes computational sequences (`.csd`): arrays and texts by their path in the
+//! file.
 //!
-//! Old and new groups, contiguous and chunked arrays, deflate, shuffle and checksums. Left out: links to other files, arrays of
-//! records, and what is neither a number nor a text; members of these kinds are passed over.
+//! Old and new groups, contiguous and chunked arrays, deflate, shuffle and checksums. Left out: links to other files,
+//! arrays of records, and what is neither a number nor a text; members of these kinds are passed over.
 
 use std::collections::BTreeMap;
 use std::fs::File;

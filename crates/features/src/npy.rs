@@ -23,7 +23,8 @@ pub(crate) fn entries(
     Ok([(String::new(), Entry::Numbers(header.layout(bytes)?))].into())
 }
 
-/// Writes `values` of `shape` as an array of 32-bit floats, under a temporary name first; numpy reads it with `numpy.load`.
+/// Writes `values` of `shape` as an array of 32-bit floats, under a temporary name first; numpy reads it with
+/// `numpy.load`.
 ///
 /// Errors where the file cannot be written.
 ///

@@ -1,6 +1,6 @@
-//! `.npz`: several `.npy` files in a zip archive, compressed or not.
-//! Members that are no arrays of numbers are passed over, as a file may hold texts beside its features. Of compressed ones only
-//! the headers are read until they are asked for.
+//! `.npz`: several `.npy` files in a zip archive, compressed or not. Members that are no arrays of numbers are passed
+//! over, as a file may hold texts beside its features. Of compressed ones only the headers are read until they are
+//! asked for.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! Pickles of plain values and numpy arrays, as MulT, MMSA and many others publish features.
 //!
-//! Nothing is run, see [`pickle`]: the handful of names that numpy needs are known, every other one is refused with its place.
+//! Nothing is run, see [`pickle`]: the handful of names that numpy needs are known, every other one is refused with its
+//! place.
 //! Left out: objects, references to other files, torch's tensors.
 
 mod numpy;

@@ -222,8 +222,8 @@ impl Store {
         Ok(Array { shape, values })
     }
 
-    /// Unpacks the array `name`, if it is packed, to a file that is gone with the store: its rows are asked for one by one,
-    /// and memory may not hold all of them.
+    /// Unpacks the array `name`, if it is packed, to a file that is gone with the store: its rows are asked for one by
+    /// one, and memory may not hold all of them.
     fn unpack(&mut self, name: &str) -> Result<(), Fault> {
         let Some(Entry::Packed(layout, packed)) = self.entries.get(name) else { return Ok(()) };
         let (file, start) = match &self.unpacked {

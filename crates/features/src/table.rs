@@ -1,5 +1,6 @@
-//! `.csv` and `.tsv`: one vector a line. A header is passed over, and so are lines that begin with `#` and the index that pandas
-//! writes without a name; cells that are no numbers are not finite, so that names and labels may stand beside the features.
+//! `.csv` and `.tsv`: one vector a line. A header is passed over, and so are lines that begin with `#` and the index
+//! that pandas writes without a name; cells that are no numbers are not finite, so that names and labels may stand
+//! beside the features.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! t-SNE's search for a layout, with the gradient of all pairs (van der Maaten & Hinton 2008).
 //!
-//! The settings are scikit-learn's: exaggeration as in van der Maaten (2014), learning rate as in Belkina et al. (2019).
+//! The settings are scikit-learn's: exaggeration as in van der Maaten (2014), learning rate as in Belkina et al.
+//! (2019).
 //! Left out: stopping before the last epoch.
 
 use rayon::prelude::*;

@@ -1,8 +1,8 @@
 //! From many dimensions to two: principal components, and t-SNE from there.
 //!
-//! t-SNE starts from the principal components (Kobak & Berens, 2019), so that the large-scale layout means something and
-//! the same vectors and seed give the same picture. Up to some thousand points its gradient is exact ([`crate::descent`]);
-//! beyond, it is the approximation of van der Maaten (2014).
+//! t-SNE starts from the principal components (Kobak & Berens, 2019), so that the large-scale layout means something
+//! and the same vectors and seed give the same picture. Up to some thousand points its gradient is exact
+//! ([`crate::descent`]); beyond, it is the approximation of van der Maaten (2014).
 
 use bhtsne::tSNE;
 use rand::{RngExt as _, SeedableRng as _};
@@ -19,11 +19,13 @@ const PERPLEXITY: f32 = 30.0;
 const MAX_EXACT: usize = 2000;
 /// Accuracy of the Barnes-Hut approximation, the usual value.
 const THETA: f32 = 0.5;
-/// What the number of points is divided by for the learning rate of the approximation, and its least rate (Belkina et al. 2019, times
-/// the factor 4 that its gradient lacks, and twice that for few points, because every look at whether to go on costs the momentum).
+/// What the number of points is divided by for the learning rate of the approximation, and its least rate (Belkina et
+/// al. 2019, times the factor 4 that its gradient lacks, and twice that for few points, because every look at whether
+/// to go on costs the momentum).
 const RATE_DIVISOR: f32 = 12.0;
 const LEAST_RATE: f32 = 400.0;
-/// Standard deviation of the start along the first component, as scikit-learn has it, and as the approximation needs it.
+/// Standard deviation of the start along the first component, as scikit-learn has it, and as the approximation needs
+/// it.
 const START_SCALE: f64 = 1e-4;
 const ROUGH_START_SCALE: f64 = 1e-2;
 
@@ -32,7 +34,8 @@ pub fn usual_perplexity(n_points: usize) -> f32 {
     (n_points.saturating_sub(1) as f32 / 3.0).clamp(2.0, PERPLEXITY)
 }
 
-/// Lays out `vectors`, all of one length, by t-SNE; `perplexity` is how many neighbours count, [`usual_perplexity`] as a rule.
+/// Lays out `vectors`, all of one length, by t-SNE; `perplexity` is how many neighbours count, [`usual_perplexity`] as
+/// a rule.
 ///
 /// `on_epoch(done, total)` is called every few epochs; returning `false` ends the work, and the layout so far counts.
 pub fn tsne(

@@ -1,7 +1,8 @@
 //! Figures from numbers: the same drawing on screen, in a paper and as a table.
 //!
 //! A figure is an SVG document written with exact typography, and the numbers it shows. Text is measured and rendered
-//! with a typeface of our own, so that a figure looks the same on every machine, and the same numbers give the same bytes.
+//! with a typeface of our own, so that a figure looks the same on every machine, and the same numbers give the same
+//! bytes.
 //! Left out: axes with dates or logarithms, which no figure here needs.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -1,8 +1,8 @@
 //! How a voice sounds, as numbers: cepstral coefficients frame by frame, and a compact set of statistics over a clip.
 //!
-//! The statistics follow the idea of eGeMAPS (Eyben et al. 2016): pitch, loudness, voice quality and the balance of the spectrum,
-//! each as mean and variation, and cepstral coefficients. Left out of it: formants, and periods that are measured one by one;
-//! jitter and shimmer compare neighbouring frames. Numbers are not those of openSMILE.
+//! The statistics follow the idea of eGeMAPS (Eyben et al. 2016): pitch, loudness, voice quality and the balance of the
+//! spectrum, each as mean and variation, and cepstral coefficients. Left out of it: formants, and periods that are
+//! measured one by one; jitter and shimmer compare neighbouring frames. Numbers are not those of openSMILE.
 
 use std::f64::consts::PI;
 
@@ -97,7 +97,8 @@ const VOICED_TRACKS: [&str; 3] = ["jitter", "shimmer_db", "harmonics_to_noise_db
 /// What is measured in all frames that are not silent.
 const TRACKS: [&str; 5] = ["alpha_ratio_db", "hammarberg_db", "slope_0_500", "slope_500_1500", "spectral_flux"];
 
-/// Frames whose power is this far below the loudest are pauses, which say more of the recording than of the voice (choice: 40 dB).
+/// Frames whose power is this far below the loudest are pauses, which say more of the recording than of the voice
+/// (choice: 40 dB).
 const PAUSE: f64 = 1e-4;
 /// A statistic and what it is called.
 type Statistic = (&'static str, fn(&[f64]) -> f64);
@@ -119,10 +120,11 @@ struct Measured {
     spectral: [f64; TRACKS.len()],
 }
 
-/// Statistics of a voice, of `samples` at 16 kHz in -1..1; as many as there are names. `None` where nothing is to be heard.
+/// Statistics of a voice, of `samples` at 16 kHz in -1..1; as many as there are names. `None` where nothing is to be
+/// heard.
 ///
-/// Pitch in semitones above 27.5 Hz; loudness as the cube root of the power, relative to a full-scale sine; variation is the
-/// standard deviation over the absolute mean. What has no value, such as the pitch of a whisper, is zero.
+/// Pitch in semitones above 27.5 Hz; loudness as the cube root of the power, relative to a full-scale sine; variation
+/// is the standard deviation over the absolute mean. What has no value, such as the pitch of a whisper, is zero.
 pub fn voice_statistics(samples: &[f32]) -> Option<Vec<f32>> {
     let frames = measure(samples);
     let loudest = frames.iter().map(|frame| frame.power).fold(0.0, f64::max);
@@ -235,7 +237,8 @@ fn measure(samples: &[f32]) -> Vec<Measured> {
     frames
 }
 
-/// The period of a frame and how well it repeats: the best peak of the autocorrelation over that of the window (Boersma 1993).
+/// The period of a frame and how well it repeats: the best peak of the autocorrelation over that of the window (Boersma
+/// 1993).
 fn period(correlation: &[f64], of_window: &[f64]) -> Option<(f64, f64)> {
     let rate = f64::from(STATISTICS_RATE_HZ);
     let (shortest, longest) = ((rate / PITCH_HZ.1) as usize, (rate / PITCH_HZ.0) as usize);

@@ -1,5 +1,5 @@
-//! Files as they come out of broken downloads, dying disks and careless programs: each gives a sample or a reason in words,
-//! soon. What is broken follows from fixed seeds.
+//! Files as they come out of broken downloads, dying disks and careless programs: each gives a sample or a reason in
+//! words, soon. What is broken follows from fixed seeds.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;

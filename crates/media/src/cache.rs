@@ -1,11 +1,11 @@
 //! Prepared samples on disk, one file each, so that a clip is decoded once for all epochs and runs.
 //!
-//! The key is made of the content of the clip's files and the settings, so a changed file or model is prepared anew by itself.
-//! The text is no part of it: it costs nothing to take it from the request.
+//! The key is made of the content of the clip's files and the settings, so a changed file or model is prepared anew by
+//! itself. The text is no part of it: it costs nothing to take it from the request.
 //!
-//! The folder is kept to a size by removing samples that were not used for longest. What a job that still runs has used stays,
-//! whatever the size: a job takes each sample at its start and reads it again in every epoch. That it runs is known by its
-//! lease. A sample's time of change is that of its last use.
+//! The folder is kept to a size by removing samples that were not used for longest. What a job that still runs has used
+//! stays, whatever the size: a job takes each sample at its start and reads it again in every epoch. That it runs is
+//! known by its lease. A sample's time of change is that of its last use.
 
 mod lease;
 
@@ -167,8 +167,8 @@ impl SampleCache {
             let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
             file.write_all(&bytes)?;
             file.as_file().set_modified(SystemTime::now())?;
-            // Not synced, which would take longer than many a clip: what a power failure cuts off has another checksum, and
-            // is prepared anew.
+            // Not synced, which would take longer than many a clip: what a power failure cuts off has another checksum,
+            // and is prepared anew.
             file.persist(&path).map_err(|error| error.error)?;
             Ok(())
         };

@@ -1,6 +1,7 @@
 //! Cameras, through FFmpeg's capture devices: v4l2 on Linux, DirectShow on Windows, AVFoundation on macOS.
 //!
-//! Any other device of FFmpeg's opens the same way under `FORMAT:SPEC`, so a file or a screen can stand in for a camera.
+//! Any other device of FFmpeg's opens the same way under `FORMAT:SPEC`, so a file or a screen can stand in for a
+//! camera.
 //! Left out: listing on Windows and macOS, where FFmpeg tells the names only in its log; a name typed in works.
 
 use std::path::Path;
@@ -72,8 +73,8 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Opens a device path (`/dev/video0`), a name that DirectShow or AVFoundation knows, or `FORMAT:SPEC` for any capture
-    /// device of FFmpeg's: `lavfi:movie=clip.mp4:loop=0,realtime`, `x11grab::99`.
+    /// Opens a device path (`/dev/video0`), a name that DirectShow or AVFoundation knows, or `FORMAT:SPEC` for any
+    /// capture device of FFmpeg's: `lavfi:movie=clip.mp4:loop=0,realtime`, `x11grab::99`.
     pub fn open(id: &str) -> Result<Self, MediaError> {
         init();
         let unusable = |reason: String| MediaError::Device { device: id.to_owned(), reason };

@@ -1,7 +1,8 @@
 //! What is said in a clip, where its annotation does not tell.
 //!
-//! In this order: a text file beside the clip with its name, `film.txt`, `film.srt` or `film.vtt`; the same with a language,
-//! as in `film.en.srt`, English first; a track of subtitles in the file, again English first. The first that has words counts.
+//! In this order: a text file beside the clip with its name, `film.txt`, `film.srt` or `film.vtt`; the same with a
+//! language, as in `film.en.srt`, English first; a track of subtitles in the file, again English first. The first that
+//! has words counts.
 //! Left out: the times of cues, for a clip has one text; subtitles that are pictures, as on discs.
 
 use std::collections::{BTreeMap, BTreeSet};

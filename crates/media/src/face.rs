@@ -26,9 +26,9 @@ use crate::{Image, MediaError};
 
 /// Longer side of the picture that is searched: the time goes with its area.
 pub(crate) const SEARCH_SIDE_PX: usize = 320;
-/// The same where the largest face is meant and takes some share of the longer side: then whoever is overlooked is much smaller.
-/// A quarter of the time, and still 32 px of a face. YuNet sees 10 and places 32 well; SeetaFace sees 20, but places 32 roughly, and
-/// searches at the usual size alone.
+/// The same where the largest face is meant and takes some share of the longer side: then whoever is overlooked is much
+/// smaller. A quarter of the time, and still 32 px of a face. YuNet sees 10 and places 32 well; SeetaFace sees 20, but
+/// places 32 roughly, and searches at the usual size alone.
 const COARSE_SIDE_PX: usize = 160;
 const LARGE_SHARE: f32 = 0.2;
 /// From these scores on a face that is seen in one picture only is believed: SeetaFace's, YuNet's.

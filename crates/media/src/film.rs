@@ -29,8 +29,8 @@ pub(crate) struct Film {
     pub(crate) notes: Vec<String>,
 }
 
-/// Decodes a file to `n_segments` frames and the sound that `voice` needs, or `searched_secs` of it if that is more; neither
-/// is looked at where it is not asked for.
+/// Decodes a file to `n_segments` frames and the sound that `voice` needs, or `searched_secs` of it if that is more;
+/// neither is looked at where it is not asked for.
 pub(crate) fn watch(
     path: &Path,
     n_segments: usize,

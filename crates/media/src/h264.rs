@@ -3,8 +3,9 @@
 /// Type of a unit with a slice of a picture before which the decoder forgets all others (H.264, table 7-1).
 const IDR_SLICE: u8 = 5;
 
-/// Whether decoding can begin with this packet and goes on as if nothing had been before it. Of the packets that files call key
-/// ones, those of open groups of pictures and of moving refreshes are no such: decoders take a while to trust what follows.
+/// Whether decoding can begin with this packet and goes on as if nothing had been before it. Of the packets that files
+/// call key ones, those of open groups of pictures and of moving refreshes are no such: decoders take a while to trust
+/// what follows.
 pub(crate) fn begins_anew(packet: &[u8]) -> bool {
     let is_idr = |unit: &[u8]| unit.first().is_some_and(|head| head & 0x1F == IDR_SLICE);
     match counted(packet) {
@@ -13,8 +14,8 @@ pub(crate) fn begins_anew(packet: &[u8]) -> bool {
     }
 }
 
-/// The units of a packet as MP4 and Matroska have it, each after its length in four bytes; `None` where they do not fill it,
-/// as in streams with start codes.
+/// The units of a packet as MP4 and Matroska have it, each after its length in four bytes; `None` where they do not
+/// fill it, as in streams with start codes.
 fn counted(packet: &[u8]) -> Option<Vec<&[u8]>> {
     let (mut units, mut rest) = (Vec::new(), packet);
     while !rest.is_empty() {

@@ -43,7 +43,8 @@ pub(crate) fn needed_samples(input: &VoiceInput) -> usize {
         VoiceInput::Waveform { n_samples, .. } => n_samples,
         VoiceInput::LogMel { rate_hz, n_frames, .. } => {
             let (window_samples, hop_samples) = window_and_hop(rate_hz);
-            // With what is left over behind the last frame: sound that fills the input and no more begins at its beginning.
+            // With what is left over behind the last frame: sound that fills the input and no more begins at its
+            // beginning.
             if n_frames == 0 { 0 } else { window_samples + n_frames * hop_samples - 1 }
         }
     }

@@ -1,8 +1,8 @@
 //! Histograms of oriented gradients of a face crop (Dalal & Triggs 2005), a row of numbers a frame.
 //!
-//! Gradients and normalization are those that the paper found best: `[-1, 0, 1]` without smoothing, of the colour in which it is
-//! strongest, nine orientations without sign, L2-Hys. Left out: blocks that overlap, which would make a row four times as long,
-//! and votes for neighbouring cells.
+//! Gradients and normalization are those that the paper found best: `[-1, 0, 1]` without smoothing, of the colour in
+//! which it is strongest, nine orientations without sign, L2-Hys. Left out: blocks that overlap, which would make a row
+//! four times as long, and votes for neighbouring cells.
 
 use std::f64::consts::PI;
 
@@ -20,10 +20,12 @@ const BLOCK_CELLS: usize = 2;
 const BLOCK_WIDTH: usize = BLOCK_CELLS * BLOCK_CELLS * N_ORIENTATIONS;
 /// What no value of a normalized block exceeds (§6.4, Lowe 2004).
 const LARGEST: f64 = 0.2;
-/// The paper's ε where a block is first normalized, in grey levels a pixel (choice): of blocks that are nearly flat, less is cut.
+/// The paper's ε where a block is first normalized, in grey levels a pixel (choice): of blocks that are nearly flat,
+/// less is cut.
 const EPSILON: f64 = 1.0;
 
-/// The row of a picture, `[HOG_SIDE_PX, HOG_SIDE_PX, 3]` bytes: block by block, cell by cell, orientation by orientation.
+/// The row of a picture, `[HOG_SIDE_PX, HOG_SIDE_PX, 3]` bytes: block by block, cell by cell, orientation by
+/// orientation.
 ///
 /// Orientation 0 is a gradient along a row of pixels, which is what an upright edge has.
 pub fn hog(rgb: &[u8]) -> Vec<f32> {
@@ -55,8 +57,8 @@ pub fn hog(rgb: &[u8]) -> Vec<f32> {
     row
 }
 
-/// Half the difference of the neighbours to the right and left, and below and above, in the colour where it is strongest; beyond
-/// the border, the border is repeated.
+/// Half the difference of the neighbours to the right and left, and below and above, in the colour where it is
+/// strongest; beyond the border, the border is repeated.
 fn gradient(rgb: &[u8], x: usize, y: usize) -> (f64, f64) {
     let last = HOG_SIDE_PX - 1;
     let at = |x: usize, y: usize, colour: usize| f64::from(rgb[(y * HOG_SIDE_PX + x) * 3 + colour]);

@@ -50,7 +50,8 @@ pub struct Microphone {
 }
 
 impl Microphone {
-    /// Opens the microphone `id`, or the system's default one for `None` or an empty name; [`Self::read`] gives `rate_hz`.
+    /// Opens the microphone `id`, or the system's default one for `None` or an empty name; [`Self::read`] gives
+    /// `rate_hz`.
     pub fn open(id: Option<&str>, rate_hz: u32) -> Result<Self, MediaError> {
         let id = id.filter(|id| !id.is_empty());
         let name = id.unwrap_or("default microphone").to_owned();
@@ -102,7 +103,8 @@ impl Microphone {
         Ok(Self { name, queue, resampler: Resampler::new(source_rate_hz, rate_hz), _stream: stream })
     }
 
-    /// What was recorded since the last time, mono in -1..1; nothing is waited for. An error when the microphone is gone.
+    /// What was recorded since the last time, mono in -1..1; nothing is waited for. An error when the microphone is
+    /// gone.
     pub fn read(&mut self) -> Result<Vec<f32>, MediaError> {
         let (arrived, gone) = {
             let mut queue = lock(&self.queue);

@@ -1,7 +1,7 @@
 //! Networks in ONNX files, run by `rten`.
 //!
-//! Each thread of ours has one of rten's that works for it alone: clips are prepared side by side anyway, and networks this small
-//! would spend more time on sharing an operation between threads than on the operation.
+//! Each thread of ours has one of rten's that works for it alone: clips are prepared side by side anyway, and networks
+//! this small would spend more time on sharing an operation between threads than on the operation.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

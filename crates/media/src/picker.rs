@@ -1,7 +1,7 @@
 //! Which frames stand for a clip, and keeping those while all of them pass by.
 //!
-//! [`training_frames`] exists to be compared with the reference (`tests/parity`). Left out: training with it. A clip is decoded
-//! once for all epochs, so every preset, MMA-DFER's among them, trains on the frames of [`spread_frames`].
+//! [`training_frames`] exists to be compared with the reference (`tests/parity`). Left out: training with it. A clip is
+//! decoded once for all epochs, so every preset, MMA-DFER's among them, trains on the frames of [`spread_frames`].
 
 use crate::Image;
 
@@ -16,8 +16,9 @@ pub fn spread_frames(n: usize, n_segments: usize) -> Vec<(usize, bool)> {
     }
 }
 
-/// The rule of MMA-DFER's training loader: of each of `n_segments` stretches of equal length one frame, which `draw(length)`
-/// chooses; what is left over at the end is never used. Too few frames are all taken and the last repeated.
+/// The rule of MMA-DFER's training loader: of each of `n_segments` stretches of equal length one frame, which
+/// `draw(length)` chooses; what is left over at the end is never used. Too few frames are all taken and the last
+/// repeated.
 pub fn training_frames(n: usize, n_segments: usize, mut draw: impl FnMut(usize) -> usize) -> Vec<(usize, bool)> {
     match n / n_segments {
         0 => spread_frames(n, n_segments),

@@ -1,12 +1,12 @@
 //! Pictures brought to a tower's size, as the published recipes do it.
 //!
 //! Pillow's filters to the bit (antialiased when shrinking, two passes in whole numbers with rounding between them:
-//! `Resample.c`), OpenCV's cubic interpolation but for one level here and there (not antialiased), and UMBEnet's letterbox
-//! (`data_prepro_mafw.py`).
+//! `Resample.c`), OpenCV's cubic interpolation but for one level here and there (not antialiased), and UMBEnet's
+//! letterbox (`data_prepro_mafw.py`).
 //!
-//! [`clip_square`], [`umbenet_square`] and [`letterbox`] exist to be compared with the reference (`tests/parity`). Left out:
-//! preparing with them. Whatever the preset, UMBEnet's `paper` and `official-compat` among them, a model sees the square that
-//! [`crate::crop_face`] cuts out around the face, not the middle of the frame.
+//! [`clip_square`], [`umbenet_square`] and [`letterbox`] exist to be compared with the reference (`tests/parity`). Left
+//! out: preparing with them. Whatever the preset, UMBEnet's `paper` and `official-compat` among them, a model sees the
+//! square that [`crate::crop_face`] cuts out around the face, not the middle of the frame.
 
 use crate::Image;
 
@@ -49,7 +49,8 @@ pub fn clip_square(picture: &Image, side_px: usize) -> Image {
     centre_square(&resize_short_side(picture, side_px, Filter::Bicubic), side_px)
 }
 
-/// A picture as UMBEnet's released code takes it: letterboxed, short side to 256, bilinear, then the square in the centre.
+/// A picture as UMBEnet's released code takes it: letterboxed, short side to 256, bilinear, then the square in the
+/// centre.
 pub fn umbenet_square(picture: &Image, side_px: usize) -> Image {
     centre_square(&resize_short_side(&letterbox(picture), BEFORE_CROP_PX, Filter::Bilinear), side_px)
 }
@@ -115,13 +116,15 @@ pub fn centre_square(picture: &Image, side_px: usize) -> Image {
     Image { width_px: side_px, height_px: side_px, rgb: (0..side_px).flat_map(row).copied().collect() }
 }
 
-/// What an output pixel is made of along one axis in OpenCV's: neighbours from `first` on, beyond the border the border itself.
+/// What an output pixel is made of along one axis in OpenCV's: neighbours from `first` on, beyond the border the border
+/// itself.
 struct Taps {
     first: isize,
     weights: Vec<f64>,
 }
 
-/// What an output pixel is made of along one axis in Pillow's arithmetic: neighbours from `first` on, all within the picture.
+/// What an output pixel is made of along one axis in Pillow's arithmetic: neighbours from `first` on, all within the
+/// picture.
 struct Span {
     first: usize,
     /// Sum 1 in units of 2^-[`WEIGHT_BITS`].

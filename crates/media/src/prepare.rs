@@ -1,6 +1,6 @@
 //! From a file to the sample that a model needs: decoded once, frames picked, face cut out, sound cut and transformed.
-//! Memory does not grow with the length of the clip. With a detector of speech the voice is cut to where somebody speaks;
-//! where nobody does, the whole sound stays, since laughing and crying are voices too, and the notes say so.
+//! Memory does not grow with the length of the clip. With a detector of speech the voice is cut to where somebody
+//! speaks; where nobody does, the whole sound stays, since laughing and crying are voices too, and the notes say so.
 
 use std::path::Path;
 
@@ -20,7 +20,8 @@ const SPEECH_SECS: f64 = 120.0;
 /// What to prepare, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The media file, or a folder of pictures, one a frame; empty where sound in a file of its own or text is all there is.
+    /// The media file, or a folder of pictures, one a frame; empty where sound in a file of its own or text is all
+    /// there is.
     pub path: &'a Path,
     /// A file whose sound is heard instead of that of `path`.
     pub audio: Option<&'a Path>,

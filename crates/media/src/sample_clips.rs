@@ -89,7 +89,8 @@ pub fn create(
     });
     let finished = made.and_then(|()| write_whole(&dir.join(LABELS), labels_csv(&plan).as_bytes()));
     if finished.is_err() {
-        // Half a data set is worth nothing, and a full disk needs the room. What cannot be removed is replaced next time.
+        // Half a data set is worth nothing, and a full disk needs the room. What cannot be removed is replaced next
+        // time.
         let _ = fs::remove_dir_all(dir.join(CLIPS));
         let _ = fs::remove_file(dir.join(ABOUT));
     }

@@ -110,7 +110,8 @@ enum State {
 }
 
 impl Source {
-    /// Opens a regular file and the decoders of the tracks that are asked for; of damaged pictures they show what they can.
+    /// Opens a regular file and the decoders of the tracks that are asked for; of damaged pictures they show what they
+    /// can.
     pub(crate) fn open(path: &Path, tracks: Tracks) -> Result<Self, MediaError> {
         Self::open_with(path, tracks, false)
     }
@@ -217,8 +218,8 @@ impl Source {
         }
     }
 
-    /// Reads the file to its end without decoding, to know when each frame is shown. `None` where the file is large or does
-    /// not say. Decoding starts at the beginning either way.
+    /// Reads the file to its end without decoding, to know when each frame is shown. `None` where the file is large or
+    /// does not say. Decoding starts at the beginning either way.
     pub(crate) fn read_ahead(&mut self) -> Option<Timetable> {
         let video = self.video.as_ref()?;
         let (stream_idx, is_h264) = (video.stream_idx, video.decoder.id() == codec::Id::H264);
@@ -442,8 +443,8 @@ impl Source {
         complaints
     }
 
-    /// Seconds that were read and that the file states, for each track that is decoded and has a length of its own; for the
-    /// file as a whole where none has.
+    /// Seconds that were read and that the file states, for each track that is decoded and has a length of its own; for
+    /// the file as a whole where none has.
     fn lengths(&self) -> impl Iterator<Item = (f64, f64)> {
         let reached_secs = |stream_idx: usize| self.reached_secs.get(stream_idx).copied().unwrap_or_default();
         let stated_secs = |stream_idx: usize| {

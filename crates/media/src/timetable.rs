@@ -21,8 +21,8 @@ pub(crate) enum Use {
     Nothing,
 }
 
-/// When each frame of a film is shown, and which of them are needed. The first and the last always are: where they come, the
-/// file holds what its packets promise.
+/// When each frame of a film is shown, and which of them are needed. The first and the last always are: where they
+/// come, the file holds what its packets promise.
 pub(crate) struct Timetable {
     /// Of the packets in the order of the file, with whether decoding can begin there.
     packets: Vec<(i64, bool)>,
@@ -66,11 +66,13 @@ impl Timetable {
         self.starts.sort_unstable();
     }
 
-    /// The useless packets, and those that decoding goes on with. From one key packet to the next, what comes after the last
-    /// needed frame is made for nobody. Frames that follow a key packet and are shown before it are made from both sides of it.
+    /// The useless packets, and those that decoding goes on with. From one key packet to the next, what comes after the
+    /// last needed frame is made for nobody. Frames that follow a key packet and are shown before it are made from both
+    /// sides of it.
     fn gaps(&self) -> (Vec<i64>, Vec<i64>) {
         let (mut useless, mut starts) = (Vec::new(), Vec::new());
-        // Of the group after the one that is looked at: whether it takes what is before it, and of those used the first key packet.
+        // Of the group after the one that is looked at: whether it takes what is before it, and of those used the first
+        // key packet.
         let (mut is_joined, mut next_key) = (false, None);
         for group in self.packets.chunk_by(|_, (_, is_key)| !is_key).rev() {
             let (key, can_begin) = group[0];

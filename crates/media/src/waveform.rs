@@ -11,8 +11,8 @@ const RATE_HZ: u32 = 4000;
 /// More than this is not listened to.
 const MAX_SECS: usize = 30;
 
-/// Largest absolute value of each of `n_peaks` equal parts of the first 30 s of the sound, 0..1; empty where there is no
-/// audio track or nothing in it.
+/// Largest absolute value of each of `n_peaks` equal parts of the first 30 s of the sound, 0..1; empty where there is
+/// no audio track or nothing in it.
 pub fn waveform(path: &Path, n_peaks: usize) -> Result<Vec<f32>, MediaError> {
     let mut source = Source::open(path, Tracks { video: false, audio: true })?;
     if source.audio.is_none() {

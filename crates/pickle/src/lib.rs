@@ -1,10 +1,11 @@
 //! Python's pickles, without running them.
 //!
-//! A pickle is a program for a small machine that can call anything by name. Here no name is ever looked up: what names, calls
-//! and references stand for is said by a [`Dialect`], numpy's or PyTorch's say, and what it does not take is refused with its
-//! name and its place. Values live in one list and refer to each other by number, so that neither depth nor cycles can hurt;
-//! large strings stay in the file. Read are protocols 0 to 5. Left out: texts with escapes, which only protocol 0 has, and
-//! buffers outside the pickle. Whole numbers of more than 64 bits are read as nothing, and sets as lists.
+//! A pickle is a program for a small machine that can call anything by name. Here no name is ever looked up: what
+//! names, calls and references stand for is said by a [`Dialect`], numpy's or PyTorch's say, and what it does not take
+//! is refused with its name and its place. Values live in one list and refer to each other by number, so that neither
+//! depth nor cycles can hurt; large strings stay in the file. Read are protocols 0 to 5. Left out: texts with escapes,
+//! which only protocol 0 has, and buffers outside the pickle. Whole numbers of more than 64 bits are read as nothing,
+//! and sets as lists.
 //!
 //! Follows CPython's pickletools.
 
@@ -152,8 +153,8 @@ impl<T> Values<T> {
 /// Reads bytes that were left in the file.
 pub type Fetch<'a> = &'a mut dyn FnMut(&Bytes) -> Result<Vec<u8>, Fault>;
 
-/// What the names of a kind of pickles stand for. Nothing is called: values are made of values. Faults say what is wrong, the
-/// machine adds where.
+/// What the names of a kind of pickles stand for. Nothing is called: values are made of values. Faults say what is
+/// wrong, the machine adds where.
 pub trait Dialect: Sized {
     /// What a name stands for.
     fn global(module: &str, name: &str) -> Result<Self, Fault>;
@@ -188,7 +189,8 @@ pub trait Dialect: Sized {
     fn n_bytes(&self) -> usize;
 }
 
-/// Bytes that may still be made of a file. A few bytes can ask for the same list a million times; files of this world do not.
+/// Bytes that may still be made of a file. A few bytes can ask for the same list a million times; files of this world
+/// do not.
 #[derive(Debug)]
 pub struct Budget(u64);
 

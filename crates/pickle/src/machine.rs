@@ -13,7 +13,8 @@ const LARGE: u64 = 64 * 1024;
 /// Lines of the opcodes that are text.
 const MAX_LINE: usize = 1 << 20;
 
-/// Runs the pickle that begins where `file` stands and leaves `file` behind it; all values, and which of them is the result.
+/// Runs the pickle that begins where `file` stands and leaves `file` behind it; all values, and which of them is the
+/// result.
 ///
 /// `n_bytes` is the length of the file. Places in faults and of bytes left in the file are counted from its start.
 pub fn run<T: Dialect>(file: &mut (impl BufRead + Seek), n_bytes: u64) -> Result<(Values<T>, Id), Fault> {

@@ -1,5 +1,5 @@
-//! Who still needs which samples of a cache: a locked file for each job, whose lock the system lifts even when the process is
-//! killed. Where the file system has no locks, a lease counts for a day.
+//! Who still needs which samples of a cache: a locked file for each job, whose lock the system lifts even when the
+//! process is killed. Where the file system has no locks, a lease counts for a day.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -11,7 +11,8 @@ use super::{SampleCache, UNFINISHED, remove};
 
 /// Names of leases begin with it.
 pub(super) const LEASE: &str = ".in-use-";
-/// How long a lease counts where it cannot be locked (choice): most trainings take less, and who was killed is not missed long.
+/// How long a lease counts where it cannot be locked (choice): most trainings take less, and who was killed is not
+/// missed long.
 const LOCKLESS: Duration = Duration::from_secs(24 * 3600);
 
 /// Says that samples used after some time are still needed, for as long as it lives.

@@ -156,7 +156,8 @@ fn damaged_samples_are_prepared_anew_and_clearing_spares_the_rest() {
     assert!(path.exists());
 }
 
-/// Ages the samples of `paths` by an hour less for each, so that the first is the oldest, and ends the caches that used them.
+/// Ages the samples of `paths` by an hour less for each, so that the first is the oldest, and ends the caches that used
+/// them.
 fn age(cache: SampleCache, keys: &[String]) {
     for (nth, key) in keys.iter().enumerate() {
         let file = File::options().write(true).open(cache.path(key)).unwrap();

@@ -48,14 +48,15 @@ impl Part {
 /// How pixels become others.
 #[derive(Clone, Copy)]
 pub(super) enum Filter {
-    /// By a triangle that widens with the reduction, so that nothing aliases: bilinear when enlarging, smooth averaging when reducing.
+    /// By a triangle that widens with the reduction, so that nothing aliases: bilinear when enlarging, smooth averaging
+    /// when reducing.
     Averaging,
     /// Each from the nearest four: OpenCV's bilinear resizing.
     FourPixels,
 }
 
-/// A part of a picture at `[width, height]`, bytes `[height, width, 3]`. The filter looks beyond the edge of the part, where the picture
-/// goes on.
+/// A part of a picture at `[width, height]`, bytes `[height, width, 3]`. The filter looks beyond the edge of the part,
+/// where the picture goes on.
 pub(super) fn resized(image: &Image, part: Part, [width, height]: [usize; 2], filter: Filter) -> Vec<u8> {
     let mut out = Resized::new(width as u32, height as u32, PixelType::U8x3);
     let algorithm = match filter {

@@ -1,7 +1,7 @@
 //! The people of a clip to choose from: one of its pictures, and whose faces are in it.
 //!
-//! Found as in preparing, but in pictures all over the clip even where one face keeps its place. Left out: people who are
-//! never seen together with whom the clip is taken to be about.
+//! Found as in preparing, but in pictures all over the clip even where one face keeps its place. Left out: people who
+//! are never seen together with whom the clip is taken to be about.
 
 use std::path::Path;
 
@@ -38,8 +38,8 @@ pub struct People {
 }
 
 impl People {
-    /// Whom the clip is about: who is where an annotated face is, in pixels of the file's frames, or else whom the choice
-    /// names; `None` where nobody is.
+    /// Whom the clip is about: who is where an annotated face is, in pixels of the file's frames, or else whom the
+    /// choice names; `None` where nobody is.
     pub fn chosen(&self, face: Option<FaceBox>, choice: FaceChoice) -> Option<usize> {
         let size_px = [self.picture.width_px, self.picture.height_px];
         let merit = |person: &Person| match face {
@@ -50,8 +50,8 @@ impl People {
     }
 }
 
-/// The people of the clip at `path`, a file or a folder of pictures, in the picture that shows whom `choice` names and the
-/// most others; `None` where the whole picture is the face already.
+/// The people of the clip at `path`, a file or a folder of pictures, in the picture that shows whom `choice` names and
+/// the most others; `None` where the whole picture is the face already.
 pub fn people(
     path: &Path,
     faces: FaceSource,

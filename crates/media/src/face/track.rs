@@ -1,9 +1,9 @@
 //! One person followed through the pictures of a clip.
 //!
-//! Faces of successive pictures are the same person's where they overlap or are near and of like size, the closest pairs
-//! first. Of all people seen, the [`FaceChoice`] says whom the clip is about; a face that was seen once and is not sure
-//! counts for nobody. The box moves smoothly between the places where the person was found, and there is none where the
-//! person is gone for longer than a turned head or a hand before the face takes.
+//! Faces of successive pictures are the same person's where they overlap or are near and of like size, the closest
+//! pairs first. Of all people seen, the [`FaceChoice`] says whom the clip is about; a face that was seen once and is
+//! not sure counts for nobody. The box moves smoothly between the places where the person was found, and there is none
+//! where the person is gone for longer than a turned head or a hand before the face takes.
 
 use emotion::{FaceBox, FaceChoice};
 
@@ -11,8 +11,8 @@ use super::choice::merit;
 use super::{Face, FaceFinder, SEARCH_SIDE_PX, centre_of, overlap, side_px_of};
 use crate::{Image, MediaError, spread_frames};
 
-/// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them. Else those
-/// halfway between them are searched, and all only where the face is not where even motion would have it.
+/// Pictures that are searched first; where one face keeps its place in them, the box moves evenly between them. Else
+/// those halfway between them are searched, and all only where the face is not where even motion would have it.
 const N_SEARCHED: usize = 4;
 /// Longer side of the picture in which somebody far away is looked for.
 const FAR_SIDE_PX: usize = SEARCH_SIDE_PX * 3 / 2;
@@ -28,7 +28,8 @@ const LIKE_SIZE: f32 = 0.6;
 /// A person in the pictures where a face was found, in rising order.
 pub(super) type Track = Vec<(usize, Face)>;
 
-/// The place of the chosen person in each of `images`, which are of one size; `None` where the person is not to be seen.
+/// The place of the chosen person in each of `images`, which are of one size; `None` where the person is not to be
+/// seen.
 pub(crate) fn follow(
     finder: &mut FaceFinder,
     images: &[Image],
@@ -100,7 +101,8 @@ fn is_still(found: &[(usize, Vec<Face>)]) -> bool {
         && found.windows(2).all(|pair| overlap(&pair[0].1[0].area, &pair[1].1[0].area) >= STILL_OVERLAP)
 }
 
-/// The images halfway between `searched`, which are in rising order, the first and the last; without those searched already.
+/// The images halfway between `searched`, which are in rising order, the first and the last; without those searched
+/// already.
 fn halfway(searched: &[usize], n_images: usize) -> Vec<usize> {
     let middles = searched.windows(2).map(|pair| pair[0].midpoint(pair[1]));
     let mut halfway: Vec<usize> = middles.chain([0, n_images.saturating_sub(1)]).collect();
@@ -110,7 +112,8 @@ fn halfway(searched: &[usize], n_images: usize) -> Vec<usize> {
     halfway
 }
 
-/// Whether there is one face only, and `more` has it where it would be if it moved evenly between the places of `found`.
+/// Whether there is one face only, and `more` has it where it would be if it moved evenly between the places of
+/// `found`.
 fn moves_evenly(found: &[(usize, Vec<Face>)], more: &[(usize, Vec<Face>)]) -> bool {
     let single = |(image_idx, faces): &(usize, Vec<Face>)| match faces[..] {
         [face] => Some((*image_idx, face.area)),
@@ -197,9 +200,9 @@ fn smoothed(track: &Track) -> Vec<(usize, FaceBox)> {
     smooth
 }
 
-/// The box in each of `n_images` from a track, which is not empty, and the images that were searched. A short absence between
-/// two sightings is a turned head or a hand before the face, a longer one is another scene; so is any before the first sighting
-/// and after the last.
+/// The box in each of `n_images` from a track, which is not empty, and the images that were searched. A short absence
+/// between two sightings is a turned head or a hand before the face, a longer one is another scene; so is any before
+/// the first sighting and after the last.
 fn places(track: &[(usize, FaceBox)], searched: &[usize], n_images: usize) -> Vec<Option<FaceBox>> {
     (0..n_images)
         .map(|image_idx| {

@@ -1,9 +1,10 @@
 //! YuNet, a face detector of 76 thousand weights, from its ONNX file.
 //!
-//! The network takes BGR in 0..=255 with sides that are multiples of 32 and says, for each cell of three grids, how much
-//! it looks like a face and where that face and five landmarks of it are. It sees faces from about 10 to 300 px.
+//! The network takes BGR in 0..=255 with sides that are multiples of 32 and says, for each cell of three grids, how
+//! much it looks like a face and where that face and five landmarks of it are. It sees faces from about 10 to 300 px.
 //!
-//! Wu, Peng and Yu, *YuNet: A Tiny Millisecond-level Face Detector*, 2023; decoding as OpenCV's `FaceDetectorYN` does it.
+//! Wu, Peng and Yu, *YuNet: A Tiny Millisecond-level Face Detector*, 2023; decoding as OpenCV's `FaceDetectorYN` does
+//! it.
 
 use std::path::Path;
 
@@ -112,7 +113,8 @@ impl Yunet {
         Ok(faces)
     }
 
-    /// Runs the network on BGR planes `[3, height, width]` in 0..=255, which are continued by zeros at the bottom and right.
+    /// Runs the network on BGR planes `[3, height, width]` in 0..=255, which are continued by zeros at the bottom and
+    /// right.
     pub fn grids(&self, bgr: &[f32], height: usize, width: usize) -> Result<Vec<Grid>, MediaError> {
         assert_eq!(bgr.len(), 3 * height * width, "three planes");
         let whole = |px: usize| px.next_multiple_of(SIDE_PX);

@@ -10,8 +10,8 @@ use crate::timetable::Timetable;
 use crate::upright::{Turn, square_pixels};
 use crate::{AudioInfo, VideoInfo};
 
-/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them. libvpx has a limit of its own, 268
-/// megapixels as usually built, and is asked about this one afterwards.
+/// Frames beyond 100 megapixels come from a broken header, and would take the memory with them. libvpx has a limit of
+/// its own, 268 megapixels as usually built, and is asked about this one afterwards.
 const MAX_PIXELS: u64 = 100_000_000;
 
 /// The picture track of an open file.
@@ -33,8 +33,8 @@ pub(crate) struct VideoTrack {
 }
 
 impl VideoTrack {
-    /// Notes that a packet could not be decoded; whether it is one more damaged piece. After one, libvpx refuses all up to the next key
-    /// frame.
+    /// Notes that a packet could not be decoded; whether it is one more damaged piece. After one, libvpx refuses all up
+    /// to the next key frame.
     pub(super) fn lose(&mut self) -> bool {
         let was_lost = std::mem::replace(&mut self.is_lost, true);
         !(was_lost && self.decoder.id() == codec::Id::VP9)
