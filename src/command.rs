@@ -30,6 +30,8 @@ pub enum Command {
     ReadAgain(String),
     /// Decide otherwise about the import.
     ChangeImport(Import),
+    /// Look at another folder for the same import.
+    MoveImport(PathBuf),
     /// Take the last decision about the import back.
     UndoImport,
     /// Import nothing.
@@ -155,6 +157,20 @@ pub enum Command {
     Copy(String),
     /// Close a notice.
     Dismiss(u64),
+}
+
+impl Command {
+    /// What follows once `path` was chosen.
+    pub fn of_chosen(what: DialogFor, path: PathBuf) -> Self {
+        match what {
+            DialogFor::ImportFolder => Self::ShowImport(path),
+            DialogFor::MovedFolder => Self::MoveImport(path),
+            DialogFor::ProjectFolder => Self::OpenProject(path),
+            DialogFor::LiveClip => Self::StartLive(LiveSource::File { path, text: None }),
+            DialogFor::Weights(key) => Self::UseWeights { key, path },
+            DialogFor::TrainedModel => Self::ShowRelease(path),
+        }
+    }
 }
 
 /// What a dataset is made from.

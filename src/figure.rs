@@ -135,18 +135,21 @@ impl Draft {
                 Self::Curves {
                     title: format!("Losses of {}", run.name),
                     series: losses(run),
-                    axes: Axes { x: "Epoch".into(), y: "Loss".into(), y_range: None, dividers: dividers(run) },
+                    axes: Axes { x: EPOCHS.into(), y: "Loss".into(), y_range: None, dividers: dividers(run) },
                 }
             }
             FigureKind::Recalls(names) => {
                 let runs: Vec<&Run> = names.iter().filter_map(|name| state.run_named(name)).collect();
                 let dividers = if let [run] = runs[..] { dividers(run) } else { Vec::new() };
-                let y_range = Some([0.0, 100.0]);
-                Self::Curves {
-                    title: "Validation recall".into(),
-                    series: runs.iter().enumerate().map(|(idx, run)| recall(run, idx)).collect(),
-                    axes: Axes { x: "Epoch".into(), y: "Validation WAR (%)".into(), y_range, dividers },
-                }
+                let (title, y, series) = match runs[..] {
+                    [run] => (format!("Recalls of {}", run.name), "Recall (%)", recalls(run)),
+                    _ => {
+                        let series = runs.iter().enumerate().map(|(idx, run)| recall(run, idx)).collect();
+                        ("Validation recall".into(), "Validation WAR (%)", series)
+                    }
+                };
+                let axes = Axes { x: EPOCHS.into(), y: y.into(), y_range: Some([0.0, 100.0]), dividers };
+                Self::Curves { title, series, axes }
             }
             FigureKind::Confusion { run, normalisation } => Self::Confusion {
                 confusion: state.run_named(run)?.record.report.as_ref()?.confusion(),
@@ -194,6 +197,9 @@ impl Draft {
     }
 }
 
+/// What lies along the horizontal axis of curves.
+pub const EPOCHS: &str = "Epoch, all stages";
+
 /// The share that guessing gets right, all classes alike.
 pub fn chance(labels: &LabelSet) -> f64 {
     1.0 / labels.len() as f64
@@ -217,6 +223,20 @@ fn losses(run: &Run) -> Vec<Series> {
     }
     let series = |name: &str, points, color| Series { name: name.into(), points, color, dashed: false, ring: None };
     vec![series("training", train, figures::series_color(0)), series("validation", val, figures::series_color(1))]
+}
+
+/// Recalls in training and validation, as Insight shows them.
+fn recalls(run: &Run) -> Vec<Series> {
+    let curve = |name: &str, idx: usize, read: fn(&training::EpochRecord) -> f64| {
+        let epochs = run.record.progress.iter().flat_map(|stage| &stage.epochs);
+        let points = epochs.enumerate().map(|(epoch, record)| [(epoch + 1) as f64, read(record) * 100.0]).collect();
+        Series { name: name.into(), points, color: figures::series_color(idx), dashed: false, ring: None }
+    };
+    vec![
+        curve("training WAR", 0, |record| record.train_war),
+        curve("validation WAR", 1, |record| record.val_war),
+        curve("validation UAR", 2, |record| record.val_uar),
+    ]
 }
 
 fn recall(run: &Run, idx: usize) -> Series {

@@ -17,8 +17,9 @@ mod weights;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use emotion::{FaceChoice, LabelSet};
+use emotion::{FaceChoice, LabelSet, Manifest};
 use media::SampleCache;
 use models::{DeviceId, Published};
 use training::{Control, Order};
@@ -106,6 +107,8 @@ pub enum Job {
         /// The dataset's folder.
         dir: PathBuf,
     },
+    /// See whether the folders of datasets are there.
+    FindAway(Vec<(String, Arc<Manifest>)>),
     /// Move folders into the project's bin.
     Discard {
         /// The project.
@@ -253,6 +256,7 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::OpenProject(_)
+            | Self::FindAway(_)
             | Self::Discard { .. }
             | Self::Restore { .. }
             | Self::Exchange { .. }
@@ -313,6 +317,7 @@ impl Job {
             Self::ChoosePerson { .. } => "The choice could not be kept".into(),
             Self::Extract { extract, .. } => format!("{} could not be extracted", extract.extraction.stream()),
             Self::Exchange { .. } => "The earlier reading could not be put back".into(),
+            Self::FindAway(_) => "The folders of the datasets could not be looked for".into(),
             Self::Discard { .. } => "Not everything could be deleted".into(),
             Self::Restore { .. } => "It could not be put back".into(),
             Self::Train { job, .. } => format!("“{}” could not be trained", job.name),
@@ -355,6 +360,12 @@ impl Job {
             Self::ChoosePerson { dir, whose } => people::choose(&dir, &whose, desk),
             Self::Extract { dir, extract, device, cache } => extract::extract(&dir, &extract, &device, &cache, desk),
             Self::Exchange { place, dir } => import::exchange(&place, &dir, desk),
+            Self::FindAway(manifests) => {
+                for (name, manifest) in manifests {
+                    desk.tell(Event::Away { dataset: name, is_away: datasets::is_away(&manifest) });
+                }
+                Ok(())
+            }
             Self::Discard { project, dirs } => project::discard(&project, &dirs, desk),
             Self::Restore { place, dir } => project::restore(&place, &dir, desk),
             Self::Train { job, dir, resume, cache } => runs::train(&job, &dir, resume, &cache, desk),

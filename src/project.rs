@@ -239,12 +239,13 @@ impl Project {
     }
 }
 
-/// Puts what [`Project::discard`] moved away back to `dir`.
-pub fn restore(place: &Path, dir: &Path) -> anyhow::Result<()> {
-    if dir.exists() {
-        bail!("something else has taken its place meanwhile: {}", dir.display());
-    }
-    std::fs::rename(place, dir).with_context(|| format!("the folder cannot be put back: {}", dir.display()))
+/// Puts what [`Project::discard`] moved away back to `dir`, or beside what has taken its place meanwhile; where it is now.
+pub fn restore(place: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+    let context = || format!("the folder cannot be put back: {}", dir.display());
+    let (parent, name) = dir.parent().zip(dir.file_name()).with_context(context)?;
+    let free = parent.join(unused_name(parent, &name.to_string_lossy()));
+    std::fs::rename(place, &free).with_context(context)?;
+    Ok(free)
 }
 
 /// `wanted`, or `wanted-2`, `wanted-3`, … whichever `dir` does not have yet.
@@ -330,9 +331,13 @@ mod tests {
         assert_eq!(project.run_names(), ["a"]);
         let place = project.discard(&run).unwrap();
         assert!(project.run_names().is_empty());
-        restore(&place, &run).unwrap();
+        assert_eq!(restore(&place, &run).unwrap(), run);
         assert_eq!(project.run_names(), ["a"]);
-        assert!(restore(&place, &run).unwrap_err().to_string().contains("taken its place"));
+        assert!(restore(&place, &run).unwrap_err().to_string().contains("cannot be put back"));
+        // Its name was given to another one meanwhile.
+        let place = project.discard(&run).unwrap();
+        std::fs::create_dir_all(&run).unwrap();
+        assert_eq!(restore(&place, &run).unwrap(), project.run_dir("a-2"));
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Run {
     /// Reads a run folder.
     pub fn load(dir: &Path) -> anyhow::Result<Self> {
         let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut record = Record::default();
+        // One that could not begin has no event that says what it was to be.
+        let mut record = Record { job: training::Run::at(dir).job().ok(), ..Record::default() };
         if dir.join("events.jsonl").exists() {
             for event in training::Run::at(dir).events()? {
                 record.apply(event);
@@ -321,12 +322,11 @@ impl Record {
         let (Some(plan), Some(progress)) = (self.stages.get(stage), self.progress.get(stage)) else {
             return ("starting".into(), None);
         };
-        let n_stages = self.stages.len();
-        if progress.finished.is_some() && stage + 1 == n_stages {
+        if progress.finished.is_some() && stage + 1 == self.stages.len() {
             return ("evaluating".into(), None);
         }
         let epoch = (progress.epochs.len() + 1).min(plan.n_epochs);
-        let text = format!("stage {}/{n_stages}: {} · epoch {epoch}/{}", stage + 1, plan.name, plan.n_epochs);
+        let text = format!("stage {}, {} · epoch {epoch}/{}", plan.number, plan.name, plan.n_epochs);
         (text, Some(progress.share(plan.n_epochs)))
     }
 

@@ -85,6 +85,8 @@ impl PageName {
 pub enum DialogFor {
     /// A folder to import clips from.
     ImportFolder,
+    /// Where the clips of the import that is being decided about are now.
+    MovedFolder,
     /// A project to open, or a folder to make one in.
     ProjectFolder,
     /// A clip to play in the live view.
@@ -133,13 +135,15 @@ pub struct Dataset {
     pub facts: Facts,
     /// How it was imported.
     pub import: Import,
+    /// Whether its clips are not where they were: moved, or on a disk that is not connected.
+    pub is_away: bool,
 }
 
 impl Dataset {
     /// The dataset `name` in `dir`.
     pub fn new(name: &str, dir: &Path, manifest: Manifest, import: Import) -> Self {
         let facts = Facts::of(&manifest);
-        Self { name: name.to_owned(), dir: dir.to_owned(), manifest: Arc::new(manifest), facts, import }
+        Self { name: name.to_owned(), dir: dir.to_owned(), manifest: Arc::new(manifest), facts, import, is_away: false }
     }
 }
 
@@ -299,6 +303,12 @@ impl State {
     /// The run that is shown.
     pub fn current_run(&self) -> Option<&Run> {
         self.runs.iter().find(|run| Some(&run.name) == self.run.as_ref())
+    }
+
+    /// The dataset that a run was trained on, if the project still has it.
+    pub fn dataset_of(&self, run: &Run) -> Option<&Dataset> {
+        let job = run.record.job.as_ref()?;
+        self.datasets.iter().find(|dataset| dataset.dir.join("manifest.json") == job.manifest)
     }
 
     /// Run `name`.

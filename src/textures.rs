@@ -73,6 +73,11 @@ impl Textures {
         }
     }
 
+    /// Forgets the thumbnails of what lies under `root`: it may look otherwise now.
+    pub fn forget_under(&mut self, root: &Path) {
+        self.thumbnails.retain(|path, (_, thumbnail)| matches!(thumbnail, Thumbnail::Asked) || !path.starts_with(root));
+    }
+
     /// Hands each thumbnail that is wanted to `ask`; those that it refuses are asked for again later.
     pub fn ask_for_wanted(&mut self, mut ask: impl FnMut(PathBuf) -> bool) {
         for path in std::mem::take(&mut self.wanted) {

@@ -2,6 +2,7 @@
 
 pub mod bars;
 pub mod button;
+pub mod combo;
 pub mod icon;
 pub mod matrix;
 pub mod plot;

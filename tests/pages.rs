@@ -19,7 +19,8 @@ use limbic::app::App;
 use limbic::command::{Command, Import, LiveSource};
 use limbic::project::{Places, Project, Settings};
 use limbic::run::{ClipResult, Run};
-use limbic::state::{Computed, Dataset, Event, Level, Map, Notice, PageName};
+use limbic::state::{Computed, Dataset, DialogFor, Event, Level, Map, Notice, PageName};
+use media::sample_clips::{SampleSet, create};
 use models::encoders::efficientnet::{EfficientNet, EfficientNetSize};
 use models::{DeviceId, DeviceInfo, ModelKind};
 use training::{AttributeScores, EpochRecord, Event as Told, Job, Outcome, Report, StopReason};
@@ -78,6 +79,7 @@ fn labels() -> LabelSet {
 }
 
 fn dataset(dir: &Path) -> Dataset {
+    std::fs::create_dir_all(dir).unwrap();
     let mut manifest = Manifest::new("faces", "csv", dir, labels());
     manifest.protocol = "speaker-independent".into();
     for idx in 0..40 {
@@ -376,6 +378,96 @@ fn a_clip_of_the_library_tells_about_itself() {
     window.settle();
     window.sees("“what a day”");
     window.sees("Play in live");
+}
+
+#[test]
+fn a_clip_is_closed_by_escape() {
+    let mut window = full();
+    window.show(PageName::Library);
+    window.harness.get_by_label_contains("Clip clip04").click();
+    window.settle();
+    window.sees("Close the clip");
+    window.harness.key_press(Key::Escape);
+    window.settle();
+    window.sees("About this dataset");
+}
+
+#[test]
+fn what_is_chosen_from_a_list_by_keys_closes_it() {
+    let mut window = full();
+    window.show(PageName::Train);
+    window.harness.get_by_label("Model and preset").focus();
+    window.settle();
+    window.harness.key_press(Key::Enter);
+    window.settle();
+    window.harness.get_by_label("MCR · tiny").focus();
+    window.settle();
+    window.harness.key_press(Key::Enter);
+    window.settle();
+    assert!(window.harness.query_by_label("MMA-DFER · tiny").is_none(), "the list is still open");
+    window.sees("MCR");
+}
+
+#[test]
+fn a_folder_that_was_moved_is_said_before_anything_fails_and_found_again() {
+    let mut window = Window::open();
+    let project = Project::create(&window.home.path().join("study")).unwrap();
+    let folder = window.home.path().join("clips");
+    create(&folder, &SampleSet { n_clips: 4, n_classes: 2, seed: 4 }, &|| true, &|_, _| {}).unwrap();
+    let manifest = datasets::import(&folder, &datasets::Options::default()).unwrap();
+    datasets::save(&manifest, &project.dataset_dir("clips").join("manifest.json")).unwrap();
+    window.harness.state_mut().obey(Command::OpenProject(project.dir.clone()));
+    window.wait_until(|app| app.state.datasets.len() == 1);
+    assert!(!window.harness.state().state.datasets[0].is_away);
+    let moved = window.home.path().join("moved");
+    std::fs::rename(&folder, &moved).unwrap();
+    window.show(PageName::Library);
+    window.wait_until(|app| app.state.datasets[0].is_away);
+    window.sees("Its folder is not there");
+    window.show(PageName::Train);
+    window.sees("The dataset's folder is not there: see Library");
+
+    window.show(PageName::Library);
+    window.harness.state_mut().obey(Command::ReadAgain("clips".into()));
+    window.wait_until(importing::looked_at);
+    window.harness.state_mut().obey(Command::of_chosen(DialogFor::MovedFolder, moved.clone()));
+    window.wait_until(importing::looked_at);
+    window.harness.get_by_role_and_label(egui::accesskit::Role::Button, "Read again").click();
+    window.wait_until(|app| app.state.import.is_none() && app.state.datasets[0].manifest.root == moved);
+    assert!(!window.harness.state().state.datasets[0].is_away);
+}
+
+#[test]
+fn a_training_that_could_not_begin_says_why_and_what_it_was_to_be() {
+    let mut window = full();
+    let project = window.harness.state().state.project.clone().unwrap();
+    let job = Job::new("bad", Path::new("m.json"), ModelKind::Mcr, "tiny", &[]).unwrap();
+    let dir = project.run_dir("bad");
+    training::Run::at(&dir).create(&job).unwrap();
+    window.tell(Event::JobStarted { id: 900, title: "Training “bad”".into() });
+    window.tell(Event::TrainingStarted { run: Run::load(&dir).unwrap(), id: 900 });
+    window.show(PageName::Train);
+    window.sees("Getting ready");
+    let mut run = Run::load(&dir).unwrap();
+    run.record.apply(Told::Failed { message: "no clip has a voice".into() });
+    window.tell(Event::TrainingEnded { run });
+    window.settle();
+    window.sees("no clip has a voice");
+    assert!(window.harness.query_by_label("Getting ready").is_none());
+    window.harness.state_mut().obey(Command::SelectRuns(vec!["bad".into()]));
+    window.show(PageName::Runs);
+    window.sees("MCR · tiny");
+}
+
+#[test]
+fn live_offers_clips_of_the_dataset_that_its_model_knows() {
+    let mut window = full();
+    let other = window.home.path().join("others");
+    let other = Dataset { name: "others".into(), ..dataset(&other) };
+    window.tell(Event::Dataset(other));
+    assert_eq!(window.harness.state().state.dataset.as_deref(), Some("others"));
+    window.show(PageName::Live);
+    window.sees("or one of “faces” that it was tested on");
 }
 
 #[test]

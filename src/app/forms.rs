@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::Ui;
 use models::Published;
 
-use crate::command::{Command, LiveSource};
+use crate::command::Command;
 use crate::pages::Shell;
 use crate::state::DialogFor;
 use crate::theme::{self, caption, palette};
@@ -36,6 +36,7 @@ impl Form {
             ui.set_width(500.0);
             let (title, verb) = match self.what {
                 DialogFor::ImportFolder => ("Import clips", "Look at it"),
+                DialogFor::MovedFolder => ("Where the clips are now", "Look at it"),
                 DialogFor::ProjectFolder => ("Open a project", "Open"),
                 DialogFor::LiveClip => ("Play a clip", "Play"),
                 DialogFor::Weights(key) => (Published::with_key(key).map_or(key, |published| published.title), "Use"),
@@ -44,6 +45,7 @@ impl Form {
             ui.label(theme::title(title));
             ui.label(caption(match self.what {
                 DialogFor::ImportFolder => "The folder of a corpus, a folder with one subfolder per emotion, or a list of clips with their labels. Files stay where they are.",
+                DialogFor::MovedFolder => "The same folder or list at its new place. What is known about its clips stays.",
                 DialogFor::ProjectFolder => "A project folder, or an empty folder to make one in.",
                 DialogFor::LiveClip => "Any video or sound that FFmpeg reads.",
                 DialogFor::Weights(_) => "The file as it was published, or the same weights as .safetensors. It stays where it is; nothing in it is run.",
@@ -62,13 +64,7 @@ impl Form {
             };
             ui.horizontal(|ui| {
                 if button_if(ui, None, verb, Weight::Primary, blocked).clicked() || (entered && blocked.is_none()) {
-                    shell.ask(match self.what {
-                        DialogFor::ImportFolder => Command::ShowImport(path),
-                        DialogFor::ProjectFolder => Command::OpenProject(path),
-                        DialogFor::LiveClip => Command::StartLive(LiveSource::File { path, text: None }),
-                        DialogFor::Weights(key) => Command::UseWeights { key, path },
-                        DialogFor::TrainedModel => Command::ShowRelease(path),
-                    });
+                    shell.ask(Command::of_chosen(self.what, path));
                     return true;
                 }
                 button(ui, None, "Cancel", Weight::Plain).clicked()
@@ -90,6 +86,10 @@ impl Form {
                 field.request_focus();
             }
             entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            if entered && !self.is_there() {
+                // Enter leaves the field, but there is something to mend in it.
+                field.request_focus();
+            }
             if button(ui, Some(Icon::Folder), "Browse…", Weight::Plain).clicked() {
                 shell.ask(Command::Choose(self.what));
             }

@@ -1,6 +1,7 @@
 //! What a page asked for, done or given to a worker.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use egui::ViewportCommand;
 use training::Order;
@@ -21,6 +22,11 @@ impl App {
                 self.state.page = page;
                 if page == PageName::Settings && self.state.cache_bytes.is_none() {
                     self.obey(Command::MeasureCache);
+                }
+                if matches!(page, PageName::Library | PageName::Train) && !self.state.datasets.is_empty() {
+                    let manifests = self.state.datasets.iter();
+                    let manifests = manifests.map(|set| (set.name.clone(), Arc::clone(&set.manifest))).collect();
+                    self.start(Job::FindAway(manifests));
                 }
             }
             Command::CreateSample if self.state.training.is_some() => {
@@ -60,6 +66,13 @@ impl App {
                 if let Some(draft) = &mut self.state.import {
                     draft.change(import.clone(), self.next_look);
                     self.start(Job::Look { look: self.next_look, import });
+                }
+            }
+            Command::MoveImport(root) => {
+                self.form = None;
+                if let Some(draft) = &self.state.import {
+                    let import = Import { root, ..draft.import.clone() };
+                    self.obey(Command::ChangeImport(import));
                 }
             }
             Command::UndoImport => {

@@ -1,14 +1,13 @@
 //! What workers and the live session tell, taken into the state.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use egui::ViewportCommand;
 
 use super::App;
-use crate::command::{Command, LiveSource};
+use crate::command::Command;
 use crate::jobs::{Job, Message};
-use crate::state::{DialogFor, Event, PageName};
+use crate::state::{Event, PageName};
 
 impl App {
     pub(super) fn take(&mut self, message: Message) {
@@ -34,36 +33,17 @@ impl App {
                             self.state.page = PageName::Library;
                         }
                     }
+                    Event::Dataset(dataset) => self.textures.forget_under(&dataset.manifest.root),
                     Event::JobEnded { id } => {
                         self.controls.remove(id);
                     }
-                    Event::Chosen { what, path } => self.chosen(*what, path.clone()),
+                    Event::Chosen { what, path } => {
+                        self.form = None;
+                        self.obey(Command::of_chosen(*what, path.clone()));
+                    }
                     _ => {}
                 }
                 self.state.apply(event);
-            }
-        }
-    }
-
-    /// Goes on after a path was chosen in a dialog.
-    fn chosen(&mut self, what: DialogFor, path: PathBuf) {
-        match what {
-            DialogFor::ImportFolder => self.obey(Command::ShowImport(path)),
-            DialogFor::ProjectFolder => {
-                self.form = None;
-                self.obey(Command::OpenProject(path));
-            }
-            DialogFor::LiveClip => {
-                self.form = None;
-                self.obey(Command::StartLive(LiveSource::File { path, text: None }));
-            }
-            DialogFor::Weights(key) => {
-                self.form = None;
-                self.obey(Command::UseWeights { key, path });
-            }
-            DialogFor::TrainedModel => {
-                self.form = None;
-                self.obey(Command::ShowRelease(path));
             }
         }
     }

@@ -15,6 +15,7 @@ pub fn choose(what: DialogFor, desk: &Desk) {
     let dialog = rfd::AsyncFileDialog::new();
     let chosen = match what {
         DialogFor::ImportFolder => block_on(dialog.set_title("Import a folder of clips").pick_folder()),
+        DialogFor::MovedFolder => block_on(dialog.set_title("Where the clips are now").pick_folder()),
         DialogFor::ProjectFolder => block_on(dialog.set_title("Open a project or an empty folder").pick_folder()),
         DialogFor::LiveClip => block_on(
             dialog

@@ -31,7 +31,8 @@ pub fn load_dataset(dir: &Path) -> anyhow::Result<Dataset> {
     let mut import = Import { name: name.clone(), ..import };
     // It may have been chosen since.
     import.options.person = manifest.person;
-    Ok(Dataset::new(&name, dir, manifest, import))
+    let is_away = datasets::is_away(&manifest);
+    Ok(Dataset { is_away, ..Dataset::new(&name, dir, manifest, import) })
 }
 
 /// Reads annotations, looks at every clip, saves the manifest; `None` when it was cancelled.

@@ -80,7 +80,7 @@ pub fn discard(project: &Project, dirs: &[PathBuf], desk: &Desk) -> anyhow::Resu
 
 /// Puts a run or a dataset back from the bin.
 pub fn restore(place: &Path, dir: &Path, desk: &Desk) -> anyhow::Result<()> {
-    project::restore(place, dir)?;
+    let dir = &project::restore(place, dir)?;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if dir.join("manifest.json").exists() {
         desk.tell(Event::Dataset(load_dataset(dir)?));

@@ -5,15 +5,16 @@ use figures::Normalisation;
 
 use super::{Page, Shell};
 use crate::command::{Command, LiveSource};
-use crate::figure::{FigureKind, Format, NOT_ACTIVATED, chance, prompt_color};
+use crate::figure::{EPOCHS, FigureKind, Format, NOT_ACTIVATED, chance, prompt_color};
 use crate::run::Run;
-use crate::state::{Computed, Dataset, Map, PageName, State};
+use crate::state::{Computed, Map, PageName, State};
 use crate::theme::{self, caption, color32, palette};
 use crate::widgets::bars::share_row;
 use crate::widgets::button::{Weight, button_if, choice, row, tabs};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::Icon;
 use crate::widgets::matrix;
-use crate::widgets::plot::{Axes, Curve, curves, map};
+use crate::widgets::plot::{Axes, Curve, curves, key, map};
 use crate::widgets::tile::{attributes, dot, empty, legend, pair, remark, stat};
 use crate::wording::{count, percent};
 
@@ -72,14 +73,13 @@ impl Insight {
         let state = shell.state;
         ui.horizontal(|ui| {
             ui.label(theme::title("Insight"));
-            let combo = egui::ComboBox::from_id_salt("run").selected_text(&run.name).width(200.0).show_ui(ui, |ui| {
+            combo(ui, "Run", &run.name, 200.0, |ui| {
                 for other in &state.runs {
                     if ui.selectable_label(other.name == run.name, &other.name).clicked() {
                         shell.ask(Command::SelectRun(other.name.clone()));
                     }
                 }
             });
-            combo.response.accessible_name("Run");
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let figure = self.figure(run);
                 let blocked = self.missing(state, run).map(|_| "There is no figure yet");
@@ -211,7 +211,7 @@ impl Insight {
         });
         let y = if self.recalls { "Recall" } else { "Loss" };
         let height = (ui.available_height() - 8.0).max(160.0);
-        curves(ui, y, &series, &Axes { x: "Epoch, all stages", y, shares: self.recalls, marks: &marks }, height);
+        curves(ui, y, &series, &Axes { x: EPOCHS, y, shares: self.recalls, marks: &marks }, height);
     }
 
     fn side_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, run: &Run) {
@@ -240,13 +240,13 @@ impl Insight {
             Tab::Prompts => {
                 explain(
                     ui,
-                    "Each point is a prompt of the pool. Its colour says which modality activates it: in stage 1 each modality has a pool of its own, in stage 2 they share one.",
+                    "Each point is a prompt of the pool. Its colour says which modality activates it: in stage 1 each modality has a pool of its own, in stage 2 they share one. Laid out by t-SNE: what is near is alike, distances between groups say little.",
                 );
             }
             Tab::Features => {
                 explain(
                     ui,
-                    "Each point is a test clip in the colour of its emotion: left the features that go into the model's fusion, right those that come out. Clips of one emotion should come together.",
+                    "Each point is a test clip in the colour of its emotion: left the features that go into the model's fusion, right those that come out. Clips of one emotion should come together. Laid out by t-SNE: what is near is alike, distances between groups say little.",
                 );
             }
             Tab::Robustness => {
@@ -299,7 +299,7 @@ impl Insight {
             .filter(|result| result.split == report.split && result.truth == truth && result.predicted == predicted)
             .collect();
         ui.label(caption(count(members.len(), "clip")));
-        let dataset = dataset_of(shell.state, run);
+        let dataset = shell.state.dataset_of(run);
         for result in members.iter().take(60) {
             let clip = dataset.and_then(|set| set.manifest.clips.iter().find(|clip| clip.id == result.clip));
             let said = match result.probabilities.get(predicted) {
@@ -332,12 +332,6 @@ fn explain(ui: &mut Ui, text: &str) {
     ui.add(egui::Label::new(egui::RichText::new(text).size(13.0).color(palette(ui).weak)).wrap());
 }
 
-/// The dataset that a run was trained on, if the project still has it.
-fn dataset_of<'a>(state: &'a State, run: &Run) -> Option<&'a Dataset> {
-    let job = run.record.job.as_ref()?;
-    state.datasets.iter().find(|dataset| dataset.dir.join("manifest.json") == job.manifest)
-}
-
 /// Maps side by side, or what is missing for them; asks for them once.
 fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>, colors: &[Color32], ask: &Command) {
     match maps {
@@ -358,7 +352,8 @@ fn maps_ui(ui: &mut Ui, shell: &mut Shell<'_>, maps: Option<&Computed<Vec<Map>>>
             if let Some(first) = maps.first() {
                 ui.horizontal_wrapped(|ui| {
                     for (group, name) in first.groups.iter().enumerate() {
-                        legend(ui, colors.get(group).copied().unwrap_or(color32(theme::NOT_ACTIVATED)), name);
+                        let color = colors.get(group).copied().unwrap_or(color32(theme::NOT_ACTIVATED));
+                        key(ui, group, color, name);
                     }
                 });
             }
@@ -398,7 +393,7 @@ fn robustness_ui(ui: &mut Ui, run: &Run) {
     let Some(report) = &run.record.report else { return };
     let subsets = run.record.subsets();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        ui.set_max_width(760.0);
+        ui.set_max_width(ui.available_width().min(760.0));
         ui.label(theme::group_title("Share of clips that are right (WAR)"));
         for &(subset, war, _) in &subsets {
             let color = match subset.iter().collect::<Vec<_>>()[..] {

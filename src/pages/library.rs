@@ -16,6 +16,7 @@ use crate::command::Command;
 use crate::state::{Dataset, DialogFor, PageName};
 use crate::theme::{self, caption};
 use crate::widgets::button::{Weight, button, button_if, choice, icon_button, row};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::Icon;
 use crate::widgets::tile::{empty, header};
 use crate::wording::count;
@@ -88,6 +89,11 @@ impl Page for Library {
             });
             return;
         }
+        let ctx = ui.ctx();
+        let is_free = self.extract.is_none() && !ctx.text_edit_focused() && !egui::Popup::is_any_open(ctx);
+        if is_free && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            self.clip = None;
+        }
         let wide = ui.available_width() > 1000.0;
         let side = theme::panel(ui);
         Panel::left("datasets").frame(side).exact_size(if wide { 220.0 } else { 180.0 }).resizable(false).show(
@@ -147,13 +153,12 @@ impl Library {
                 self.label = None;
             }
             let chosen = self.label.map_or("All classes", |label| manifest.labels.name(label));
-            let combo = egui::ComboBox::from_id_salt("class").selected_text(chosen).show_ui(ui, |ui| {
+            combo(ui, "Class shown", chosen, 120.0, |ui| {
                 ui.selectable_value(&mut self.label, None, "All classes");
                 for (label_idx, name) in manifest.labels.names().iter().enumerate() {
                     ui.selectable_value(&mut self.label, Some(label_idx), name);
                 }
             });
-            combo.response.accessible_name("Class shown");
             ui.add(egui::TextEdit::singleline(&mut self.search).hint_text("Search clips").desired_width(140.0))
                 .accessible_name("Search clips");
         });

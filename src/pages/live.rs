@@ -9,6 +9,7 @@ use crate::state::{self, DialogFor, LivePhase, PageName};
 use crate::theme::{self, caption, label_colors, modality_color, palette};
 use crate::widgets::bars::{emotions, meter};
 use crate::widgets::button::{Weight, button, button_if, icon_button, painted_text, switch};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::{Icon, centred};
 use crate::widgets::plot::{Curve, timeline};
 use crate::widgets::tile::{dot, empty, header, remark};
@@ -95,17 +96,14 @@ impl Live {
             current.map_or("Choose a run".into(), |run| run.name.clone())
         };
         ui.add_enabled_ui(!live.is_open(), |ui| {
-            let combo = egui::ComboBox::from_id_salt("live model")
-                .selected_text(shown)
-                .width(ui.available_width())
-                .show_ui(ui, |ui| {
-                    for run in state.runs.iter().filter(|run| run.has_model()) {
-                        if ui.selectable_label(state.run.as_ref() == Some(&run.name), &run.name).clicked() {
-                            shell.ask(Command::SelectRun(run.name.clone()));
-                        }
+            let width = ui.available_width();
+            combo(ui, "Model of run", shown, width, |ui| {
+                for run in state.runs.iter().filter(|run| run.has_model()) {
+                    if ui.selectable_label(state.run.as_ref() == Some(&run.name), &run.name).clicked() {
+                        shell.ask(Command::SelectRun(run.name.clone()));
                     }
-                });
-            combo.response.accessible_name("Model of run");
+                }
+            });
         });
         ui.add_space(theme::GAP);
         if live.is_open() {
@@ -129,11 +127,15 @@ impl Live {
         if button_if(ui, Some(Icon::Play), "Play a clip…", weight, blocked).clicked() {
             shell.ask(Command::Choose(DialogFor::LiveClip));
         }
-        if let Some(dataset) = state.current_dataset() {
+        let own = state.live_run().and_then(|run| state.dataset_of(run));
+        if let Some(dataset) = own.or(state.current_dataset()) {
             let manifest = &dataset.manifest;
             let tests: Vec<_> = manifest.split(emotion::Split::Test).take(6).collect();
             if !tests.is_empty() {
-                ui.label(caption(format!("or one that “{}” was tested on", dataset.name)));
+                ui.label(caption(match own {
+                    Some(_) => format!("or one of “{}” that it was tested on", dataset.name),
+                    None => format!("or a test clip of “{}”", dataset.name),
+                }));
                 let side = (ui.available_width() - 2.0 * 6.0) / 3.0;
                 for three in tests.chunks(3) {
                     ui.horizontal(|ui| {
@@ -191,17 +193,13 @@ impl Live {
                 |device| device.name.clone(),
             );
             ui.label(caption(what));
-            let combo = egui::ComboBox::from_id_salt(what)
-                .selected_text(shown)
-                .truncate()
-                .width(ui.available_width())
-                .show_ui(ui, |ui| {
-                    ui.selectable_value(chosen, None, "off");
-                    for device in devices {
-                        ui.selectable_value(chosen, Some(device.id.clone()), &device.name);
-                    }
-                });
-            combo.response.accessible_name(what);
+            let width = ui.available_width();
+            combo(ui, what, shown, width, |ui| {
+                ui.selectable_value(chosen, None, "off");
+                for device in devices {
+                    ui.selectable_value(chosen, Some(device.id.clone()), &device.name);
+                }
+            });
         }
         ui.horizontal_wrapped(|ui| {
             let nothing =

@@ -46,6 +46,11 @@ impl State {
                 self.dataset = Some(dataset.name.clone());
                 put(&mut self.datasets, dataset, |dataset| &dataset.name);
             }
+            Event::Away { dataset, is_away } => {
+                if let Some(own) = self.datasets.iter_mut().find(|own| own.name == dataset) {
+                    own.is_away = is_away;
+                }
+            }
             Event::People(of, found) => {
                 // What is found of a clip that was closed again is not shown.
                 if matches!(found, Computed::Underway) || self.people.as_ref().is_some_and(|(own, _)| *own == of) {
@@ -195,7 +200,7 @@ impl State {
     fn training_notice(&self, run: &Run) -> Notice {
         let record = &run.record;
         match record.status() {
-            Status::Complete | Status::Kept => {
+            status @ (Status::Complete | Status::Kept) => {
                 let score = record.report.as_ref().map_or_else(String::new, |report| {
                     format!(
                         ", {} of the {} clips right",
@@ -203,8 +208,15 @@ impl State {
                         report.split.name()
                     )
                 });
-                Notice::new(Level::Success, format!("“{}” is trained{score}", run.name))
-                    .with_action("Show", Command::GoTo(PageName::Insight))
+                let stage = record.stage.and_then(|stage| record.stages.get(stage));
+                let notice = match stage.filter(|_| status == Status::Kept) {
+                    Some(plan) => {
+                        let text = format!("“{}” was stopped in stage {}, {}", run.name, plan.number, plan.name);
+                        Notice::new(Level::Info, format!("{text}; its best epoch is kept{score}"))
+                    }
+                    None => Notice::new(Level::Success, format!("“{}” is trained{score}", run.name)),
+                };
+                notice.with_action("Show", Command::GoTo(PageName::Insight))
             }
             Status::Interrupted => Notice::new(Level::Info, format!("“{}” was stopped and can be resumed", run.name))
                 .with_action("Show", Command::GoTo(PageName::Runs)),
@@ -245,6 +257,7 @@ fn is_hush(notice: &Heard) -> bool {
     matches!(notice, Heard::Silence | Heard::NobodySpeaks)
 }
 
+/// The run to show first: the newest that has a model, else the newest.
 fn newest(runs: &[Run]) -> Option<String> {
-    runs.iter().max_by_key(|run| run.started_secs).map(|run| run.name.clone())
+    runs.iter().max_by_key(|run| (run.has_model(), run.started_secs)).map(|run| run.name.clone())
 }

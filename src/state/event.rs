@@ -53,6 +53,13 @@ pub enum Event {
     },
     /// A dataset is there, or has changed.
     Dataset(Dataset),
+    /// The folder of a dataset's clips was looked for.
+    Away {
+        /// The dataset.
+        dataset: String,
+        /// Whether it is not there.
+        is_away: bool,
+    },
     /// A look at an import was taken.
     Looked {
         /// Its number.

@@ -79,7 +79,7 @@ fn the_status_line_says_stage_and_epoch() {
         training([started(), Told::StageStarted { stage: 1, epochs_done: 0 }, epoch(1, 0, 0.3), step(1, 1, 2)]);
     let (words, share) = state.runs[0].record.doing();
     let n_epochs = state.runs[0].record.stages[1].n_epochs;
-    assert!(words.starts_with("stage 2/") && words.ends_with(&format!("epoch 2/{n_epochs}")), "{words}");
+    assert!(words.starts_with("stage 1, ") && words.ends_with(&format!("epoch 2/{n_epochs}")), "{words}");
     assert_eq!(share, Some(1.5 / n_epochs as f32));
     assert_eq!(state.status_of(&state.runs[0]), "Training");
     state.apply(Event::Training { run: "r".into(), event: Told::Paused });
@@ -97,6 +97,40 @@ fn the_end_of_a_training_clears_its_job_and_says_so() {
     assert!(state.jobs.is_empty() && state.training.is_none());
     assert_eq!(state.status_of(&state.runs[0]), "Interrupted");
     assert!(state.notices[0].text.contains("can be resumed"));
+}
+
+#[test]
+fn a_training_that_was_stopped_is_not_announced_as_done() {
+    let mut state = training([started(), Told::StageStarted { stage: 0, epochs_done: 0 }, epoch(0, 0, 0.5)]);
+    let mut run = state.runs[0].clone();
+    run.record.apply(Told::Finished { outcome: Outcome::Kept, checksum: None });
+    let name = run.record.stages[0].name.clone();
+    state.apply(Event::TrainingEnded { run });
+    let notice = &state.notices[0];
+    assert_eq!(notice.level, Level::Info);
+    assert!(notice.text.starts_with(&format!("“r” was stopped in stage 1, {name}")), "{}", notice.text);
+}
+
+#[test]
+fn a_project_opens_at_its_newest_run_with_a_model() {
+    let run = |name: &str, started_secs| Run { started_secs, ..Run::new(&Path::new("/p/runs").join(name)) };
+    let mut trained = run("trained", 1);
+    let scores = emotion::Scores { war: 0.5, uar: 0.5, macro_f1: 0.5 };
+    let report = training::Report {
+        split: emotion::Split::Test,
+        modalities: Modalities::ALL,
+        n_clips: 2,
+        scores,
+        labels: LabelSet::basic(2),
+        confusion: vec![vec![1, 0], vec![1, 0]],
+        per_subset: BTreeMap::new(),
+        attributes: Vec::new(),
+    };
+    trained.record.apply(Told::Evaluated { report });
+    let mut state = State::default();
+    let project = Project { name: "p".into(), dir: "/p".into() };
+    state.apply(Event::Opened { project, datasets: Vec::new(), runs: vec![trained, run("failed", 2)] });
+    assert_eq!(state.run.as_deref(), Some("trained"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Curves and maps of points.
 
-use egui::{Color32, Ui, vec2};
+use egui::{Color32, Rect, Sense, Ui, vec2};
 use egui_plot::{GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
 
 use crate::state::Map;
@@ -48,6 +48,7 @@ fn curves_in_small_type(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>
         .include_x(0.0)
         .include_x(1.0)
         .include_y(0.0)
+        .x_grid_spacer(|input| whole_marks(input.bounds))
         .y_axis_min_width(40.0)
         .label_formatter(move |position| match position {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
@@ -72,16 +73,54 @@ fn curves_in_small_type(ui: &mut Ui, id: &str, curves: &[Curve], axes: &Axes<'_>
             }
             for curve in curves {
                 let style = if curve.dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
-                let line =
-                    Line::new(curve.name.clone(), curve.points.clone()).color(curve.color).width(2.0).style(style);
-                plot.line(line);
-                if curve.points.len() == 1 {
-                    // A line of one point cannot be seen.
-                    plot.points(Points::new(curve.name.clone(), curve.points.clone()).color(curve.color).radius(3.0));
+                for piece in figures::pieces(&curve.points, marks) {
+                    let (name, piece) = (curve.name.clone(), piece.to_vec());
+                    match piece.len() {
+                        // A line of one point cannot be seen.
+                        1 => plot.points(Points::new(name, piece).color(curve.color).radius(3.0)),
+                        _ => plot.line(Line::new(name, piece).color(curve.color).width(2.0).style(style)),
+                    }
                 }
             }
         });
     });
+}
+
+/// Marks at whole numbers, ten at most, which all count the same, so that no number fades.
+fn whole_marks((low, high): (f64, f64)) -> Vec<GridMark> {
+    let nice = (0..).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
+    let step = nice.take(30).find(|step| (high - low) / step <= 10.0).unwrap_or(f64::INFINITY);
+    let first = (low / step).ceil() as i64;
+    let values = (first..first + 12).map(|n| n as f64 * step).take_while(|value| *value <= high);
+    values.map(|value| GridMark { value, step_size: high - low }).collect()
+}
+
+/// The shape of the points of a group, as in exported figures.
+fn shape_of(group: usize) -> MarkerShape {
+    use MarkerShape::{Circle, Diamond, Plus, Square, Up};
+    [Circle, Square, Up, Diamond, Plus][group % 5]
+}
+
+/// The entry of a map's legend: what the points of a group look like, and its name.
+pub fn key(ui: &mut Ui, group: usize, color: Color32, name: &str) {
+    let (rect, _) = ui.allocate_exact_size(vec2(10.0, 18.0), Sense::hover());
+    let (at, painter) = (rect.center(), ui.painter());
+    let polygon = |corners: &[[f32; 2]]| {
+        let corners = corners.iter().map(|&[x, y]| at + vec2(x, y)).collect();
+        egui::Shape::convex_polygon(corners, color, egui::Stroke::NONE)
+    };
+    match shape_of(group) {
+        MarkerShape::Square => painter.rect_filled(Rect::from_center_size(at, vec2(8.0, 8.0)), 0.0, color),
+        MarkerShape::Up => painter.add(polygon(&[[0.0, -5.0], [4.5, 3.5], [-4.5, 3.5]])),
+        MarkerShape::Diamond => painter.add(polygon(&[[0.0, -5.0], [5.0, 0.0], [0.0, 5.0], [-5.0, 0.0]])),
+        MarkerShape::Plus => {
+            let stroke = egui::Stroke::new(2.0, color);
+            painter.line_segment([at - vec2(4.5, 0.0), at + vec2(4.5, 0.0)], stroke);
+            painter.line_segment([at - vec2(0.0, 4.5), at + vec2(0.0, 4.5)], stroke)
+        }
+        _ => painter.circle_filled(at, 4.5, color),
+    };
+    ui.label(egui::RichText::new(name).size(13.0));
 }
 
 /// Draws a map of points in the colours of their groups, so that all of `reach` would fit.
@@ -119,8 +158,8 @@ pub fn map(
             for (group, name) in map.groups.iter().enumerate() {
                 let points: PlotPoints<'_> =
                     (0..map.points.len()).filter(|&idx| map.group[idx] == group).map(|idx| map.points[idx]).collect();
-                let shape = MarkerShape::all().nth(group % 4).unwrap_or(MarkerShape::Circle);
-                plot.points(Points::new(name.clone(), points).color(group_color(group)).radius(4.5).shape(shape));
+                let points = Points::new(name.clone(), points).color(group_color(group)).radius(4.5);
+                plot.points(points.shape(shape_of(group)));
             }
         });
         ui.painter().rect_stroke(shown.response.rect, theme::CORNER, frame, egui::StrokeKind::Inside);

@@ -71,7 +71,7 @@ pub use named::{EMO_DB, ENTERFACE, Named, SAVEE};
 pub use path_lists::PathLists;
 pub use ravdess::Ravdess;
 pub use sequences::Sequences;
-pub use store::{load, save};
+pub use store::{is_away, load, save};
 pub use table::is_list;
 pub use text_corpora::{GoEmotions, TweetEval};
 pub use tree::is_media;

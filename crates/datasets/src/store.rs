@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
-use emotion::{Manifest, ManifestError};
+use emotion::{Clip, Manifest, ManifestError};
 use tempfile::NamedTempFile;
 
 use crate::{DatasetError, opening};
@@ -37,6 +37,16 @@ pub fn save(manifest: &Manifest, path: &Path) -> Result<(), DatasetError> {
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// Whether the clips of `manifest` are not where they were: its folder is gone, and with it the first file that it names.
+pub fn is_away(manifest: &Manifest) -> bool {
+    let file_of = |clip: &Clip| match clip.has_media() {
+        true => Some(manifest.clip_path(clip)),
+        false => clip.features.first().map(|feature| manifest.root.join(&feature.path)),
+    };
+    let first = manifest.clips.iter().find_map(file_of);
+    first.is_some_and(|first| !manifest.root.exists() && !first.exists())
 }
 
 /// Reads a manifest and makes its root absolute.

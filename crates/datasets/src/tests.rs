@@ -600,6 +600,21 @@ fn labels_are_merged_and_dropped_on_request_only() {
 }
 
 #[test]
+fn a_manifest_whose_folder_is_gone_is_away_unless_it_needs_no_file_of_it() {
+    let root = folder(&[("labels.csv", "path,label\na.mp4,joy\nb.mp4,anger\n"), ("a.mp4", ""), ("b.mp4", "b")]);
+    let mut manifest = import(root.path(), &Options::default()).unwrap();
+    assert!(!is_away(&manifest));
+    let elsewhere = root.path().join("gone");
+    let there = manifest.clip_path(&manifest.clips[0]);
+    manifest.root = elsewhere;
+    assert!(is_away(&manifest));
+    manifest.clips[0].path = there;
+    assert!(!is_away(&manifest), "clips may lie outside");
+    manifest.clips.iter_mut().for_each(|clip| clip.path = "".into());
+    assert!(!is_away(&manifest), "texts need no file");
+}
+
+#[test]
 fn ratings_need_their_scale() {
     let files = [A, B, ("labels.csv", "path,label,Valence,activation\na.mp4,anger,1.5,\nb.mp4,fear,3,7\n")];
     let manifest = check(&files, &TWO, &["the columns of ratings are not used: say which scale"]);

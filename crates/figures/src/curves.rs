@@ -45,6 +45,16 @@ pub struct Divider {
     pub name: String,
 }
 
+/// The parts of a curve that are drawn in one go: values that are no numbers leave gaps, and so does each of `cuts`, a position on
+/// the horizontal axis where one training ends and another begins.
+pub fn pieces<'a>(points: &'a [[f64; 2]], cuts: &[f64]) -> Vec<&'a [[f64; 2]]> {
+    let is_cut = |from: f64, to: f64| cuts.iter().any(|cut| from < *cut && *cut <= to);
+    let is_number = |point: &[f64; 2]| point.iter().all(|v| v.is_finite());
+    (points.chunk_by(|from, to| is_number(from) && is_number(to) && !is_cut(from[0], to[0])))
+        .filter(|piece| piece.iter().all(is_number))
+        .collect()
+}
+
 /// Draws `series` over common axes.
 pub fn curves(title: &str, series: &[Series], axes: &Axes, palette: Palette) -> Figure {
     let mut canvas = Canvas::new(palette);
@@ -114,8 +124,9 @@ pub fn curves(title: &str, series: &[Series], axes: &Axes, palette: Palette) -> 
     }
     canvas.line([left, bottom], [right, bottom], palette.axis(), 1.0, false);
 
+    let cuts: Vec<f64> = axes.dividers.iter().map(|divider| divider.x).collect();
     for series in series {
-        for piece in series.points.split(|point| !point.iter().all(|v| v.is_finite())) {
+        for piece in pieces(&series.points, &cuts) {
             let piece: Vec<[f64; 2]> = piece.iter().map(|&point| at(point)).collect();
             match piece.as_slice() {
                 [] => {}

@@ -24,7 +24,7 @@ pub use colors::{
     ACCENT, Color, DANGER, GOOD, Palette, WARNING, emotion_color, label_colors, modality_color, series_color,
 };
 pub use confusion::{Normalisation, confusion};
-pub use curves::{Axes, Divider, Series, curves};
+pub use curves::{Axes, Divider, Series, curves, pieces};
 pub use embedding::{pca, tsne, usual_perplexity};
 pub use figure::{Figure, FigureError, Table};
 pub use scatter::{Group, Panel, Point, scatter};

@@ -111,3 +111,12 @@ fn the_largest_picture_is_bounded() {
     let (width, height, _) = cloud().rgba(1e9).unwrap();
     assert!(width.max(height) <= 16_384);
 }
+
+#[test]
+fn curves_are_cut_where_a_training_ends_and_at_what_is_no_number() {
+    let points = [[1.0, 0.5], [2.0, 0.4], [3.0, f64::NAN], [4.0, 0.3], [5.0, 0.9], [6.0, 0.8]];
+    let cut = pieces(&points, &[0.5, 4.5]);
+    assert_eq!(cut, [&points[..2], &points[3..4], &points[4..]]);
+    assert_eq!(pieces(&points[..2], &[]), [&points[..2]]);
+    assert!(pieces(&[], &[1.0]).is_empty());
+}

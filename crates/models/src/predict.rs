@@ -33,7 +33,7 @@ impl Outlook {
     /// # Panics
     ///
     /// Where there is no part.
-    pub fn joined(parts: Vec<Self>) -> Self {
+    pub fn joined(parts: &[Self]) -> Self {
         let n_rows: Vec<f64> = parts.iter().map(|part| part.logits.dims()[0] as f64).collect();
         let total: f64 = n_rows.iter().sum();
         let mut auxiliary: Vec<(&'static str, Tensor<1>)> = Vec::new();

@@ -123,6 +123,8 @@ pub fn settings_of<T: Serialize>(config: &T) -> Vec<Setting> {
             Value::String(_) if is_tag(prefix) => {}
             Value::Array(_) => {}
             Value::String(word) => out.push(Setting { key: prefix.to_owned(), value: word.clone() }),
+            // As it is written by people: 1e-8 rather than eight digits.
+            Value::Float(value) => out.push(Setting { key: prefix.to_owned(), value: format!("{value:?}") }),
             scalar => out.push(Setting { key: prefix.to_owned(), value: scalar.to_string() }),
         }
     }

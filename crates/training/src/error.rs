@@ -59,6 +59,12 @@ pub enum TrainError {
         /// What the model reads.
         usable: emotion::Modalities,
     },
+    /// The dataset's clips are not where they were.
+    #[error("the dataset's folder is not there: connect its disk, or import it again from its new place: {}", root.display())]
+    Away {
+        /// The folder.
+        root: PathBuf,
+    },
     /// The loss is no number any more.
     #[error(
         "the loss became {loss} in stage {stage:?}, epoch {epoch}: train again with a smaller learning_rate; \

@@ -15,6 +15,7 @@ use media::{HOG_SIDE_PX, HOG_WIDTH, MediaError, Request, STATISTICS_RATE_HZ, Sam
 use models::{DeviceId, Extractor, FACE_SIDE_PX, VOICE_RATE_HZ, WORD_WIDTH, compute};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
+use crate::prepare::check_there;
 use crate::{Control, Event, Speed, TrainError};
 
 /// Mel bins of log-mel features, as AudioMAE takes them.
@@ -195,6 +196,7 @@ pub fn extract(
     if extraction.speed.is_some() && extraction.kind.modality() != Modality::Voice {
         return Err(TrainError::NoSpeed(extraction.kind.to_string()));
     }
+    check_there(manifest)?;
     std::fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
     let maker = Maker::new(extraction, device)?;
     let recipe = recipe(extraction)?;

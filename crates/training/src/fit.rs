@@ -17,7 +17,7 @@ use crate::adam::Adam;
 use crate::checkpoint::{Checkpoints, Progress, StageEnd};
 use crate::copies::Copies;
 use crate::loader::Loader;
-use crate::prepare::prepare_rated;
+use crate::prepare::{check_there, prepare_rated};
 use crate::training_samples::TrainingSamples;
 use crate::truth::Truths;
 use crate::{
@@ -40,6 +40,7 @@ pub fn fit(
     let manifest = datasets::load(&job.manifest)?;
     job.check()?;
     // What the dataset cannot feed leaves no run behind.
+    check_there(&manifest)?;
     with_model!(&job.config, M, config => check_dataset::<M>(job, config, &manifest))?;
     run.create(job)?;
     train_logged(job, &manifest, &run, cache, control, on_event)

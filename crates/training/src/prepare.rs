@@ -33,6 +33,14 @@ pub struct PreparedClip {
     pub present: Modalities,
 }
 
+/// Errors when the dataset's clips are not where they were.
+pub(crate) fn check_there(manifest: &Manifest) -> Result<(), TrainError> {
+    match datasets::is_away(manifest) {
+        true => Err(TrainError::Away { root: manifest.root.clone() }),
+        false => Ok(()),
+    }
+}
+
 /// Prepares `clips` of `manifest`; those that cannot be used are reported and left out.
 ///
 /// Stops with [`TrainError::Stopped`] when asked to; what is in the cache then need not be done again.
@@ -44,6 +52,7 @@ pub fn prepare<'a>(
     control: &Control,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<PreparedClip>, TrainError> {
+    check_there(manifest)?;
     let clips: Vec<&Clip> = clips.into_iter().collect();
     let total = clips.len();
     let mut prepared = Vec::with_capacity(total);

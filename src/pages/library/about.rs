@@ -6,7 +6,7 @@ use emotion::{Clip, FaceSource, Manifest, Problem, Split};
 use super::person::{choice_ui, clip_picture_ui};
 use crate::command::{Command, LiveSource, Whose};
 use crate::pages::Shell;
-use crate::state::{Dataset, Facts, PageName, Speakers, State};
+use crate::state::{Dataset, DialogFor, Facts, PageName, Speakers, State};
 use crate::theme::{self, caption, label_colors, palette};
 use crate::widgets::bars::stacked;
 use crate::widgets::button::{Weight, button, button_if, icon_button};
@@ -20,6 +20,15 @@ pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) -> bool {
     let manifest = &dataset.manifest;
     ui.spacing_mut().item_spacing.y = 6.0;
     ui.label(theme::group_title("About this dataset"));
+    let in_use = in_use(shell.state, dataset);
+    if dataset.is_away {
+        let text = "Its folder is not there. Connect its disk, or say where the clips are now.";
+        remark(ui, Icon::Warning, palette(ui).danger, text);
+        if button_if(ui, Some(Icon::Folder), "Choose its folder…", Weight::Plain, in_use).clicked() {
+            shell.ask(Command::ReadAgain(dataset.name.clone()));
+            shell.ask(Command::Choose(DialogFor::MovedFolder));
+        }
+    }
     pair(ui, "Clips", &grouped(manifest.clips.len()));
     pair(ui, "Length", &crate::wording::duration(f64::from(dataset.facts.total_secs)));
     pair(ui, "Read as", &manifest.importer);
@@ -35,8 +44,11 @@ pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) -> bool {
 
     classes_ui(ui, manifest, &dataset.facts);
     speakers_ui(ui, &dataset.facts.speakers);
+    if manifest.problems.is_empty() {
+        ui.add_space(theme::GAP);
+        remark(ui, Icon::Check, palette(ui).good, "All files could be read");
+    }
     problems_ui(ui, shell, &manifest.problems);
-    let in_use = in_use(shell.state, dataset);
     whose_ui(ui, shell, dataset, in_use);
     ui.add_space(theme::GAP);
     ui.horizontal_wrapped(|ui| {
@@ -134,25 +146,24 @@ pub fn speakers_ui(ui: &mut Ui, speakers: &Speakers) {
     }
 }
 
-/// Files that were skipped or are doubtful, each with the reason.
+/// Files that were skipped or are doubtful, each with the reason; nothing where there are none.
 pub fn problems_ui(ui: &mut Ui, shell: &mut Shell<'_>, problems: &[Problem]) {
-    ui.add_space(theme::GAP);
     if problems.is_empty() {
-        remark(ui, Icon::Check, palette(ui).good, "All files could be read");
-    } else {
-        let title = format!("{} skipped or doubtful", count(problems.len(), "file"));
-        egui::CollapsingHeader::new(title).default_open(problems.len() < 5).show(ui, |ui| {
-            for problem in problems.iter().take(200) {
-                remark(ui, Icon::Warning, palette(ui).warning, &problem.reason);
-                ui.add(egui::Label::new(caption(problem.path.display().to_string())).truncate())
-                    .on_hover_text(problem.path.display().to_string());
-            }
-            if button(ui, Some(Icon::Copy), "Copy the list", Weight::Quiet).clicked() {
-                let lines = problems.iter().map(|problem| format!("{}: {}", problem.path.display(), problem.reason));
-                shell.ask(Command::Copy(lines.collect::<Vec<_>>().join("\n")));
-            }
-        });
+        return;
     }
+    ui.add_space(theme::GAP);
+    let title = format!("{} skipped or doubtful", count(problems.len(), "file"));
+    egui::CollapsingHeader::new(title).default_open(problems.len() < 5).show(ui, |ui| {
+        for problem in problems.iter().take(200) {
+            remark(ui, Icon::Warning, palette(ui).warning, &problem.reason);
+            ui.add(egui::Label::new(caption(problem.path.display().to_string())).truncate())
+                .on_hover_text(problem.path.display().to_string());
+        }
+        if button(ui, Some(Icon::Copy), "Copy the list", Weight::Quiet).clicked() {
+            let lines = problems.iter().map(|problem| format!("{}: {}", problem.path.display(), problem.reason));
+            shell.ask(Command::Copy(lines.collect::<Vec<_>>().join("\n")));
+        }
+    });
 }
 
 /// What is known about a clip; whether it should be closed.

@@ -12,7 +12,7 @@ use super::person::choice_ui;
 use super::tiles;
 use crate::command::{Command, Import};
 use crate::pages::Shell;
-use crate::state::{Found, ImportDraft};
+use crate::state::{DialogFor, Found, ImportDraft};
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if, icon_button, switch};
 use crate::widgets::icon::Icon;
@@ -91,8 +91,17 @@ impl Editor {
     /// Layout, columns, faces and splits.
     fn reading_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, draft: &ImportDraft, wanted: &mut Import) {
         ui.label(theme::group_title("How to read it"));
-        ui.add(egui::Label::new(caption(draft.import.root.display().to_string())).truncate())
-            .on_hover_text(draft.import.root.display().to_string());
+        let root = draft.import.root.display().to_string();
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if icon_button(ui, Icon::Folder, "Choose another folder…").clicked() {
+                    shell.ask(Command::Choose(DialogFor::MovedFolder));
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(egui::Label::new(caption(&root)).truncate()).on_hover_text(&root);
+                });
+            });
+        });
         ui.label(caption("Name"));
         ui.add_enabled_ui(!draft.import.replaces, |ui| {
             if typed(ui, &mut self.name, "Name of the dataset", "") && !self.name.trim().is_empty() {
@@ -294,6 +303,7 @@ fn found_ui(ui: &mut Ui, shell: &mut Shell<'_>, found: &Found) {
     classes_ui(ui, manifest, &found.facts);
     speakers_ui(ui, &found.facts.speakers);
     problems_ui(ui, shell, &manifest.problems);
+    ui.add(egui::Label::new(caption("Files are looked into when they are imported.")).wrap());
 }
 
 /// Some of the clips, or why there are none.
@@ -379,6 +389,5 @@ fn typed_value<T: FromStr>(ui: &mut Ui, text: &mut String, words: (&str, &str, &
 
 fn combo(ui: &mut Ui, name: &str, shown: &str, options: impl FnOnce(&mut Ui)) {
     let width = ui.available_width();
-    let combo = egui::ComboBox::from_id_salt(name).selected_text(shown).width(width).truncate().show_ui(ui, options);
-    combo.response.accessible_name(name);
+    crate::widgets::combo::combo(ui, name, shown, width, options);
 }

@@ -14,6 +14,7 @@ use crate::state::{Computed, Dataset, PeopleOf};
 use crate::textures::Look;
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button_if, focus_ring};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::Icon;
 use crate::widgets::tile::remark;
 use crate::wording::capital;
@@ -34,8 +35,7 @@ pub fn name_of(person: FaceChoice) -> &'static str {
 pub fn choice_ui(ui: &mut Ui, shell: &mut Shell<'_>, person: FaceChoice, example: Option<&Path>) -> Option<FaceChoice> {
     let mut wanted = person;
     let width = ui.available_width();
-    let combo = egui::ComboBox::from_id_salt("whose face").selected_text(name_of(person)).width(width).truncate();
-    let combo = combo.show_ui(ui, |ui| {
+    combo(ui, "Whose face", name_of(person), width, |ui| {
         let place = match person {
             FaceChoice::Point { .. } => person,
             _ => FaceChoice::Point { x: 0.5, y: 0.5 },
@@ -44,7 +44,6 @@ pub fn choice_ui(ui: &mut Ui, shell: &mut Shell<'_>, person: FaceChoice, example
             ui.selectable_value(&mut wanted, option, name_of(option));
         }
     });
-    combo.response.accessible_name("Whose face");
     if let FaceChoice::Point { x, y } = person {
         let mut place = place_ui(ui, shell, (x, y), example).unwrap_or((x, y));
         ui.horizontal(|ui| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ::models::identify::{Released, Report};
 use ::models::{ModelKind, Published, RELEASED};
-use egui::{ComboBox, ScrollArea, TextEdit, Ui};
+use egui::{ScrollArea, TextEdit, Ui};
 use emotion::LabelSet;
 
 use super::super::Shell;
@@ -14,6 +14,7 @@ use crate::project::folder_name;
 use crate::state::{Computed, State};
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::Icon;
 use crate::widgets::tile::remark;
 use crate::wording::{capital, count};
@@ -111,8 +112,7 @@ impl ImportForm {
         }
         ui.add_space(theme::GAP);
         ui.label(theme::group_title("Model"));
-        let combo = ComboBox::from_id_salt("model of a release").width(WIDTH);
-        let combo = combo.selected_text(format!("{} · {preset}", model.title())).show_ui(ui, |ui| {
+        combo(ui, "Model and preset", format!("{} · {preset}", model.title()), WIDTH, |ui| {
             for other in RELEASED {
                 for name in other.presets() {
                     let text = format!("{} · {name}", other.title());
@@ -122,7 +122,6 @@ impl ImportForm {
                 }
             }
         });
-        combo.response.accessible_name("Model and preset");
         if self.is_as_told(released) && !released.settings.is_empty() {
             let settings = released.settings.iter().map(|own| format!("{}={}", own.key, own.value));
             let text = format!("Its shapes say {}", settings.collect::<Vec<_>>().join(", "));
@@ -138,15 +137,13 @@ impl ImportForm {
 
         ui.add_space(theme::GAP);
         ui.label(theme::group_title("Scored on"));
-        let combo = ComboBox::from_id_salt("dataset of a release").width(WIDTH);
-        let shown = self.dataset.as_deref().unwrap_or("No dataset: for Live alone");
-        let combo = combo.selected_text(shown).show_ui(ui, |ui| {
+        let shown = self.dataset.clone().unwrap_or_else(|| "No dataset: for Live alone".to_owned());
+        combo(ui, "Dataset that it is scored on", shown, WIDTH, |ui| {
             ui.selectable_value(&mut self.dataset, None, "No dataset: for Live alone");
             for dataset in &shell.state.datasets {
                 ui.selectable_value(&mut self.dataset, Some(dataset.name.clone()), &dataset.name);
             }
         });
-        combo.response.accessible_name("Dataset that it is scored on");
 
         ui.add_space(theme::GAP);
         ui.label(theme::group_title("Run"));
@@ -235,7 +232,7 @@ impl ImportForm {
             known.chain(own).map(|(whose, order)| (whose, order.names().join(", "))).collect();
         let shown = orders.iter().find(|(_, names)| *names == self.classes);
         let shown = shown.map_or("Choose an order", |(whose, _)| whose.as_str());
-        let combo = ComboBox::from_id_salt("order of classes").width(WIDTH).selected_text(shown).show_ui(ui, |ui| {
+        combo(ui, "Order of the classes", shown, WIDTH, |ui| {
             for (whose, names) in &orders {
                 if ui.selectable_label(*names == self.classes, whose).on_hover_text(names).clicked() {
                     self.classes.clone_from(names);
@@ -245,6 +242,5 @@ impl ImportForm {
                 ui.label(caption(format!("No known order has {n_outputs} classes")));
             }
         });
-        combo.response.accessible_name("Order of the classes");
     }
 }

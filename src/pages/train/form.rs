@@ -12,6 +12,7 @@ use crate::project::folder_name;
 use crate::state::{Dataset, PageName, State};
 use crate::theme::{self, caption, palette};
 use crate::widgets::button::{Weight, button, button_if};
+use crate::widgets::combo::combo;
 use crate::widgets::icon::Icon;
 use crate::widgets::tile::remark;
 use crate::wording::count;
@@ -68,6 +69,8 @@ impl Form {
         let needed = self.needed(state);
         let blocked = if state.training.is_some() {
             Some("A model is being trained already".to_owned())
+        } else if dataset.is_away {
+            Some("The dataset's folder is not there: see Library".to_owned())
         } else if dataset.facts.n_clips()[0] == 0 {
             Some("The dataset has no training clips".to_owned())
         } else {
@@ -91,38 +94,31 @@ impl Form {
             });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.label(theme::group_title("Data"));
-            let combo = egui::ComboBox::from_id_salt("dataset")
-                .selected_text(&dataset.name)
-                .width(ui.available_width())
-                .show_ui(ui, |ui| {
-                    for other in &state.datasets {
-                        if ui.selectable_label(other.name == dataset.name, &other.name).clicked() {
-                            shell.ask(Command::SelectDataset(other.name.clone()));
-                        }
+            let width = ui.available_width();
+            combo(ui, "Dataset", &dataset.name, width, |ui| {
+                for other in &state.datasets {
+                    if ui.selectable_label(other.name == dataset.name, &other.name).clicked() {
+                        shell.ask(Command::SelectDataset(other.name.clone()));
                     }
-                });
-            combo.response.accessible_name("Dataset");
+                }
+            });
             let [train, val, test] = dataset.facts.n_clips();
             ui.label(caption(format!("{} to train on, {val} to validate, {test} to test", count(train, "clip"))));
 
             ui.add_space(theme::GAP);
             ui.label(theme::group_title("Model"));
-            let combo = egui::ComboBox::from_id_salt("model")
-                .selected_text(format!("{} · {}", self.model.title(), self.preset))
-                .width(ui.available_width())
-                .show_ui(ui, |ui| {
-                    for model in ModelKind::ALL {
-                        for preset in model.presets() {
-                            let selected = model == self.model && preset == self.preset;
-                            if ui.selectable_label(selected, format!("{} · {preset}", model.title())).clicked() {
-                                (self.model, self.preset) = (model, preset.to_owned());
-                                self.changed.clear();
-                                self.plan = None;
-                            }
+            combo(ui, "Model and preset", format!("{} · {}", self.model.title(), self.preset), width, |ui| {
+                for model in ModelKind::ALL {
+                    for preset in model.presets() {
+                        let selected = model == self.model && preset == self.preset;
+                        if ui.selectable_label(selected, format!("{} · {preset}", model.title())).clicked() {
+                            (self.model, self.preset) = (model, preset.to_owned());
+                            self.changed.clear();
+                            self.plan = None;
                         }
                     }
-                });
-            combo.response.accessible_name("Model and preset");
+                }
+            });
 
             ui.add_space(theme::GAP);
             ui.label(theme::group_title("Device"));
@@ -232,36 +228,30 @@ fn device_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         },
         crate::state::Device::name,
     );
-    let combo = egui::ComboBox::from_id_salt("device")
-        .selected_text(shown)
-        .truncate()
-        .width(ui.available_width())
-        .show_ui(ui, |ui| {
-            if ui
-                .selectable_label(current == "auto", "Automatic")
-                .on_hover_text("The fastest device that works")
-                .clicked()
-                && let Ok(id) = "auto".parse()
-            {
-                shell.ask(Command::UseDevice(id));
-            }
-            for device in &state.devices {
-                let id = device.info.id.to_string();
-                let works = !matches!(device.probe, Some(Err(_)));
-                let label = format!("{} ({})", device.name(), device.info.backend);
-                ui.add_enabled_ui(works, |ui| {
-                    let response = ui.selectable_label(*current == id, label);
-                    let response = match &device.probe {
-                        Some(Err(reason)) => response.on_disabled_hover_text(reason),
-                        _ => response,
-                    };
-                    if response.clicked() {
-                        shell.ask(Command::UseDevice(device.info.id));
-                    }
-                });
-            }
-        });
-    combo.response.accessible_name("Device");
+    let width = ui.available_width();
+    combo(ui, "Device", shown, width, |ui| {
+        let automatic = ui.selectable_label(current == "auto", "Automatic");
+        if automatic.on_hover_text("The fastest device that works").clicked()
+            && let Ok(id) = "auto".parse()
+        {
+            shell.ask(Command::UseDevice(id));
+        }
+        for device in &state.devices {
+            let id = device.info.id.to_string();
+            let works = !matches!(device.probe, Some(Err(_)));
+            let label = format!("{} ({})", device.name(), device.info.backend);
+            ui.add_enabled_ui(works, |ui| {
+                let response = ui.selectable_label(*current == id, label);
+                let response = match &device.probe {
+                    Some(Err(reason)) => response.on_disabled_hover_text(reason),
+                    _ => response,
+                };
+                if response.clicked() {
+                    shell.ask(Command::UseDevice(device.info.id));
+                }
+            });
+        }
+    });
     if let Some(device) = state.device(current) {
         match &device.probe {
             None => {

@@ -18,6 +18,10 @@ use crate::wording::{count, duration, grouped, percent, remaining};
 /// What happens before the first stage.
 pub fn waiting_ui(ui: &mut Ui, record: &Record) {
     ui.add_space(theme::GAP_LARGE);
+    if let Some(crate::run::End::Failed(message)) = &record.end {
+        remark(ui, Icon::Warning, palette(ui).danger, message);
+        return;
+    }
     theme::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let (doing, share) = record.doing();
@@ -31,9 +35,6 @@ pub fn waiting_ui(ui: &mut Ui, record: &Record) {
         ui.label(caption(format!("{doing}{left}")));
         ui.label(caption("Faces are cropped and sound is analysed once; later runs find the result in the cache."));
     });
-    if let Some(crate::run::End::Failed(message)) = &record.end {
-        remark(ui, Icon::Warning, palette(ui).danger, message);
-    }
 }
 
 /// Pause, stop, abort.

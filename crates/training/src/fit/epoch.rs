@@ -108,7 +108,7 @@ impl<M: EmotionModel> Trainer<'_, M> {
         })?;
         if is_rated {
             // A correlation is one of the whole split; the mean of those of batches would depend on their size.
-            let outlook = Outlook::joined(outlooks);
+            let outlook = Outlook::joined(&outlooks);
             let target = self.truths.target(&self.clips_at(&self.val, val), &outlook.logits.device());
             loss = read(model.loss(self.config, &outlook, target).total)?[0];
         }
