@@ -8,7 +8,7 @@ use datasets::{IMPORTERS, Options, import};
 use libfuzzer_sys::fuzz_target;
 
 /// Lists of the copies in the tests of `datasets`, by the importer that reads them.
-const LISTS: [(&str, &str); 15] = [
+const LISTS: [(&str, &str); 16] = [
     ("dfew", "EmoLabel_DataSplit/train(single-labeled)/set_1.csv"),
     ("ferv39k", "4_setups/All_scenes/train_All.csv"),
     ("mafw", "Train & Test Set/single/with_caption/set_1/train.txt"),
@@ -20,6 +20,7 @@ const LISTS: [(&str, &str); 15] = [
     ("iemocap", "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"),
     ("ravdess", "openface.csv"),
     ("mosi-utterances", "text_train.csv"),
+    ("mmsa", "label.csv"),
     ("fer-plus", "train_label.csv"),
     ("meld", "train_sent_emo.csv"),
     ("tweet-eval", "train_labels.txt"),
