@@ -347,20 +347,14 @@ impl Files<'_> {
                 _ => return Err(format!("there is no row {row}, counted from 0, in an array of shape {shape:?}")),
             },
         };
-        // As the reader of features takes shapes.
-        let (n_steps, n_dims) = match *own {
-            [] => (1, 1),
-            [n_dims] => (1, n_dims),
-            [ref outer @ .., n_steps, n_dims] if outer.iter().all(|&side| side == 1) => (n_steps, n_dims),
-            _ if row.is_none() => {
-                return Err(format!(
-                    "an array of shape {shape:?} is no sequence of vectors; \
-                     where each row is a clip, say which in a column row or {}_row",
-                    modality.name()
-                ));
-            }
-            _ => return Err(format!("a row of an array of shape {shape:?} is no sequence of vectors")),
-        };
+        let (n_steps, n_dims) = features::sequence_shape(own).ok_or_else(|| match row {
+            None => format!(
+                "an array of shape {shape:?} is no sequence of vectors; \
+                 where each row is a clip, say which in a column row or {}_row",
+                modality.name()
+            ),
+            Some(_) => format!("a row of an array of shape {shape:?} is no sequence of vectors"),
+        })?;
         if n_steps == 0 || n_dims == 0 {
             return Err(format!("an array of shape {shape:?} is empty"));
         }

@@ -54,9 +54,8 @@ pub(crate) fn add_face_features(root: &Path, files: &[PathBuf], draft: &mut Draf
 /// Steps and values a step of the array in a file; the error says why there are none.
 fn steps(path: &Path) -> Result<(usize, usize), String> {
     let store = Store::open(path).map_err(|error| error.to_string())?;
-    match *store.shape("").unwrap_or_default() {
-        [n_dims] if n_dims > 0 => Ok((1, n_dims)),
-        [n_steps, n_dims] if n_steps * n_dims > 0 => Ok((n_steps, n_dims)),
-        ref shape => Err(format!("an array of shape {shape:?} is no sequence of vectors")),
-    }
+    let shape = store.shape("").unwrap_or_default();
+    let sequence =
+        features::sequence_shape(shape).filter(|(n_steps, n_dims)| !shape.is_empty() && n_steps * n_dims > 0);
+    sequence.ok_or_else(|| format!("an array of shape {shape:?} is no sequence of vectors"))
 }

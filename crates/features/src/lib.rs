@@ -20,7 +20,7 @@ mod table;
 
 pub use error::FeatureError;
 pub use npy::write_npy;
-pub use reader::Reader;
+pub use reader::{Reader, sequence_shape};
 pub use store::{Array, Store, Texts};
 
 use element::Element;

@@ -43,14 +43,8 @@ impl Reader {
         }
         let store = self.open.get_mut(&path).expect("it was just opened");
         let array = store.read(feature.array.as_deref().unwrap_or_default(), feature.row)?;
-        // `[width]` is one step, `[steps, width]` a sequence, `[1, steps, width]` too.
-        let is_one = array.shape.iter().rev().skip(2).all(|&side| side == 1);
-        let (n_steps, width) = match array.shape.as_slice() {
-            _ if !is_one => return Err(out_of_range("a sequence of vectors is asked for".to_owned(), &array.shape)),
-            [] => (1, 1),
-            [width] => (1, *width),
-            [.., n_steps, width] => (*n_steps, *width),
-        };
+        let (n_steps, width) = sequence_shape(&array.shape)
+            .ok_or_else(|| out_of_range("a sequence of vectors is asked for".to_owned(), &array.shape))?;
         let end = |first: usize, n: usize| first.checked_add(n);
         let fits = end(feature.first_step, feature.n_steps).is_some_and(|end| end <= n_steps)
             && end(feature.first_dim, stream.n_dims).is_some_and(|end| end <= width);
@@ -67,6 +61,16 @@ impl Reader {
         let n_cleaned = clean(&mut values);
         let (name, modality) = (stream.name.clone(), stream.modality);
         Ok((Sequence { stream: name, modality, n_dims: stream.n_dims, values, n_after: 0, speaker: None }, n_cleaned))
+    }
+}
+
+/// Steps and values a step of an array as a sequence of vectors: `[values]` is one step, `[steps, values]` a sequence, and
+/// `[1, steps, values]` too; `None` for an array of several.
+pub fn sequence_shape(shape: &[usize]) -> Option<(usize, usize)> {
+    match *shape {
+        [] => Some((1, 1)),
+        [n_dims] => Some((1, n_dims)),
+        [ref outer @ .., n_steps, n_dims] => outer.iter().all(|&side| side == 1).then_some((n_steps, n_dims)),
     }
 }
 
