@@ -1,6 +1,16 @@
 //! Numbers and findings as people read them.
 
+use std::path::Path;
+
 use models::{Fit, Use};
+
+/// What is wrong with a file, without its path at the end: that is shown beside it.
+pub fn without_path<'a>(reason: &'a str, path: &Path) -> &'a str {
+    match reason.rsplit_once(": ") {
+        Some((what, file)) if !path.as_os_str().is_empty() && Path::new(file).ends_with(path) => what,
+        _ => reason,
+    }
+}
 
 /// A length of time, rounded to what matters: `45 s`, `3 min`, `1 h 20 min`.
 pub fn duration(secs: f64) -> String {
@@ -184,6 +194,14 @@ mod tests {
         }
         assert_eq!(ago(1000, 1400), "6 min ago");
         assert_eq!(ago(1000, 1000 + 90_000), "yesterday");
+    }
+
+    #[test]
+    fn a_path_that_is_shown_beside_is_not_said_again() {
+        let said = |reason| without_path(reason, Path::new("a/b.mp4"));
+        assert_eq!(said("no sound was found: /data/a/b.mp4"), "no sound was found");
+        assert_eq!(said("cut off: 3 of 9 frames"), "cut off: 3 of 9 frames");
+        assert_eq!(without_path("empty: ", Path::new("")), "empty: ");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::widgets::bars::stacked;
 use crate::widgets::button::{Weight, button, button_if, icon_button};
 use crate::widgets::icon::Icon;
 use crate::widgets::tile::{dot, pair, remark};
-use crate::wording::{capital, clip_length, count, grouped};
+use crate::wording::{capital, clip_length, count, grouped, without_path};
 
 /// What is known about a dataset; whether features of it are to be extracted.
 pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) -> bool {
@@ -155,7 +155,7 @@ pub fn problems_ui(ui: &mut Ui, shell: &mut Shell<'_>, problems: &[Problem]) {
     let title = format!("{} skipped or doubtful", count(problems.len(), "file"));
     egui::CollapsingHeader::new(title).default_open(problems.len() < 5).show(ui, |ui| {
         for problem in problems.iter().take(200) {
-            remark(ui, Icon::Warning, palette(ui).warning, &problem.reason);
+            remark(ui, Icon::Warning, palette(ui).warning, without_path(&problem.reason, &problem.path));
             ui.add(egui::Label::new(caption(problem.path.display().to_string())).truncate())
                 .on_hover_text(problem.path.display().to_string());
         }

@@ -61,7 +61,8 @@ impl Editor {
         let frame = theme::page(ui);
         let wide = ui.available_width() > 1000.0;
         let mut wanted = draft.import.clone();
-        let column = || ScrollArea::vertical().auto_shrink(false);
+        // Another folder begins at the top.
+        let column = || ScrollArea::vertical().id_salt(&draft.import.root).auto_shrink(false);
         Panel::left("how to read it").frame(side).exact_size(PANEL).resizable(false).show(ui, |ui| {
             column().show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 6.0;

@@ -13,7 +13,7 @@ use crate::widgets::button::{Weight, button_if};
 use crate::widgets::icon::Icon;
 use crate::widgets::plot::{Axes, Curve, curves};
 use crate::widgets::tile::{attributes, legend, pair, remark, stat};
-use crate::wording::{count, duration, grouped, percent, remaining};
+use crate::wording::{count, duration, grouped, percent, remaining, without_path};
 
 /// What happens before the first stage.
 pub fn waiting_ui(ui: &mut Ui, record: &Record) {
@@ -135,7 +135,7 @@ pub fn numbers_ui(ui: &mut Ui, shell: &mut Shell<'_>, run: &Run, stage: usize) {
     if !record.warnings.is_empty() {
         egui::CollapsingHeader::new(count(record.warnings.len(), "remark")).show(ui, |ui| {
             for (path, reason) in record.warnings.iter().take(100) {
-                remark(ui, Icon::Warning, palette(ui).warning, reason);
+                remark(ui, Icon::Warning, palette(ui).warning, without_path(reason, path));
                 ui.add(egui::Label::new(caption(path.display().to_string())).truncate());
             }
         });
