@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
+use atomic_write_file::AtomicWriteFile;
 use media::{Detectors, SampleCache};
 use serde::{Deserialize, Serialize};
 
@@ -276,17 +277,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let dir = path.parent().context("a file needs a folder")?;
     let context = || format!("the file cannot be written: {}", path.display());
     std::fs::create_dir_all(dir).with_context(context)?;
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
-        // Only the leftover is removed here; the error itself is what matters.
-        std::fs::remove_file(&temporary).ok();
-        return Err(error).with_context(context);
-    }
-    Ok(())
+    let mut file = AtomicWriteFile::open(path).with_context(context)?;
+    file.write_all(bytes).and_then(|()| file.commit()).with_context(context)
 }
 
 /// When `path` was last written, in seconds since 1970; zero when that is unknown.

@@ -5,7 +5,6 @@
 //! that an import that was stopped goes on. Left out: lists without `emotion`, as the test of the competition was.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
@@ -13,7 +12,6 @@ use emotion::{FaceSource, Manifest, Problem};
 
 use crate::assemble::{Draft, Row};
 use crate::fer_plus::{self, Rule, Verdict};
-use crate::store::unfinished;
 use crate::table::{Table, is_list, is_spreadsheet};
 use crate::tree::entries;
 use crate::{DatasetError, Importer, Options, Variant, opening, variant};
@@ -199,7 +197,7 @@ fn png(side: u32, grey: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Writes a file whole or not at all, unless it is there with this content.
+/// Writes a file, unless it is there with this content.
 fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     if opening::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
@@ -207,12 +205,9 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
         std::fs::create_dir_all(folder)?;
-        let mut file = unfinished(folder)?;
-        file.write_all(bytes)?;
-        // Not synced, which takes minutes for all of them: a picture that a power failure cut off is told when it is prepared,
-        // and written anew when the dataset is read again.
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        // Not synced, which takes minutes for all of them: a picture that was cut off is told when it is prepared, and written
+        // anew when the dataset is read again.
+        std::fs::write(path, bytes)
     };
     write().map_err(|source| DatasetError::Write { path: path.to_owned(), source })
 }

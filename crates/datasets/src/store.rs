@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
+use atomic_write_file::AtomicWriteFile;
 use emotion::{Clip, Manifest, ManifestError};
-use tempfile::NamedTempFile;
 
 use crate::{DatasetError, opening};
 
@@ -25,11 +25,9 @@ pub fn save(manifest: &Manifest, path: &Path) -> Result<(), DatasetError> {
     let mut json = serde_json::to_vec_pretty(&stored).map_err(|error| failed(error.into()))?;
     json.push(b'\n');
     let write = || -> std::io::Result<()> {
-        let mut file = unfinished(folder)?;
+        let mut file = AtomicWriteFile::open(path)?;
         file.write_all(&json)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.commit()
     };
     write().map_err(failed)?;
     // The rename itself is on disk only once the folder is. Systems without folder handles need and allow none.
@@ -72,17 +70,6 @@ pub fn load(path: &Path) -> Result<Manifest, DatasetError> {
     manifest.root = plain(&path.parent().unwrap_or(&path).join(&manifest.root));
     Ok(manifest)
 }
-
-/// A file in `folder` under a name that nobody else has, to be renamed when it is whole.
-pub(crate) fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    // Others may read datasets, unlike what is temporary.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
 /// Without `.` and `..`, by name only.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();

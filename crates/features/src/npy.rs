@@ -4,6 +4,7 @@
 use std::io::{Read, Seek, Write as _};
 use std::path::Path;
 
+use atomic_write_file::AtomicWriteFile;
 use pickle::{Bytes, Fault};
 
 use crate::store::{Entry, Layout};
@@ -44,19 +45,10 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Fea
     write(path, &bytes).map_err(|source| FeatureError::Write { path: path.to_owned(), source })
 }
 
-/// Writes a file under a name that nobody else has, then renames it.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    // Others may read features, unlike what is temporary.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = AtomicWriteFile::open(path)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    file.commit()
 }
 
 /// What stands before the numbers.

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use atomic_write_file::AtomicWriteFile;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
 
@@ -123,21 +124,15 @@ impl Figure {
     }
 }
 
-/// Writes under a temporary name first, so that a figure is there whole or not at all.
+/// Writes a figure whole or not at all, and makes its folder.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FigureError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    // Others may see figures, unlike what is temporary.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mut file = builder.tempfile_in(folder)?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = AtomicWriteFile::open(path)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.commit()
     };
     write().map_err(|source| FigureError::Write { path: path.to_owned(), source })
 }

@@ -1,8 +1,9 @@
 //! A trained model on disk: `model.toml`, `model.safetensors` and `card.md` in one folder.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use atomic_write_file::AtomicWriteFile;
 use burn::module::Module as _;
 use burn::tensor::Device;
 use emotion::{LabelSet, Modalities, Scores};
@@ -210,7 +211,7 @@ pub fn save_description(dir: &Path, bundle: &Bundle) -> Result<(), ModelError> {
     write_atomically(&dir.join(DESCRIPTION), text.as_bytes())
 }
 
-/// Writes to a temporary name, syncs, renames.
+/// Writes a file whole or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
     write_atomically_with(path, |file| file.write_all(bytes))
 }
@@ -220,19 +221,11 @@ pub(crate) fn write_atomically_with(
     path: &Path,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), ModelError> {
-    let failed = |source| ModelError::Write { path: path.to_owned(), source };
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        write(&mut file)?;
-        file.sync_all()
+    let written = AtomicWriteFile::open(path).and_then(|mut file| {
+        write(file.as_file_mut())?;
+        file.commit()
     });
-    if let Err(source) = written {
-        std::fs::remove_file(&temporary).ok();
-        return Err(failed(source));
-    }
-    std::fs::rename(&temporary, path).map_err(failed)
+    written.map_err(|source| ModelError::Write { path: path.to_owned(), source })
 }
 
 /// The model card that people read.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use atomic_write_file::AtomicWriteFile;
 use serde::Serialize;
 
 use crate::{Event, Job, PromptMap, Report, TrainError};
@@ -173,21 +174,13 @@ pub(crate) fn read(path: &Path) -> Result<String, TrainError> {
     std::fs::read_to_string(path).map_err(|source| TrainError::Read { path: path.to_owned(), source })
 }
 
-/// Writes to a temporary name, syncs, renames.
+/// Writes a file whole or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let failed = |source| TrainError::Write { path: path.to_owned(), source };
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let written = File::create(&temporary).and_then(|mut file| {
+    let written = AtomicWriteFile::open(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()
+        file.commit()
     });
-    if let Err(source) = written {
-        std::fs::remove_file(&temporary).ok();
-        return Err(failed(source));
-    }
-    std::fs::rename(&temporary, path).map_err(failed)
+    written.map_err(|source| TrainError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
