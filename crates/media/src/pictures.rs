@@ -66,9 +66,20 @@ impl Pictures {
     }
 }
 
-/// Reads one picture, at most `max_side_px` on its longer side; with whether it is damaged.
+/// Reads one picture, at most `max_side_px` on its longer side; with whether it is damaged. Of a damaged one it is what
+/// could be decoded.
 pub(crate) fn read(path: &Path, max_side_px: usize) -> Result<(Image, bool), MediaError> {
-    let mut source = Source::open(path, Tracks { video: true, audio: false })?;
+    let tracks = Tracks { video: true, audio: false };
+    let wary = decode(&mut Source::open_wary(path, tracks)?, path, max_side_px)?;
+    let read = match wary {
+        Some(_) => wary,
+        None => decode(&mut Source::open(path, tracks)?, path, max_side_px)?.map(|(image, _)| (image, true)),
+    };
+    read.ok_or_else(|| MediaError::decode(path, "no frame could be read"))
+}
+
+/// The first frame, and whether anything is wrong with it or its file; `None` where it cannot be decoded.
+fn decode(source: &mut Source, path: &Path, max_side_px: usize) -> Result<Option<(Image, bool)>, MediaError> {
     let Some(turn) = source.video.as_ref().map(|video| video.turn) else {
         return Err(MediaError::NoPicture(path.to_owned()));
     };
@@ -76,10 +87,10 @@ pub(crate) fn read(path: &Path, max_side_px: usize) -> Result<(Image, bool), Med
         if let Decoded::Video { frame, .. } = decoded {
             let image = Scaler::new(turn, Some(max_side_px)).image(&frame);
             let image = image.map_err(|error| MediaError::decode(path, error))?;
-            return Ok((image, !source.complaints().is_empty()));
+            return Ok(Some((image, !source.notes.is_empty() || !source.complaints().is_empty())));
         }
     }
-    Err(MediaError::decode(path, "no frame could be read"))
+    Ok(None)
 }
 
 /// Sorts by the numbers in the name where those differ: pairs of text and number, then the name itself.
@@ -142,6 +153,35 @@ mod tests {
         assert_eq!((video.width_px, video.height_px, video.n_frames), (4, 2, Some(2)));
         let levels: Vec<u8> = pictures.files.iter().map(|file| read(file, 100).unwrap().0.rgb[0]).collect();
         assert!(levels[0].abs_diff(50) <= 2 && levels[1].abs_diff(200) <= 2, "{levels:?}");
+    }
+
+    #[test]
+    fn damaged_pictures_are_said_and_shown_as_far_as_they_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * y) as u8, x as u8 * 3, y as u8 * 2]));
+        let cut = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+        let wrong = |bytes: &[u8]| {
+            let scan = bytes.windows(2).position(|two| two == b"\xFF\xDA").unwrap();
+            // A code that there is none of comes of it soon.
+            [&bytes[..scan + 240], &[0xFE; 80], &bytes[scan + 320..]].concat()
+        };
+        // Before the last chunk, which has twelve bytes, comes the checksum of the pixels.
+        let checksum = |bytes: &[u8]| {
+            [&bytes[..bytes.len() - 13], &[!bytes[bytes.len() - 13]], &bytes[bytes.len() - 12..]].concat()
+        };
+        type Break<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+        let breaks: [(&str, Break<'_>); 3] = [("cut.jpg", &cut), ("wrong.jpg", &wrong), ("checksum.png", &checksum)];
+        for (name, broken) in breaks {
+            let path = dir.path().join(name);
+            picture.save(&path).unwrap();
+            let (whole, is_damaged) = read(&path, 100).unwrap();
+            assert!(!is_damaged, "{name}");
+            std::fs::write(&path, broken(&std::fs::read(&path).unwrap())).unwrap();
+            let (image, is_damaged) = read(&path, 100).unwrap();
+            assert!(is_damaged && image.rgb[..64 * 3] == whole.rgb[..64 * 3], "{name}");
+            let notes = crate::film::watch(&path, 1, None, 0.0).unwrap().notes;
+            assert_eq!(notes, ["1 piece is damaged"], "{name}");
+        }
     }
 
     #[test]

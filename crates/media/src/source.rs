@@ -2,7 +2,8 @@
 //!
 //! Files are read through their handle and recognized by content, never by name: a name like `http:x.mp4` or
 //! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
-//! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1 and Theora, of which FFmpeg's decoders flag nothing.
+//! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1, Theora, GIF, WebP and TIFF, of which FFmpeg's decoders
+//! flag nothing, and in a JPEG picture whose damaged bytes are codes of other colours.
 
 mod packets;
 mod tracks;
@@ -151,7 +152,7 @@ impl Source {
         let has_subtitles = input.streams().any(|stream| stream.parameters().medium() == MediaType::Subtitle);
         let mut info = ClipInfo { duration_secs: duration_secs(&input), has_subtitles, ..ClipInfo::default() };
         let mut reason = String::new();
-        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary && !is_picture) {
+        let video = video_idx.and_then(|stream_idx| match open_video(&input, stream_idx, is_wary) {
             Ok((mut track, mut video_info)) => {
                 if track.turn == Turn::default()
                     && EXIF_APART.contains(&input.format().name())

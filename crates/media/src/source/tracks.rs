@@ -14,6 +14,10 @@ use crate::{AudioInfo, VideoInfo};
 /// its own, 268 megapixels as usually built, and is asked about this one afterwards.
 const MAX_PIXELS: u64 = 100_000_000;
 
+/// Codecs whose decoders show what they can of a damaged picture and flag nothing, unless told to fail. Those of GIF, BMP
+/// and WebP do not fail then either, and that of TIFF does so at good files with tags that it does not know.
+const STRICT_IF_TOLD: [codec::Id; 3] = [codec::Id::MJPEG, codec::Id::PNG, codec::Id::APNG];
+
 /// The picture track of an open file.
 pub(crate) struct VideoTrack {
     pub(super) stream_idx: usize,
@@ -71,7 +75,7 @@ fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(Video
     let stream = input.stream(stream_idx).ok_or(ffmpeg::Error::StreamNotFound)?;
     let mut decoder = codec::Context::from_parameters(stream.parameters())?.decoder();
     decoder.set_packet_time_base(stream.time_base());
-    // FFmpeg's own decoders of VP9 and MJPEG show pictures whose rest they could not decode, and flag nothing.
+    // FFmpeg's own decoder of VP9 shows pictures whose rest it could not decode, and flags nothing.
     let wary = match decoder.id() {
         codec::Id::VP9 if is_wary => codec::decoder::find_by_name("libvpx-vp9"),
         _ => None,
@@ -79,8 +83,8 @@ fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(Video
     let known = wary.or_else(|| codec::decoder::find(decoder.id())).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut options = ffmpeg::Dictionary::new();
     options.set("max_pixels", &MAX_PIXELS.to_string());
-    if decoder.id() == codec::Id::MJPEG && is_wary {
-        options.set("err_detect", "explode");
+    if is_wary && STRICT_IF_TOLD.contains(&decoder.id()) {
+        options.set("err_detect", "crccheck+explode");
     }
     let decoder = decoder.open_as_with(known, options)?.video()?;
     if decoder.width() == 0 || decoder.height() == 0 {
