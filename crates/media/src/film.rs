@@ -222,6 +222,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_within_the_sound_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let (wav, mkv, ogg) = (dir.path().join("a.wav"), dir.path().join("a.mkv"), dir.path().join("a.ogg"));
+        test_media::wav(&wav, 16000, 1, &[900; 16000 * 9]);
+        test_media::mkv(&[&test_media::mp4(dir.path(), 225, 0), &wav], &[], &mkv);
+        test_media::flac_in_ogg(&ogg, 15);
+        let check = |path: &Path, bytes: &[u8], said: Option<&str>| {
+            std::fs::write(path, bytes).unwrap();
+            let notes = watch(path, 4, Some(&VOICE), 0.0).unwrap().notes;
+            assert_eq!(
+                notes.iter().any(|note| said.is_some_and(|said| note.contains(said))),
+                said.is_some(),
+                "{notes:?}"
+            );
+            assert!(said.is_some() || notes.is_empty(), "{notes:?}");
+        };
+        let without = |bytes: &[u8], part: std::ops::Range<usize>| [&bytes[..part.start], &bytes[part.end..]].concat();
+
+        let film = std::fs::read(&mkv).unwrap();
+        check(&mkv, &film, None);
+        check(&mkv, &without(&film, film.len() / 2..film.len() * 2 / 3), Some(" s are missing within the sound"));
+        let sound = std::fs::read(&ogg).unwrap();
+        let pages: Vec<usize> = (0..sound.len()).filter(|&at| sound[at..].starts_with(b"OggS")).collect();
+        check(&ogg, &sound, None);
+        check(&ogg, &without(&sound, pages[7]..pages[8]), Some("1.0 s are missing within the sound"));
+        // What follows is the last page alone, which does not say when it begins.
+        check(&ogg, &without(&sound, pages[pages.len() - 4]..pages[pages.len() - 1]), Some("only 12."));
+    }
+
+    #[test]
     fn what_an_edit_list_leaves_out_is_not_missed() {
         let dir = tempfile::tempdir().unwrap();
         let path = test_media::mp4(dir.path(), 50, 0);

@@ -103,7 +103,9 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
             (None, _) => remark(&mut notes, "no audio track"),
             (Some(_), true) => remark(&mut notes, "the audio track is empty"),
             (Some(_), false) => match voice_from_samples(&samples, input.rate_hz(), &input) {
-                Voice::LogMel(LogMel { n_valid: 0, .. }) => remark(&mut notes, "the sound is shorter than 25 ms"),
+                Voice::LogMel(LogMel { n_valid: 0, .. }) => {
+                    remark(&mut notes, "less than 25 ms of sound could be read")
+                }
                 voice => Some(voice),
             },
         });

@@ -2,8 +2,8 @@
 //!
 //! Files are read through their handle and recognized by content, never by name: a name like `http:x.mp4` or
 //! `a%d.png` means something else to FFmpeg, and a playlist must not open other files.
-//! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1, Theora, GIF, WebP and TIFF, of which FFmpeg's decoders
-//! flag nothing, and in a JPEG picture whose damaged bytes are codes of other colours.
+//! Left out: hardware decoding; telling damage in HEVC, VP8, FFV1, Theora, GIF, WebP and TIFF, of which FFmpeg's
+//! decoders flag nothing, and in a JPEG picture whose damaged bytes are codes of other colours.
 
 mod packets;
 mod tracks;
@@ -39,7 +39,8 @@ const MAX_BROKEN_PACKETS: usize = 1000;
 const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
 
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
-const STATING: [&str; 11] = ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3"];
+const STATING: [&str; 12] =
+    ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3", "ogg"];
 /// What may be missing however short a file is: a last frame's length is not always known.
 const WHOLE_SECS: f64 = 0.25;
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
@@ -215,7 +216,10 @@ impl Source {
         let micros = ((secs + self.start_secs) * 1e6) as i64;
         if self.input.seek(micros, ..micros).is_ok() {
             self.video.iter_mut().for_each(|video| video.decoder.flush());
-            self.audio.iter_mut().for_each(|audio| audio.decoder.flush());
+            self.audio.iter_mut().for_each(|audio| {
+                audio.decoder.flush();
+                audio.end_secs = None;
+            });
         }
     }
 
@@ -395,7 +399,7 @@ impl Source {
             match audio.decoder.receive_frame(&mut frame) {
                 Ok(()) => {
                     let pts_secs = frame.timestamp().map(|ticks| ticks as f64 * audio.secs_per_tick - self.start_secs);
-                    audio.heard_secs += frame.samples() as f64 / f64::from(frame.rate().max(1));
+                    audio.hear(pts_secs, frame.samples() as f64 / f64::from(frame.rate().max(1)));
                     self.n_damaged += usize::from(frame.is_corrupt() || frame.has_decode_errors());
                     return Some(Decoded::Audio { pts_secs, frame });
                 }
@@ -429,6 +433,8 @@ impl Source {
             read_secs < WHOLE_SHARE * stated_secs && stated_secs - read_secs > WHOLE_SECS
         }) {
             complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
+        } else if let Some(audio) = self.audio.as_ref().filter(|audio| audio.lost_secs > 0.0) {
+            complaints.push(format!("{:.1} s are missing within the sound", audio.lost_secs));
         }
         if self.n_broken > 0 {
             let are = if self.n_broken == 1 { " is" } else { "s are" };
@@ -455,7 +461,8 @@ impl Source {
         let video = self.video.as_ref().map(|video| (video.stream_idx, reached_secs(video.stream_idx)));
         let audio = self.audio.as_ref().map(|audio| {
             let is_whole = audio.window_secs.is_none();
-            (audio.stream_idx, if is_whole { audio.heard_secs } else { reached_secs(audio.stream_idx) })
+            let heard_secs = audio.end_secs.unwrap_or_default() - audio.lost_secs;
+            (audio.stream_idx, if is_whole { heard_secs } else { reached_secs(audio.stream_idx) })
         });
         let tracks = video.into_iter().chain(audio);
         let mut lengths: Vec<(f64, f64)> =

@@ -125,6 +125,47 @@ pub(crate) fn vp9(path: &Path, n_frames: usize) -> Option<()> {
     Some(())
 }
 
+/// `n_secs` of noise at 16 kHz as FLAC in pages of Ogg, one a second.
+pub(crate) fn flac_in_ogg(path: &Path, n_secs: usize) {
+    use ffmpeg::util::{channel_layout::ChannelLayout, format::sample};
+    crate::source::init();
+    let codec = ffmpeg::encoder::find(ffmpeg::codec::Id::FLAC).unwrap();
+    let mut setup = ffmpeg::codec::Context::new_with_codec(codec).encoder().audio().unwrap();
+    let format = sample::Sample::I16(sample::Type::Packed);
+    setup.set_rate(16000);
+    setup.set_format(format);
+    setup.set_channel_layout(ChannelLayout::MONO);
+    setup.set_time_base((1, 16000));
+    let mut encoder = setup.open().unwrap();
+    let mut output = ffmpeg::format::output_as(path, "ogg").unwrap();
+    output.add_stream(codec).unwrap().set_parameters(&encoder);
+    output.write_header().unwrap();
+    let n_samples = encoder.frame_size() as usize;
+    let n_frames = n_secs * 16000 / n_samples;
+    let mut noise = 1_u32;
+    for frame_idx in 0..=n_frames {
+        if frame_idx < n_frames {
+            let mut frame = ffmpeg::util::frame::Audio::new(format, n_samples, ChannelLayout::MONO);
+            frame.set_rate(16000);
+            frame.set_pts(Some((frame_idx * n_samples) as i64));
+            for value in frame.plane_mut::<i16>(0) {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (noise >> 20) as i16;
+            }
+            encoder.send_frame(&frame).unwrap();
+        } else {
+            encoder.send_eof().unwrap();
+        }
+        let mut packet = ffmpeg::Packet::empty();
+        while encoder.receive_packet(&mut packet).is_ok() {
+            packet.set_stream(0);
+            packet.rescale_ts((1, 16000), output.stream(0).unwrap().time_base());
+            packet.write_interleaved(&mut output).unwrap();
+        }
+    }
+    output.write_trailer().unwrap();
+}
+
 /// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
 pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
     crate::source::init();

@@ -14,6 +14,11 @@ use crate::{AudioInfo, VideoInfo};
 /// its own, 268 megapixels as usually built, and is asked about this one afterwards.
 const MAX_PIXELS: u64 = 100_000_000;
 
+/// What the time stamps of sound that is all there may be off (measured: 10 ms in Ogg, 60 ms where sound begins late).
+const MAX_JITTER_SECS: f64 = 0.15;
+/// Where nobody speaks, calls recorded as Opus have one packet of 20 ms in 400 ms.
+const MAX_PAUSE_SECS: f64 = 0.45;
+
 /// Codecs whose decoders show what they can of a damaged picture and flag nothing, unless told to fail. Those of GIF, BMP
 /// and WebP do not fail then either, and that of TIFF does so at good files with tags that it does not know.
 const STRICT_IF_TOLD: [codec::Id; 3] = [codec::Id::MJPEG, codec::Id::PNG, codec::Id::APNG];
@@ -52,7 +57,23 @@ pub(crate) struct AudioTrack {
     pub(super) secs_per_tick: f64,
     /// Decode only what lies between these times, in seconds.
     pub(crate) window_secs: Option<(f64, f64)>,
-    pub(super) heard_secs: f64,
+    /// Where the sound that was decoded ends, by its time stamps.
+    pub(super) end_secs: Option<f64>,
+    /// What its time stamps leave out.
+    pub(super) lost_secs: f64,
+}
+
+impl AudioTrack {
+    /// Notes that a frame of `secs` was decoded, which begins at `pts_secs` where that is known.
+    pub(super) fn hear(&mut self, pts_secs: Option<f64>, secs: f64) {
+        let end = self.end_secs.or(pts_secs).unwrap_or(0.0);
+        let start = pts_secs.unwrap_or(end);
+        let pause_secs = if self.decoder.id() == codec::Id::OPUS { MAX_PAUSE_SECS } else { 0.0 };
+        if start - end > pause_secs.max(MAX_JITTER_SECS).max(2.0 * secs) {
+            self.lost_secs += start - end;
+        }
+        self.end_secs = Some(end.max(start + secs));
+    }
 }
 
 pub(super) fn open_video(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(VideoTrack, VideoInfo), String> {
@@ -136,5 +157,5 @@ fn audio_track(input: &Input, stream_idx: usize) -> Result<(AudioTrack, AudioInf
     let decoder = decoder.audio()?;
     let info = AudioInfo { rate_hz: decoder.rate(), n_channels: decoder.channels() };
     let secs_per_tick = f64::from(stream.time_base());
-    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None, heard_secs: 0.0 }, info))
+    Ok((AudioTrack { stream_idx, decoder, secs_per_tick, window_secs: None, end_secs: None, lost_secs: 0.0 }, info))
 }
