@@ -208,7 +208,7 @@ mod tests {
         test_media::mkv(&[&test_media::mp4(dir.path(), 50, 0), &wav], &[], &mkv);
         image::RgbImage::from_fn(200, 200, |x, y| image::Rgb([(x * y) as u8, x as u8, y as u8])).save(&jpg).unwrap();
         for (path, note) in
-            [(&wav, "only 32022 of 64044 bytes are there"), (&mkv, "only 0."), (&jpg, "1 piece is damaged")]
+            [(&wav, "only 32022 of 64044 bytes are there"), (&mkv, "only 1.0 of 2.0 s"), (&jpg, "1 piece is damaged")]
         {
             let notes = || watch(path, 4, Some(&VOICE), 0.0).unwrap().notes;
             assert_eq!(notes(), &[] as &[String], "{}", path.display());

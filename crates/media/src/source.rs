@@ -24,7 +24,7 @@ use ffmpeg::util::frame;
 pub(crate) use self::packets::Packets;
 use self::packets::read_packet;
 use self::tracks::{AudioTrack, VideoTrack, open_audio, open_video};
-use crate::cut::{WHOLE_SHARE, cut_riff, has_cut_end, is_cut_jpeg};
+use crate::cut::{cut_riff, has_cut_end, is_cut_jpeg, lacks_part};
 use crate::h264;
 use crate::opening::open_input;
 use crate::orientation::turn_of_picture;
@@ -41,8 +41,6 @@ const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
 const STATING: [&str; 12] =
     ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3", "ogg"];
-/// What may be missing however short a file is: a last frame's length is not always known.
-const WHOLE_SECS: f64 = 0.25;
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
 
@@ -95,9 +93,31 @@ pub(crate) struct Source {
     ahead: VecDeque<ffmpeg::Packet>,
     n_broken: usize,
     n_damaged: usize,
-    /// Where the last packet of each track ends, after the start.
-    reached_secs: Vec<f64>,
+    /// How far the packets of each track go.
+    reached: Vec<Reached>,
     gave_up: Arc<AtomicBool>,
+}
+
+/// How far packets go, after the start.
+#[derive(Clone, Copy, Default)]
+struct Reached {
+    /// Where the last of them ends.
+    end_secs: Option<f64>,
+    /// The longest time between the ends of two of them.
+    step_secs: f64,
+}
+
+impl Reached {
+    fn extend(&mut self, end_secs: f64) {
+        let before = self.end_secs.unwrap_or(end_secs);
+        self.step_secs = self.step_secs.max(end_secs - before);
+        self.end_secs = Some(before.max(end_secs));
+    }
+
+    /// How long the last picture is shown is not always said, but as long as others at most: slides stand for minutes.
+    fn secs(&self) -> f64 {
+        self.end_secs.unwrap_or_default() + self.step_secs
+    }
 }
 
 /// Where decoding stands.
@@ -206,7 +226,7 @@ impl Source {
             ahead: VecDeque::new(),
             n_broken: 0,
             n_damaged: 0,
-            reached_secs: Vec::new(),
+            reached: Vec::new(),
             gave_up,
         })
     }
@@ -346,11 +366,10 @@ impl Source {
         let Some(stream) = self.input.stream(packet.stream()) else { return };
         let end = packet.pts().or(packet.dts()).map(|start| start.saturating_add(packet.duration()));
         let end_secs = end.map_or(0.0, |end| end as f64 * f64::from(stream.time_base()) - self.start_secs);
-        if self.reached_secs.len() <= packet.stream() {
-            self.reached_secs.resize(packet.stream() + 1, 0.0);
+        if self.reached.len() <= packet.stream() {
+            self.reached.resize(packet.stream() + 1, Reached::default());
         }
-        let reached_secs = &mut self.reached_secs[packet.stream()];
-        *reached_secs = reached_secs.max(end_secs);
+        self.reached[packet.stream()].extend(end_secs);
         let is_cut_picture = self.is_picture
             && self.video.as_ref().is_some_and(|video| video.decoder.id() == codec::Id::MJPEG)
             && packet.data().is_some_and(is_cut_jpeg);
@@ -429,9 +448,7 @@ impl Source {
     /// What turned out to be wrong with the file while it was decoded to its end, for the user.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        if let Some((read_secs, stated_secs)) = self.lengths().find(|&(read_secs, stated_secs)| {
-            read_secs < WHOLE_SHARE * stated_secs && stated_secs - read_secs > WHOLE_SECS
-        }) {
+        if let Some((read_secs, stated_secs)) = self.lengths().find(|&(read, stated)| lacks_part(read, stated)) {
             complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
         } else if let Some(audio) = self.audio.as_ref().filter(|audio| audio.lost_secs > 0.0) {
             complaints.push(format!("{:.1} s are missing within the sound", audio.lost_secs));
@@ -453,7 +470,7 @@ impl Source {
     /// Seconds that were read and that the file states, for each track that is decoded and has a length of its own; for
     /// the file as a whole where none has.
     fn lengths(&self) -> impl Iterator<Item = (f64, f64)> {
-        let reached_secs = |stream_idx: usize| self.reached_secs.get(stream_idx).copied().unwrap_or_default();
+        let reached_secs = |stream_idx: usize| self.reached.get(stream_idx).map_or(0.0, Reached::secs);
         let stated_secs = |stream_idx: usize| {
             let stream = self.input.stream(stream_idx)?;
             (stream.duration() > 0).then(|| stream.duration() as f64 * f64::from(stream.time_base()))
@@ -468,7 +485,7 @@ impl Source {
         let mut lengths: Vec<(f64, f64)> =
             tracks.filter_map(|(stream_idx, read_secs)| Some((read_secs, stated_secs(stream_idx)?))).collect();
         if lengths.is_empty() && self.info.duration_secs > 0.0 {
-            lengths.push((self.reached_secs.iter().copied().fold(0.0, f64::max), self.info.duration_secs));
+            lengths.push((self.reached.iter().map(Reached::secs).fold(0.0, f64::max), self.info.duration_secs));
         }
         lengths.retain(|_| self.states_length());
         lengths.into_iter()
@@ -492,4 +509,20 @@ fn duration_secs(input: &Input) -> f64 {
         .filter(|stream| stream.duration() > 0)
         .map(|stream| stream.duration() as f64 * f64::from(stream.time_base()))
         .fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reached;
+
+    #[test]
+    fn the_last_slide_may_be_shown_as_long_as_another() {
+        for (ends_secs, expected_secs) in
+            [(&[][..], 0.0), (&[2.5], 2.5), (&[0.5, 1.5, 1.0, 2.0], 3.0), (&[0.5, 30.5, 50.5], 80.5)]
+        {
+            let mut reached = Reached::default();
+            ends_secs.iter().for_each(|&end_secs| reached.extend(end_secs));
+            assert_eq!(reached.secs(), expected_secs, "{ends_secs:?}");
+        }
+    }
 }
