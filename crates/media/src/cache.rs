@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use emotion::{FaceSource, Sample};
 
 use self::lease::{LEASE, Lease};
+use crate::encode::shared_file;
 use crate::opening::open_file;
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, Request, prepare, spoken};
@@ -164,7 +165,7 @@ impl SampleCache {
         let path = self.path(key);
         let bytes = bytes_from_prepared(prepared);
         let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
+            let mut file = shared_file(UNFINISHED, "", &self.dir)?;
             file.write_all(&bytes)?;
             file.as_file().set_modified(SystemTime::now())?;
             // Not synced, which would take longer than many a clip: what a power failure cuts off has another checksum,

@@ -17,6 +17,7 @@ use ffmpeg::software::scaling;
 use ffmpeg::util::channel_layout::ChannelLayout;
 use ffmpeg::util::frame;
 use ffmpeg::{Dictionary, Error, Packet, Rational};
+use tempfile::NamedTempFile;
 
 use crate::{Image, MediaError};
 
@@ -46,20 +47,25 @@ pub(crate) fn write_mp4(path: &Path, recording: &Recording<'_>) -> Result<(), Me
 
 /// Writes under a temporary name beside `path`, then renames: nobody ever sees half a file.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), MediaError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    // Others may read data sets, unlike what is temporary.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = builder.tempfile_in(folder)?;
+        let mut file = shared_file(".", ".tmp", folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
     write().map_err(|error| MediaError::io("writing the file", path, error))
+}
+
+/// A file under a temporary name, to be renamed. Others may read data sets and samples as far as the user lets them read
+/// files, unlike what is temporary.
+pub(crate) fn shared_file(prefix: &str, suffix: &str, folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(suffix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn mp4_bytes(recording: &Recording<'_>) -> Result<Vec<u8>, Error> {

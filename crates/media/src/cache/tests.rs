@@ -156,6 +156,23 @@ fn damaged_samples_are_prepared_anew_and_clearing_spares_the_rest() {
     assert!(path.exists());
 }
 
+#[test]
+#[cfg(unix)]
+fn others_may_read_samples_and_leases_as_far_as_they_may_read_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, plain) = (dir.path().join("cache"), dir.path().join("plain"));
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    let cache = SampleCache::open(&folder).unwrap();
+    cache.prepare(&request(&test_media::mp4(dir.path(), 2, 1000), None)).unwrap();
+    let files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 2, "a sample and a lease: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), mode(&plain), "{}", file.display());
+    }
+}
+
 /// Ages the samples of `paths` by an hour less for each, so that the first is the oldest, and ends the caches that used
 /// them.
 fn age(cache: SampleCache, keys: &[String]) {
