@@ -157,6 +157,8 @@ impl SampleCache {
         match fs::read(&path) {
             Ok(bytes) => Ok(prepared_from_bytes(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // It is no sample, and makes room for one.
+            Err(_) if path.is_dir() => Ok(None),
             Err(error) => Err(MediaError::cache("reading the cache", &path, error)),
         }
     }
@@ -173,6 +175,13 @@ impl SampleCache {
             file.persist(&path).map_err(|error| error.error)?;
             Ok(())
         };
+        // Only an empty one: what is in it is not ours. Another process may be faster.
+        if path.is_dir()
+            && let Err(error) = fs::remove_dir(&path)
+            && path.is_dir()
+        {
+            return Err(MediaError::cache("removing the folder that lies in place of a sample", &path, error));
+        }
         write().map_err(|error| MediaError::cache("writing to the cache", &path, error))?;
         let n_bytes = bytes.len() as u64;
         let before = self.n_written_bytes.fetch_add(n_bytes, Ordering::Relaxed);
@@ -228,7 +237,7 @@ fn files(dir: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Found> {
     let wanted = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_wanted));
     // What another process removes meanwhile is not there.
     let found = wanted.filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
         Some(Found { path: entry.path(), n_bytes: metadata.len(), used: metadata.modified().ok()? })
     });
     found.collect()

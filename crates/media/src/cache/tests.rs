@@ -157,6 +157,23 @@ fn damaged_samples_are_prepared_anew_and_clearing_spares_the_rest() {
 }
 
 #[test]
+fn a_folder_in_place_of_a_sample_makes_room_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = test_media::mp4(dir.path(), 2, 1000);
+    let cache = SampleCache::open(&dir.path().join("cache")).unwrap();
+    let key = cache.key(&request(&path, None)).unwrap();
+    let place = cache.path(&key);
+    fs::create_dir_all(place.join("kept")).unwrap();
+    assert_eq!((cache.load(&key).unwrap(), cache.size_bytes()), (None, 0));
+    let reason = cache.prepare(&request(&path, None)).unwrap_err().to_string();
+    assert!(reason.starts_with("removing the folder that lies in place of a sample failed"), "{reason}");
+    cache.clear().unwrap();
+    fs::remove_dir(place.join("kept")).unwrap();
+    cache.prepare(&request(&path, None)).unwrap();
+    assert!(cache.load(&key).unwrap().is_some());
+}
+
+#[test]
 #[cfg(unix)]
 fn others_may_read_samples_and_leases_as_far_as_they_may_read_files() {
     use std::os::unix::fs::PermissionsExt as _;
