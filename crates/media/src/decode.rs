@@ -126,8 +126,13 @@ pub fn decode_audio(path: &Path, rate_hz: u32) -> Result<Option<Sound>, MediaErr
         }
     }
     mono.finish(&mut samples);
+    let complaint = mono.flaws().complaint();
+    if let Some(reason) = complaint.as_deref().filter(|_| mono.flaws().spoil_all()) {
+        return Err(MediaError::decode(path, reason));
+    }
     let mut notes = std::mem::take(&mut source.notes);
     notes.extend(source.complaints());
+    notes.extend(complaint);
     Ok(Some(Sound { samples, notes }))
 }
 

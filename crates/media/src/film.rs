@@ -110,10 +110,16 @@ pub(crate) fn watch(
         info.duration_secs = seen.last_secs;
     }
     let images = picker.into_images();
-    let samples = hearing.map(Hearing::into_samples).unwrap_or_default();
-    if (has_video || voice.is_some()) && images.is_empty() && samples.is_empty() {
-        return Err(MediaError::decode(path, "nothing in it could be read"));
+    let flaws = hearing.as_ref().map(Hearing::flaws).unwrap_or_default();
+    let complaint = flaws.complaint();
+    let mut samples = hearing.map(Hearing::into_samples).unwrap_or_default();
+    if flaws.spoil_all() {
+        samples.clear();
     }
+    if (has_video || voice.is_some()) && images.is_empty() && samples.is_empty() {
+        return Err(MediaError::decode(path, complaint.as_deref().unwrap_or("nothing in it could be read")));
+    }
+    notes.extend(complaint);
     Ok(Film { info, images, samples, notes })
 }
 
@@ -249,6 +255,32 @@ mod tests {
         check(&ogg, &without(&sound, pages[7]..pages[8]), Some("1.0 s are missing within the sound"));
         // What follows is the last page alone, which does not say when it begins.
         check(&ogg, &without(&sound, pages[pages.len() - 4]..pages[pages.len() - 1]), Some("only 12."));
+    }
+
+    #[test]
+    fn sound_that_is_none_is_left_out_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, film) = (dir.path().join("a.wav"), dir.path().join("a.mkv"));
+        let tone = test_media::tone(16000, 16000);
+        let check = |scale: f32, n_unreal: usize, said: Option<&str>| {
+            let mut samples: Vec<f32> = tone.iter().map(|value| value * scale).collect();
+            samples[..n_unreal].fill(f32::NAN);
+            test_media::float_wav(&path, 16000, &samples);
+            test_media::mkv(&[&test_media::mp4(dir.path(), 25, 0), &path], &[], &film);
+            let film = watch(&film, 4, Some(&VOICE), 0.0).unwrap();
+            assert_eq!(film.notes.first().map(String::as_str), said);
+            assert!(film.samples.iter().all(|value| value.abs() <= 1.0), "{said:?}");
+            let is_used = said.is_none_or(|said| !said.ends_with("it is not used"));
+            assert_eq!(film.samples.is_empty(), !is_used, "{said:?}");
+            // Alone it is no clip.
+            assert_eq!(watch(&path, 4, Some(&VOICE), 0.0).is_ok(), is_used, "{said:?}");
+            assert_eq!(crate::decode_audio(&path, 16000).is_ok(), is_used, "{said:?}");
+        };
+        check(1.0, 0, None);
+        check(3.0, 0, None);
+        check(1.0, 9, Some("9 of 16000 samples of the sound are not numbers: they are silent"));
+        check(1.0, 9000, Some("9000 of 16000 samples of the sound are not numbers: it is not used"));
+        check(32768.0, 0, Some("the sound goes up to 16384 times full scale, which is -1 to 1: it is not used"));
     }
 
     #[test]

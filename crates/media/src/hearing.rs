@@ -4,7 +4,7 @@ use emotion::{Voice, VoiceInput};
 use ffmpeg_next::util::frame;
 
 use crate::fbank::{log_mel, window_and_hop};
-use crate::mono::Mono;
+use crate::mono::{Flaws, Mono};
 use crate::resample::resample;
 
 /// Sound is kept up to this length, where its middle is not known yet.
@@ -108,6 +108,11 @@ impl Hearing {
         let n_before = self.samples.len();
         self.mono.finish(&mut self.samples);
         self.sift(n_before);
+    }
+
+    /// What was wrong with all that was heard.
+    pub(crate) fn flaws(&self) -> Flaws {
+        self.mono.flaws()
     }
 
     /// Whether what was heard does not fill the input.

@@ -12,16 +12,66 @@ use crate::resample::Resampler;
 /// Sampling rates that sound has; others come from a broken header, and the filter for them would take the memory.
 pub(crate) const RATES_HZ: RangeInclusive<u32> = 2_000..=768_000;
 
+/// Louder than this, in full scales, no decoder makes sound (choice): those of MP3 and AAC go beyond one by some decibels.
+const MAX_PEAK: f32 = 4.0;
+/// Sound of which more than this is none is not used.
+const MAX_FLAWED_SHARE: f64 = 0.1;
+
 /// Turns decoded audio frames into mono samples at one rate, whatever their format, channels and rate; all three may
 /// change from frame to frame.
 pub(crate) struct Mono {
     rate_hz: u32,
     resampler: Option<Resampler>,
+    flaws: Flaws,
+}
+
+/// What in floating-point sound is no sound.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Flaws {
+    n_samples: u64,
+    n_unreal: u64,
+    n_beyond: u64,
+    peak: f32,
+}
+
+impl Flaws {
+    /// Makes sound of `samples` as far as that goes: silence of what is no number, and nothing beyond full scale.
+    fn mend(&mut self, samples: &mut [f32]) {
+        self.n_samples += samples.len() as u64;
+        for value in samples {
+            if value.is_finite() {
+                self.n_beyond += u64::from(value.abs() > MAX_PEAK);
+                self.peak = self.peak.max(value.abs());
+                *value = value.clamp(-1.0, 1.0);
+            } else {
+                self.n_unreal += 1;
+                *value = 0.0;
+            }
+        }
+    }
+
+    /// Whether what is left is not worth hearing.
+    pub(crate) fn spoil_all(&self) -> bool {
+        (self.n_unreal + self.n_beyond) as f64 > MAX_FLAWED_SHARE * self.n_samples as f64
+    }
+
+    /// For the user; `None` where nothing is wrong.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let Self { n_samples, n_unreal, peak, .. } = self;
+        let (what, mended) = if *n_unreal > 0 {
+            (format!("{n_unreal} of {n_samples} samples of the sound are not numbers"), "they are silent")
+        } else if self.n_beyond > 0 {
+            (format!("the sound goes up to {peak:.0} times full scale, which is -1 to 1"), "it is clipped")
+        } else {
+            return None;
+        };
+        Some(format!("{what}: {}", if self.spoil_all() { "it is not used" } else { mended }))
+    }
 }
 
 impl Mono {
     pub(crate) fn new(rate_hz: u32) -> Self {
-        Self { rate_hz, resampler: None }
+        Self { rate_hz, resampler: None, flaws: Flaws::default() }
     }
 
     /// Appends what is ready to `out`, in -1..1.
@@ -29,13 +79,19 @@ impl Mono {
         if !RATES_HZ.contains(&frame.rate()) {
             return;
         }
-        let samples = mixed_down(frame);
+        let mut samples = mixed_down(frame);
+        self.flaws.mend(&mut samples);
         if self.resampler.as_ref().is_none_or(|resampler| resampler.input_hz() != frame.rate()) {
             self.finish(out);
             self.resampler = Some(Resampler::new(frame.rate(), self.rate_hz));
         }
         let resampler = self.resampler.as_mut().expect("it was made above");
         resampler.push(&samples, out);
+    }
+
+    /// What was wrong with all that was pushed.
+    pub(crate) fn flaws(&self) -> Flaws {
+        self.flaws
     }
 
     /// Appends what the filter still holds.
@@ -46,7 +102,7 @@ impl Mono {
     }
 }
 
-/// Weighted mean of the channels in -1..1.
+/// Weighted mean of the channels, in -1..1 but for damaged or careless floating-point sound, which can hold anything.
 fn mixed_down(frame: &frame::Audio) -> Vec<f32> {
     let (n_channels, n_samples) = (usize::from(frame.channels()), frame.samples());
     if n_channels == 0 || n_samples == 0 || frame.planes() == 0 {
@@ -71,7 +127,7 @@ fn mixed_down(frame: &frame::Audio) -> Vec<f32> {
             mixed
         }};
     }
-    let mut mixed = match frame.format() {
+    match frame.format() {
         SampleFormat::U8(_) => mix!(u8, |value: u8| (f32::from(value) - 128.0) / 128.0),
         SampleFormat::I16(_) => mix!(i16, |value: i16| f32::from(value) / 32768.0),
         SampleFormat::I32(_) => mix!(i32, |value: i32| value as f32 / 2_147_483_648.0),
@@ -79,12 +135,7 @@ fn mixed_down(frame: &frame::Audio) -> Vec<f32> {
         SampleFormat::F64(_) => mix!(f64, |value: f64| value as f32),
         // No decoder gives 64-bit integers.
         SampleFormat::I64(_) | SampleFormat::None => Vec::new(),
-    };
-    for value in &mut mixed {
-        // Damaged floating-point audio can hold anything.
-        *value = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
     }
-    mixed
 }
 
 /// Weights that sum to one: speech is in the front, mostly in the centre, and the low-frequency channel has none.
@@ -111,6 +162,24 @@ fn channel_weights(layout: u64, n_channels: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_sound_is_mended_and_said() {
+        let check = |samples: &[f32], expected: &[f32], said: Option<&str>, is_spoilt: bool| {
+            let (mut flaws, mut samples) = (Flaws::default(), [samples, &[0.5; 16]].concat());
+            flaws.mend(&mut samples);
+            assert_eq!(&samples[..expected.len()], expected);
+            assert_eq!((flaws.complaint().as_deref(), flaws.spoil_all()), (said, is_spoilt));
+        };
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        check(&[0.1, -1.5, 3.0], &[0.1, -1.0, 1.0], None, false);
+        check(&[nan], &[0.0], Some("1 of 17 samples of the sound are not numbers: they are silent"), false);
+        check(&[inf, -inf, nan], &[0.0; 3], Some("3 of 19 samples of the sound are not numbers: it is not used"), true);
+        let said = "the sound goes up to 9 times full scale, which is -1 to 1: it is clipped";
+        check(&[-9.0], &[-1.0], Some(said), false);
+        let said = "the sound goes up to 32767 times full scale, which is -1 to 1: it is not used";
+        check(&[-9000.0, 32767.0], &[-1.0, 1.0], Some(said), true);
+    }
 
     #[test]
     fn the_low_frequency_channel_is_left_out_and_the_centre_leads() {

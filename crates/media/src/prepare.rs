@@ -101,7 +101,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, MediaError> {
     let voice =
         voice.filter(|_| has_path || !samples.is_empty()).and_then(|input| match (info.audio, samples.is_empty()) {
             (None, _) => remark(&mut notes, "no audio track"),
-            (Some(_), true) => remark(&mut notes, "the audio track is empty"),
+            (Some(_), true) => remark(&mut notes, "nothing of the sound can be used"),
             (Some(_), false) => match voice_from_samples(&samples, input.rate_hz(), &input) {
                 Voice::LogMel(LogMel { n_valid: 0, .. }) => {
                     remark(&mut notes, "less than 25 ms of sound could be read")

@@ -74,6 +74,17 @@ pub(crate) fn wav(path: &Path, rate_hz: u32, n_channels: u16, samples: &[i16]) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// A WAV file of one channel of 32-bit floating-point samples.
+pub(crate) fn float_wav(path: &Path, rate_hz: u32, samples: &[f32]) {
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let n_data = data.len() as u32;
+    let format =
+        [&3_u16.to_le_bytes()[..], &[1, 0], &rate_hz.to_le_bytes(), &(rate_hz * 4).to_le_bytes(), &[4, 0, 32, 0]];
+    let head =
+        [b"RIFF", &(n_data + 36).to_le_bytes()[..], b"WAVEfmt ", &16_u32.to_le_bytes(), &format.concat()].concat();
+    std::fs::write(path, [&head, &b"data"[..], &n_data.to_le_bytes(), &data].concat()).unwrap();
+}
+
 /// A file or folder of the shared data beside the workspace; says that a comparison is skipped where it is absent.
 #[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
