@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use emotion::{FaceSource, Sample};
+use tempfile::NamedTempFile;
 
 use self::lease::{LEASE, Lease};
-use crate::encode::shared_file;
 use crate::opening::open_file;
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, Request, prepare, spoken};
@@ -167,7 +167,7 @@ impl SampleCache {
         let path = self.path(key);
         let bytes = bytes_from_prepared(prepared);
         let write = || -> io::Result<()> {
-            let mut file = shared_file(UNFINISHED, "", &self.dir)?;
+            let mut file = unfinished(&self.dir)?;
             file.write_all(&bytes)?;
             file.as_file().set_modified(SystemTime::now())?;
             // Not synced, which would take longer than many a clip: what a power failure cuts off has another checksum,
@@ -189,6 +189,16 @@ impl SampleCache {
         // The first sample asks for a look, too: the limit may have been lowered.
         if before == 0 || before / part < (before + n_bytes) / part { self.trim() } else { Ok(()) }
     }
+}
+
+/// A file in the folder `dir`, to be renamed when it is whole. Others may read it as far as the umask lets them read files,
+/// unlike what is temporary.
+fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir)
 }
 
 /// A file in the folder.

@@ -8,6 +8,7 @@ use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use atomic_write_file::AtomicWriteFile;
 use ffmpeg_next as ffmpeg;
 
 use ffmpeg::codec::{self, encoder, threading};
@@ -17,7 +18,6 @@ use ffmpeg::software::scaling;
 use ffmpeg::util::channel_layout::ChannelLayout;
 use ffmpeg::util::frame;
 use ffmpeg::{Dictionary, Error, Packet, Rational};
-use tempfile::NamedTempFile;
 
 use crate::{Image, MediaError};
 
@@ -45,27 +45,13 @@ pub(crate) fn write_mp4(path: &Path, recording: &Recording<'_>) -> Result<(), Me
     write_whole(path, &bytes)
 }
 
-/// Writes under a temporary name beside `path`, then renames: nobody ever sees half a file.
+/// Writes a file whole or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), MediaError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = shared_file(".", ".tmp", folder)?;
+    let written = AtomicWriteFile::open(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| MediaError::io("writing the file", path, error))
-}
-
-/// A file under a temporary name, to be renamed. Others may read data sets and samples as far as the user lets them read
-/// files, unlike what is temporary.
-pub(crate) fn shared_file(prefix: &str, suffix: &str, folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix).suffix(suffix);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+        file.commit()
+    });
+    written.map_err(|error| MediaError::io("writing the file", path, error))
 }
 
 fn mp4_bytes(recording: &Recording<'_>) -> Result<Vec<u8>, Error> {

@@ -34,6 +34,10 @@ pub fn microphones() -> Vec<MicrophoneInfo> {
     devices
         .filter_map(|device| {
             let id = device.id().ok()?.to_string();
+            // ALSA's sink of everything hears nothing.
+            if id == "alsa:null" {
+                return None;
+            }
             let name = device.description().map_or_else(|_| id.clone(), |description| description.name().to_owned());
             Some(MicrophoneInfo { id, name })
         })

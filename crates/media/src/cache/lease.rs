@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::{SampleCache, UNFINISHED, remove};
-use crate::encode::shared_file;
+use super::{SampleCache, UNFINISHED, remove, unfinished};
 
 /// Names of leases begin with it.
 pub(super) const LEASE: &str = ".in-use-";
@@ -28,7 +27,7 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn take(dir: &Path) -> io::Result<Self> {
-        let file = shared_file(UNFINISHED, "", dir)?;
+        let file = unfinished(dir)?;
         file.as_file().set_modified(SystemTime::now())?;
         // Where the file system has no locks, others go by the lease's age.
         let _ = file.as_file().try_lock();
