@@ -9,8 +9,9 @@ use crate::opening::open_file;
 const WHOLE_SHARE: f64 = 0.9;
 /// What may be missing however short a file is: a last frame's length is not always known.
 const WHOLE_SECS: f64 = 0.25;
-/// What may be missing however long a file is (choice): writers of Matroska close a cluster after as long, and who loses
-/// the last one has lost something. Of whole files in 39 formats, of up to ten minutes, at most 0.2 s was missing.
+/// What may be missing however long a file is (choice): writers of Matroska close a cluster after as long, and who
+/// loses the last one has lost something. Of whole files of up to ten minutes at most 0.2 s was missing, but for AVI
+/// that states a wrong length.
 const MAX_LACK_SECS: f64 = 5.0;
 /// Where the lengths of WAV are looked for, which may follow descriptions.
 const MAX_HEAD_BYTES: u64 = 64 << 10;

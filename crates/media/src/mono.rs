@@ -12,7 +12,8 @@ use crate::resample::Resampler;
 /// Sampling rates that sound has; others come from a broken header, and the filter for them would take the memory.
 pub(crate) const RATES_HZ: RangeInclusive<u32> = 2_000..=768_000;
 
-/// Louder than this, in full scales, no decoder makes sound (choice): those of MP3 and AAC go beyond one by some decibels.
+/// Louder than this, in full scales, no decoder makes sound (choice): those of MP3 and AAC go beyond one by some
+/// decibels.
 const MAX_PEAK: f32 = 4.0;
 /// Sound of which more than this is none is not used.
 const MAX_FLAWED_SHARE: f64 = 0.1;

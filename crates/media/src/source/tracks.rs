@@ -19,8 +19,8 @@ const MAX_JITTER_SECS: f64 = 0.15;
 /// Where nobody speaks, calls recorded as Opus have one packet of 20 ms in 400 ms.
 const MAX_PAUSE_SECS: f64 = 0.45;
 
-/// Codecs whose decoders show what they can of a damaged picture and flag nothing, unless told to fail. Those of GIF, BMP
-/// and WebP do not fail then either, and that of TIFF does so at good files with tags that it does not know.
+/// Codecs whose decoders show what they can of a damaged picture and flag nothing, unless told to fail. Those of GIF,
+/// BMP and WebP do not fail then either, and that of TIFF does so at good files with tags that it does not know.
 const STRICT_IF_TOLD: [codec::Id; 3] = [codec::Id::MJPEG, codec::Id::PNG, codec::Id::APNG];
 
 /// The picture track of an open file.
