@@ -48,7 +48,7 @@ pub struct Recipe {
     /// Mirrored faces, jittered positions and loudness, dropped words in training.
     pub augment: bool,
     /// Share of training samples whose precomputed features are moved as if somebody between two other speakers had been
-    /// recorded; see [`crate::speakers`].
+    /// recorded; see `speakers.rs`.
     #[serde(default)]
     pub swap_speakers: f64,
     /// Share of training samples whose precomputed features are those of a changed copy of the clip, as the streams `NAME@…` of
