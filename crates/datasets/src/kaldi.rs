@@ -116,7 +116,10 @@ impl DataFolders {
             return Self { used: vec![(root.to_owned(), None)], left_out: Vec::new() };
         }
         let below = |root: &Path| -> Vec<PathBuf> {
-            entries(root).unwrap_or_default().into_iter().map(|(path, _)| path).filter(|path| is_data(path)).collect()
+            {
+                let folders = entries(root).unwrap_or_default().into_iter().filter(|(_, is_folder)| *is_folder);
+                folders.map(|(path, _)| path).filter(|path| is_data(path)).collect()
+            }
         };
         let mut found = below(root);
         if found.is_empty() {

@@ -179,8 +179,8 @@ pub struct Survey {
 
 /// Looks at the folder or list file `root` without reading its annotations.
 pub fn survey(root: &Path) -> Survey {
-    let root = without_wrapper(root.to_owned(), None);
-    Survey { recognized: recognize(&root).map(Importer::name), header: csv_list::header(&root) }
+    let (root, recognized) = without_wrapper(root.to_owned(), None);
+    Survey { recognized: recognized.map(Importer::name), header: csv_list::header(&root) }
 }
 
 /// The importer that reads `root` unless another is asked for; `None` where nobody knows the layout.
@@ -201,13 +201,13 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
     if let Some(asked) = asked.filter(|asked| is_file && !OF_FILES.contains(&asked.name())) {
         return Err(DatasetError::FolderWanted { importer: asked.name(), path: given });
     }
-    let root = without_wrapper(given, asked);
+    let (root, recognized) = without_wrapper(given, asked);
     let importer = match asked {
         Some(importer) => importer,
         // Whoever names columns means a list.
         None if options.columns != ColumnMap::default() && csv_list::has_list(&root) => &CsvList,
         // Nobody knows the layout: the importer that comes closest says best what is missing.
-        None => match recognize(&root) {
+        None => match recognized {
             Some(importer) => importer,
             None if is_file && !is_list(&root) => return Err(DatasetError::NotAFolder(root)),
             None if csv_list::has_list(&root) => &CsvList,
@@ -249,18 +249,22 @@ fn variant(importer: &dyn Importer, options: &Options) -> Result<&'static str, D
     })
 }
 
-/// The dataset that `root` holds: archives unpack to a folder in a folder, and notes and archives lie beside it.
-fn without_wrapper(root: PathBuf, asked: Option<&'static dyn Importer>) -> PathBuf {
+/// The dataset that `root` holds, as archives unpack to a folder in a folder, and notes and archives lie beside it; and the
+/// importer that recognizes it, the one asked for where there is one.
+fn without_wrapper(root: PathBuf, asked: Option<&'static dyn Importer>) -> (PathBuf, Option<&'static dyn Importer>) {
     let is_general = |importer: &dyn Importer| matches!(importer.name(), "csv" | "folders");
     let is_corpus = |at: &Path| match asked {
         Some(asked) => !is_general(asked) && asked.recognizes(at),
         None => IMPORTERS.iter().copied().filter(|own| !is_general(*own)).any(|own| own.recognizes(at)),
     };
-    let is_known = |at: &Path| asked.map_or_else(|| recognize(at).is_some(), |asked| asked.recognizes(at));
+    let known = |at: &Path| match asked {
+        Some(asked) => asked.recognizes(at).then_some(asked),
+        None => recognize(at),
+    };
     let mut at = root.clone();
     for _ in 0..=MAX_WRAPPERS {
-        if is_known(&at) {
-            return at;
+        if let Some(importer) = known(&at) {
+            return (at, Some(importer));
         }
         let Ok(entries) = tree::entries(&at) else { break };
         // A class folder with folders in it stays what it is.
@@ -268,16 +272,16 @@ fn without_wrapper(root: PathBuf, asked: Option<&'static dyn Importer>) -> PathB
         let inner: Vec<PathBuf> = entries.into_iter().filter(is_inner).map(|(path, _)| path).collect();
         let mut corpora = inner.iter().filter(|folder| is_corpus(folder));
         if let (Some(corpus), None) = (corpora.next(), corpora.next()) {
-            return corpus.clone();
+            return (corpus.clone(), known(corpus));
         }
         // Its importer says best what is wrong with it.
         if asked.is_none() && (csv_list::has_list(&at) || unlabelled::missing(&at).is_some()) {
-            return at;
+            return (at, None);
         }
         let [only] = inner.as_slice() else { break };
         at = only.clone();
     }
-    root
+    (root, None)
 }
 
 #[cfg(test)]

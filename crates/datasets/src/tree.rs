@@ -48,9 +48,16 @@ pub(crate) fn stem(path: &Path) -> &str {
 
 /// The first of `names` that is in `folder` in any case, as it is written there.
 pub(crate) fn child(folder: &Path, names: &[&str]) -> Option<PathBuf> {
-    let found = entries(folder).ok()?;
-    let is = |path: &Path, name: &str| path.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name));
-    names.iter().find_map(|name| found.iter().find(|(path, _)| is(path, name)).map(|(path, _)| path.clone()))
+    // Of names that differ in case alone the first in order, and a folder of many clips is not sorted for it.
+    let mut found: Vec<Option<PathBuf>> = vec![None; names.len()];
+    for (path, _) in listed(folder).ok()? {
+        let is_it = |name: &str| path.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let Some(at) = names.iter().position(|name| is_it(name)) else { continue };
+        if found[at].as_ref().is_none_or(|known| path < *known) {
+            found[at] = Some(path);
+        }
+    }
+    found.into_iter().flatten().next()
 }
 
 /// Lower-case extension.
@@ -60,6 +67,14 @@ pub(crate) fn extension(path: &Path) -> Option<String> {
 
 /// Visible entries of a folder in order of name, each with whether it is a folder.
 pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
+    let mut found = listed(folder)?;
+    // They differ in their names alone, which need not be taken apart.
+    found.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
+    Ok(found)
+}
+
+/// The same, in no order.
+fn listed(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -73,7 +88,6 @@ pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
         let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
         found.push((entry.path(), is_folder));
     }
-    found.sort();
     Ok(found)
 }
 
