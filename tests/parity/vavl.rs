@@ -10,7 +10,7 @@ use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize
 use models::vavl::{
     AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
 };
-use models::{AttributeLoss, Init};
+use models::{AttributeLoss, Init, Place, Spelling};
 
 use super::{Case, Input, Kind, values};
 
@@ -51,8 +51,13 @@ fn conformer_size(case: &Case) -> ConformerSize {
 
 /// Fills a module from the case's one checkpoint, whose names begin with `prefix`.
 fn filled<M: Module>(case: &Case, mut module: M, prefix: &str) -> M {
-    let path = |name: &str| conformer::module_path(name.strip_prefix(prefix).unwrap());
-    models::import_files(&mut module, &[case.checkpoint()], |_, name| path(name)).unwrap();
+    let place = |name: &str| match conformer::module_path(name.strip_prefix(prefix).unwrap()) {
+        Some(path) => Place::At(path),
+        None => Place::Leftover("what nothing reads"),
+    };
+    let path = case.checkpoint();
+    let tensors = models::read_checkpoint(&path).unwrap();
+    models::import_spelled(&mut module, tensors, &Spelling::new(place, str::to_owned), &path).unwrap();
     module
 }
 

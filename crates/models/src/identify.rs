@@ -182,7 +182,7 @@ fn is_gzip(path: &Path) -> Result<bool, ModelError> {
 fn told(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
     let names = Names(&tensors);
     Ok(if names.has("visual.conv1.weight") || names.any(clip::is_hugging_face) {
-        clip_report(path, tensors)?
+        clip_report(path, &tensors)?
     } else if names.begin("visual.layer1.") {
         Report::new(path, Kind::Clip, "CLIP with a ResNet as its image tower")
             .with_note("Limbic has CLIP's vision transformers only: use ViT-L-14.pt, ViT-B-16.pt or ViT-B-32.pt")
@@ -193,12 +193,14 @@ fn told(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
     } else if names.contain("feature_extractor.conv_layers.") {
         let size = Wav2vec2Size::large_robust();
         let model = Wav2vec2::new(&size, &mut empty(&compute::open(&DeviceId::Cpu)?));
-        let (fit, _) = fit(&model, tensors, model.place());
+        let spelling = model.spelling(&tensors);
+        let (fit, _) = fit(&model, tensors, &spelling);
         let report = Report::new(path, Kind::Wav2vec2, "wav2vec 2.0, large").of_published("wav2vec2-large-robust");
         Report { fit: Some(fit), ..report }
     } else if names.has("conv_stem.weight") {
         let network = EfficientNet::new(EfficientNetSize::B2, &mut empty(&compute::open(&DeviceId::Cpu)?));
-        let (fit, _) = fit(&network, tensors, network.place());
+        let spelling = network.spelling(&tensors);
+        let (fit, _) = fit(&network, tensors, &spelling);
         let report = Report::new(path, Kind::EfficientNet, "EfficientNet-B2 of timm").of_published("efficientnet-b2");
         Report { fit: Some(fit), ..report }
     } else {
@@ -243,17 +245,17 @@ fn packing(containers: &[Container], tensors: &[PackTensor]) -> String {
 }
 
 /// CLIP of the published size that it fits best.
-fn clip_report(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
+fn clip_report(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     const SIZES: [(ClipSize, &str, &str); 3] = [
         (ClipSize::VIT_L_14, "ViT-L/14", "clip-vit-l-14"),
         (ClipSize::VIT_B_16, "ViT-B/16", "clip-vit-b-16"),
         (ClipSize::VIT_B_32, "ViT-B/32", "clip-vit-b-32"),
     ];
     let is_hugging_face = tensors.iter().any(|tensor| clip::is_hugging_face(&tensor.name));
-    let tensors = clip::under_openais_names(tensors);
+    let spelling = clip::spelling(tensors);
     let device = compute::open(&DeviceId::Cpu)?;
     let fits = SIZES.map(|(size, name, key)| {
-        let (fit, _) = fit(&Clip::new(size, &mut empty(&device)), tensors.clone(), clip::place);
+        let (fit, _) = fit(&Clip::new(size, &mut empty(&device)), tensors.to_vec(), &spelling);
         (fit, name, key)
     });
     let best = fits.into_iter().min_by_key(|(fit, ..)| fit.n_problems());
@@ -273,7 +275,8 @@ fn vit_report(path: &Path, tensors: Vec<PackTensor>, channels: usize) -> Result<
         _ => (VitSize::MAE_FACE, Kind::MaeFace, "MAE-Face, ViT-Base over pictures", "mae-face"),
     };
     let model = Vit::new(size, &mut empty(&compute::open(&DeviceId::Cpu)?));
-    let (fit, _) = fit(&model, tensors, vit::place);
+    let spelling = vit::spelling(&tensors);
+    let (fit, _) = fit(&model, tensors, &spelling);
     let mut report = Report::new(path, kind, title).of_published(key);
     if kind == Kind::MaeFace {
         report = report.with_note("masked autoencoders over other pictures than faces have the same shapes");

@@ -44,6 +44,6 @@ pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Idle, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};
 pub use weights::{
-    Contents, Fit, Leftovers, Misshapen, Place, Rename, export, fit, import, import_files, import_placed,
-    import_tensors, open_checkpoint, read_checkpoint,
+    Contents, Fit, Leftovers, Misshapen, Place, Rename, Spelling, export, fit, import, import_spelled, import_tensors,
+    open_checkpoint, read_checkpoint,
 };

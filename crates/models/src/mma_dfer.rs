@@ -22,7 +22,8 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use emotion::{LabelSet, Modality};
 
-pub use checkpoint::{RENAMES, import_trained, trained_place};
+pub(crate) use checkpoint::prefix;
+pub use checkpoint::{RENAMES, import_trained, trained_spelling};
 pub use config::{FaceEncoderConfig, Fusion, MmaDferConfig, Prompts, Temporal, VoiceEncoderConfig};
 pub use fusion::{Attention, Bottleneck, CrossAttention, Exchange, FusionLayer, JointAttention, MeanToken, Tokens};
 pub use temporal::{TemporalLayer, TemporalTransformer};

@@ -23,7 +23,7 @@ use crate::layers::streams::{ByStream, Streams};
 use crate::sequence_model::{
     self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
 };
-use crate::weights::{import_tensors, read_checkpoint};
+use crate::weights::{Spelling, import_spelled, read_checkpoint};
 use crate::{About, Config, Init, Keep, ModelError, Rename, Schedule, Task};
 
 /// The order of streams in the published code's concatenations.
@@ -44,7 +44,7 @@ pub const RENAMES: &[Rename] = &[
 ];
 
 /// Ends of names of the published checkpoints that hold nothing learned.
-pub(crate) const BUFFERS: [&str; 2] = [".embed_positions._float_tensor", ".version"];
+const BUFFERS: [&str; 2] = [".embed_positions._float_tensor", ".version"];
 
 /// What is said of MulT.
 pub const ABOUT: About = About {
@@ -208,10 +208,14 @@ impl Mult {
 
     /// Fills the model from a published checkpoint, whose buffers hold nothing learned.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
-        let mut tensors = read_checkpoint(path)?;
-        tensors.retain(|tensor| !BUFFERS.iter().any(|buffer| tensor.name.ends_with(buffer)));
-        import_tensors(self, tensors, RENAMES, path)
+        import_spelled(self, read_checkpoint(path)?, &published_spelling(), path)
     }
+}
+
+/// How a published checkpoint spells the parameters of a [`Mult`].
+pub(crate) fn published_spelling() -> Spelling<'static> {
+    let is_buffer = |name: &str| BUFFERS.iter().any(|buffer| name.ends_with(buffer));
+    Spelling::renamed(RENAMES, &[]).without(is_buffer, "buffers that hold nothing learned")
 }
 
 impl SequenceNetwork for Mult {

@@ -19,7 +19,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
 use emotion::{LabelSet, Manifest, Modality};
 
 pub use config::{FaceEncoderConfig, TextEncoderConfig, Token, UmbenetConfig, VoiceEncoderConfig};
-pub use published::{embedded_names, import_released, released_place};
+pub use published::{embedded_names, import_released, released_spelling};
 pub use tokens::{CaptionEncoder, CaptionProjection, CaptionTower, FaceEncoder, VoiceEncoder};
 pub use transfer::{activated_rows, joint, pool_rows};
 

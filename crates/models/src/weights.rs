@@ -10,16 +10,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
 use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter};
-use burn::tensor::{BoolStore, Bytes, DType, Shape, TensorData};
+use burn::tensor::{BoolStore, Bytes, DType, Shape};
 use checkpoints::{Dtype, Fault};
 use safetensors::tensor::TensorInfo;
 
-pub use fit::{Fit, Leftovers, Misshapen, Place, fit};
+pub use fit::{Fit, Leftovers, Misshapen, Place, Spelling, fit};
 
 use crate::ModelError;
 
@@ -133,51 +133,25 @@ pub fn import_tensors<M: Module>(
     renames: &[Rename],
     path: &Path,
 ) -> Result<(), ModelError> {
-    import_placed(module, tensors, |name| Place::At(Rename::to_module(renames, name)), path)
+    import_spelled(module, tensors, &Spelling::renamed(renames, &[]), path)
 }
 
 /// The same for formats whose names differ in more than their beginning, or that hold more than anybody reads.
-pub fn import_placed<M: Module>(
+pub fn import_spelled<M: Module>(
     module: &mut M,
     tensors: Vec<PackTensor>,
-    place: impl Fn(&str) -> Place,
+    spelling: &Spelling<'_>,
     path: &Path,
 ) -> Result<(), ModelError> {
-    let (fit, tensors) = fit(module, tensors, place);
+    let (fit, tensors) = fit(module, tensors, spelling);
     match fit.complaint() {
         Some(reason) => Err(ModelError::Weights { reason, path: path.to_owned() }),
         None => fill(module, tensors, path),
     }
 }
 
-/// The same for formats that are a set of files.
-///
-/// `module_path` says where in the module a tensor of a file belongs; `None` leaves it out.
-pub fn import_files<M: Module>(
-    module: &mut M,
-    paths: &[PathBuf],
-    module_path: impl Fn(&Path, &str) -> Option<String>,
-) -> Result<(), ModelError> {
-    let mut tensors = Vec::new();
-    for path in paths {
-        for mut tensor in read_checkpoint(path)? {
-            if let Some(name) = module_path(path, &tensor.name) {
-                tensor.name = name;
-                tensors.push(tensor);
-            }
-        }
-    }
-    // Blame falls on the folder where several files must fit together.
-    let blamed = match paths {
-        [path] => path.as_path(),
-        paths => paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("")),
-    };
-    import_placed(module, tensors, |name| Place::At(name.to_owned()), blamed)
-}
-
 /// Gives every parameter of the module its tensor, of which there is one each.
 fn fill<M: Module>(module: &mut M, tensors: Vec<PackTensor>, path: &Path) -> Result<(), ModelError> {
-    let tensors = tensors.into_iter().map(single_precision).collect();
     let result = module.apply(tensors, None, Some(Box::new(PyTorchToBurnAdapter)), true);
     let missing = result.missing.into_iter().map(|(name, _)| format!("{name} is missing"));
     let failed: Vec<String> = missing.chain(result.errors.iter().map(ToString::to_string)).collect();
@@ -185,31 +159,6 @@ fn fill<M: Module>(module: &mut M, tensors: Vec<PackTensor>, path: &Path) -> Res
         Some(reason) => Err(ModelError::Damaged { reason, path: path.to_owned() }),
         None => Ok(()),
     }
-}
-
-/// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of one
-/// here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a model would say
-/// nothing but NaN.
-fn single_precision(tensor: PackTensor) -> PackTensor {
-    let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
-    let is_wide = !tensor.dtype.is_float() || tensor.dtype == DType::F32;
-    let (dtype, n_bytes) = match is_wide {
-        true => (tensor.dtype, tensor.byte_len()),
-        false => (DType::F32, shape.num_elements() * DType::F32.size()),
-    };
-    PackTensor::deferred(tensor.name.clone(), dtype, shape.clone(), tensor.param_id, n_bytes, move || {
-        let bytes = match is_wide {
-            true => tensor.to_bytes()?,
-            false => {
-                TensorData::from_bytes(tensor.to_bytes()?, shape.clone(), tensor.dtype).convert::<f32>().into_bytes()
-            }
-        };
-        let (floats, _) = bytes.as_chunks();
-        if dtype == DType::F32 && floats.iter().any(|&float| !f32::from_le_bytes(float).is_finite()) {
-            return Err(PackError::ValidationError(format!("{} holds NaN or infinity", tensor.name)));
-        }
-        Ok(bytes)
-    })
 }
 
 /// Writes `module` with PyTorch's names and layouts, to be read by [`import`] or by PyTorch users.

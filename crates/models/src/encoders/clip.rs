@@ -10,7 +10,7 @@ mod tokenizer;
 
 use std::path::Path;
 
-pub use names::{RENAMES, is_hugging_face, place, read, under_openais_names};
+pub use names::{RENAMES, is_hugging_face, spelling};
 pub use tokenizer::{Overlong, Tokenizer, end_of};
 
 use burn::module::{Module, Param};
@@ -18,7 +18,7 @@ use burn::nn::LayerNorm;
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
 use crate::layers::transformer::{Transformer, causal_mask, unit_rows};
-use crate::{Init, ModelError, PixelScale, Place, import_placed};
+use crate::{Init, ModelError, PixelScale, import_spelled, read_checkpoint};
 
 /// The statistics of CLIP's training images, by which all its towers want their input scaled.
 pub const PIXELS: PixelScale = PixelScale::Channels {
@@ -55,11 +55,10 @@ impl ClipText {
     pub fn open(path: &Path, size: TextTowerSize, vocabulary: usize, init: &mut Init<'_>) -> Result<Self, ModelError> {
         let token_embedding = init.normal([vocabulary, size.width], 0.02);
         let mut text = Self { token_embedding, text: TextTower::new(size, init) };
-        let place = |name: &str| match name.starts_with("visual.") || name == "logit_scale" {
-            true => Place::Leftover("the image tower"),
-            false => place(name),
-        };
-        import_placed(&mut text, read(path)?, place, path)?;
+        let tensors = read_checkpoint(path)?;
+        let is_of_images = |parameter: &str| parameter.starts_with("visual.") || parameter == "logit_scale";
+        let spelling = spelling(&tensors).without(is_of_images, "the image tower");
+        import_spelled(&mut text, tensors, &spelling, path)?;
         Ok(text)
     }
 }
@@ -110,7 +109,9 @@ impl Clip {
 
     /// Fills both towers from a file with OpenAI's or Hugging Face's names.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
-        import_placed(self, read(path)?, place, path)
+        let tensors = read_checkpoint(path)?;
+        let spelling = spelling(&tensors);
+        import_spelled(self, tensors, &spelling, path)
     }
 
     /// Encodes token ids, `[batch, context]`, to `[batch, output width]`, not of unit length; `end` as in [`TextTower::forward`].

@@ -10,8 +10,8 @@ use burn::tensor::activation::{sigmoid, silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::Init;
 use crate::layers::batch_norm::BatchNorm;
+use crate::{Init, Rename};
 
 /// Added to variances, PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -323,32 +323,43 @@ pub fn pointwise(conv: &Conv1d, x: Tensor<3>) -> Tensor<3> {
     burn::tensor::module::linear(x, weight, conv.bias.as_ref().map(Param::val))
 }
 
+/// Names of sooftware/conformer that differ from those of [`Conformer`]; of two that fit, the first is meant.
+const RENAMES: [Rename; 20] = [
+    Rename { checkpoint: ".input_projection.0.linear.", module: ".input_projection." },
+    Rename { checkpoint: ".sequential.0.module.sequential.0.", module: ".feed_forward_1.norm." },
+    Rename { checkpoint: ".sequential.0.module.sequential.1.linear.", module: ".feed_forward_1.up." },
+    Rename { checkpoint: ".sequential.0.module.sequential.4.linear.", module: ".feed_forward_1.down." },
+    Rename { checkpoint: ".sequential.1.module.layer_norm.", module: ".attention.norm." },
+    Rename { checkpoint: ".sequential.1.module.attention.pos_proj.linear.", module: ".attention.position." },
+    Rename { checkpoint: ".sequential.1.module.attention.query_proj.linear.", module: ".attention.query." },
+    Rename { checkpoint: ".sequential.1.module.attention.key_proj.linear.", module: ".attention.key." },
+    Rename { checkpoint: ".sequential.1.module.attention.value_proj.linear.", module: ".attention.value." },
+    Rename { checkpoint: ".sequential.1.module.attention.out_proj.linear.", module: ".attention.out." },
+    Rename { checkpoint: ".sequential.1.module.attention.", module: ".attention." },
+    Rename { checkpoint: ".sequential.2.module.sequential.0.", module: ".convolution.norm." },
+    Rename { checkpoint: ".sequential.2.module.sequential.2.conv.", module: ".convolution.pointwise_in." },
+    Rename { checkpoint: ".sequential.2.module.sequential.4.conv.", module: ".convolution.depthwise." },
+    Rename { checkpoint: ".sequential.2.module.sequential.5.", module: ".convolution.batch_norm." },
+    Rename { checkpoint: ".sequential.2.module.sequential.7.conv.", module: ".convolution.pointwise_out." },
+    Rename { checkpoint: ".sequential.3.module.sequential.0.", module: ".feed_forward_2.norm." },
+    Rename { checkpoint: ".sequential.3.module.sequential.1.linear.", module: ".feed_forward_2.up." },
+    Rename { checkpoint: ".sequential.3.module.sequential.4.linear.", module: ".feed_forward_2.down." },
+    Rename { checkpoint: ".sequential.4.", module: ".norm." },
+];
+
 /// The path in [`Conformer`] of a parameter as sooftware/conformer spells it, without what stands before `encoder.`.
 ///
 /// `None` for what published files hold but nothing reads: the subsampling, the table of positions, the count of batches.
 pub fn module_path(key: &str) -> Option<String> {
     const UNREAD: [&str; 3] = ["conv_subsample.", "positional_encoding.pe", "num_batches_tracked"];
-    const PARTS: [(&str, &str); 17] = [
-        ("input_projection.0.linear.", "input_projection."),
-        ("sequential.0.module.sequential.0.", "feed_forward_1.norm."),
-        ("sequential.0.module.sequential.1.linear.", "feed_forward_1.up."),
-        ("sequential.0.module.sequential.4.linear.", "feed_forward_1.down."),
-        ("sequential.1.module.layer_norm.", "attention.norm."),
-        ("sequential.1.module.attention.pos_proj.linear.", "attention.position."),
-        ("sequential.2.module.sequential.0.", "convolution.norm."),
-        ("sequential.2.module.sequential.2.conv.", "convolution.pointwise_in."),
-        ("sequential.2.module.sequential.4.conv.", "convolution.depthwise."),
-        ("sequential.2.module.sequential.5.", "convolution.batch_norm."),
-        ("sequential.2.module.sequential.7.conv.", "convolution.pointwise_out."),
-        ("sequential.3.module.sequential.0.", "feed_forward_2.norm."),
-        ("sequential.3.module.sequential.1.linear.", "feed_forward_2.up."),
-        ("sequential.3.module.sequential.4.linear.", "feed_forward_2.down."),
-        ("sequential.1.module.attention.", "attention."),
-        ("sequential.4.", "norm."),
-        ("_proj.linear.", "."),
-    ];
     if UNREAD.iter().any(|part| key.contains(part)) {
         return None;
     }
-    Some(PARTS.iter().fold(key.to_owned(), |path, (published, own)| path.replace(published, own)))
+    // A dot first, so that names in a block alone are any part too.
+    Some(Rename::to_module(&RENAMES, &format!(".{key}"))[1..].to_owned())
+}
+
+/// How sooftware/conformer spells the parameter at a path in [`Conformer`].
+pub fn published_name(path: &str) -> String {
+    Rename::to_checkpoint(&RENAMES, &format!(".{path}"))[1..].to_owned()
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
+use burn::store::burn_pack::Tensor as PackTensor;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::module::conv2d;
@@ -13,7 +14,7 @@ use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::batch_norm::BatchNorm;
-use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
+use crate::{Init, ModelError, Place, Rename, Spelling, import_spelled, read_checkpoint};
 
 /// Added to variances (TensorFlow's).
 const EPSILON: f64 = 1e-3;
@@ -161,22 +162,26 @@ impl EfficientNet {
 
     /// Fills the network from a checkpoint of timm's; a classifier is passed over by a network that has none.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
-        let place = self.place();
-        import_placed(self, read_checkpoint(path)?, place, path)
+        let tensors = read_checkpoint(path)?;
+        let spelling = self.spelling(&tensors);
+        import_spelled(self, tensors, &spelling, path)
     }
 
-    /// Where a tensor of such a checkpoint belongs in this network.
-    pub fn place(&self) -> impl Fn(&str) -> Place + use<> {
+    /// How such a checkpoint of these tensors spells the parameters of this network.
+    pub fn spelling(&self, tensors: &[PackTensor]) -> Spelling<'static> {
+        // As a sequence of one layer, the classifier is called otherwise.
+        const SEQUENCE: &[Rename] = &[Rename { checkpoint: "classifier.0.", module: "classifier." }];
+        let is_sequence = tensors.iter().any(|tensor| tensor.name.starts_with(SEQUENCE[0].checkpoint));
+        let renames = if is_sequence { SEQUENCE } else { &[] };
         let has_classifier = self.classifier.is_some();
-        move |name| {
-            if name.ends_with("num_batches_tracked") {
-                return Place::Leftover("counts of batches");
+        let place = move |name: &str| match name {
+            name if name.ends_with("num_batches_tracked") => Place::Leftover("counts of batches"),
+            name if name.starts_with("classifier.") && !has_classifier => {
+                Place::Leftover("the classifier that it was trained with")
             }
-            if name.starts_with("classifier.") && !has_classifier {
-                return Place::Leftover("the classifier that it was trained with");
-            }
-            Place::At(name.replace("classifier.0.", "classifier."))
-        }
+            name => Place::At(name.to_owned()).renamed(renames),
+        };
+        Spelling::new(place, |parameter| Rename::to_checkpoint(renames, parameter))
     }
 
     /// Feature of each image: `images` `[batch, 3, height, width]`, ImageNet's normalization, to `[batch, features]`.

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::store::burn_pack::Tensor as PackTensor;
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Distribution, Tensor, TensorData, assert_shape};
 
 use crate::encoders::tiny::{FaceNet, VoiceNet};
-use crate::weights::{Place, import_placed, read_checkpoint};
+use crate::weights::{Spelling, import_spelled, read_checkpoint};
 use crate::{Init, ModelError};
 
 /// Added to the variance in every norm, as in both encoders; PyTorch's default is ten times as much.
@@ -24,10 +25,15 @@ const LEFTOVERS: [(&str, &str); 3] = [
     ("head.", "a head of another task"),
 ];
 
-/// Where a tensor of a published encoder belongs in a [`Vit`]; some files hold all of it under the key `model`.
-pub fn place(name: &str) -> Place {
-    Place::unless_leftover(name.strip_prefix("model.").unwrap_or(name), &LEFTOVERS)
+/// How a published encoder of these tensors spells the parameters of a [`Vit`]; some files hold all of it under the key
+/// `model`.
+pub fn spelling(tensors: &[PackTensor]) -> Spelling<'static> {
+    let is_inside = tensors.iter().any(|tensor| tensor.name.starts_with(KEY));
+    Spelling::renamed(&[], &LEFTOVERS).behind(if is_inside { KEY } else { "" })
 }
+
+/// What stands before the names of a model that is kept beside other things.
+const KEY: &str = "model.";
 
 /// Sizes of a transformer over patches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -165,7 +171,9 @@ impl Vit {
     /// An encoder from the file in which it was published: strict, but for the decoder that comes with it.
     pub fn from_file(size: VitSize, path: &Path, init: &mut Init<'_>) -> Result<Self, ModelError> {
         let mut vit = Self::new(size, init);
-        import_placed(&mut vit, read_checkpoint(path)?, place, path)?;
+        let tensors = read_checkpoint(path)?;
+        let spelling = spelling(&tensors);
+        import_spelled(&mut vit, tensors, &spelling, path)?;
         Ok(vit)
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{LayerNorm, Linear};
+use burn::store::burn_pack::Tensor as PackTensor;
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
@@ -14,7 +15,7 @@ use burn::tensor::{Tensor, TensorData, assert_shape};
 use serde::{Deserialize, Serialize};
 
 use crate::layers::transformer::key_mask;
-use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
+use crate::{Init, ModelError, Place, Rename, Spelling, import_spelled, read_checkpoint};
 
 /// Sizes of a wav2vec 2.0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -217,12 +218,13 @@ impl Wav2vec2 {
     /// Fills the model from a checkpoint of Hugging Face's, with or without the prefix `wav2vec2.`, in either spelling of the
     /// positional convolution. Layers beyond those that are run are passed over.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
-        let place = self.place();
-        import_placed(self, read_checkpoint(path)?, place, path)
+        let tensors = read_checkpoint(path)?;
+        let spelling = self.spelling(&tensors);
+        import_spelled(self, tensors, &spelling, path)
     }
 
-    /// Where a tensor of such a checkpoint belongs in this model.
-    pub fn place(&self) -> impl Fn(&str) -> Place + use<> {
+    /// How such a checkpoint of these tensors spells the parameters of this model.
+    pub fn spelling(&self, tensors: &[PackTensor]) -> Spelling<'static> {
         /// Beginnings of names that no forward pass reads.
         const LEFTOVERS: [(&str, &str); 5] = [
             ("masked_spec_embed", "what stands for masked frames in pretraining"),
@@ -231,10 +233,34 @@ impl Wav2vec2 {
             ("project_q.", "the codebooks of pretraining"),
             ("lm_head.", "a head for letters"),
         ];
+        /// What stands before all names but those of heads, where there are some.
+        const PREFIX: &str = "wav2vec2.";
+        /// The positional convolution of older and newer versions of PyTorch.
+        const CONVOLUTIONS: [[Rename; 3]; 2] = [
+            [
+                Rename { checkpoint: ".pos_conv_embed.conv.weight_g", module: ".pos_conv_embed.weight_g" },
+                Rename { checkpoint: ".pos_conv_embed.conv.weight_v", module: ".pos_conv_embed.weight_v" },
+                Rename { checkpoint: ".pos_conv_embed.conv.bias", module: ".pos_conv_embed.bias" },
+            ],
+            [
+                Rename {
+                    checkpoint: ".pos_conv_embed.conv.parametrizations.weight.original0",
+                    module: ".pos_conv_embed.weight_g",
+                },
+                Rename {
+                    checkpoint: ".pos_conv_embed.conv.parametrizations.weight.original1",
+                    module: ".pos_conv_embed.weight_v",
+                },
+                Rename { checkpoint: ".pos_conv_embed.conv.bias", module: ".pos_conv_embed.bias" },
+            ],
+        ];
+        let has = |part: &str| tensors.iter().any(|tensor| tensor.name.contains(part));
+        let renames = &CONVOLUTIONS[usize::from(has("parametrizations."))];
+        let prefix = if has(PREFIX) { PREFIX } else { "" };
         let n_layers = self.encoder.layers.len();
         let has_head = self.classifier.is_some();
-        move |name| {
-            let name = name.strip_prefix("wav2vec2.").unwrap_or(name);
+        let place = move |name: &str| {
+            let name = name.strip_prefix(prefix).unwrap_or(name);
             let layer = name.strip_prefix("encoder.layers.").and_then(|rest| rest.split('.').next()?.parse().ok());
             if layer.is_some_and(|layer: usize| layer >= n_layers) {
                 return Place::Leftover("layers above those that are run");
@@ -242,12 +268,12 @@ impl Wav2vec2 {
             if name.starts_with("classifier.") && !has_head {
                 return Place::Leftover("a head for attributes");
             }
-            let name = name
-                .replace("pos_conv_embed.conv.", "pos_conv_embed.")
-                .replace("parametrizations.weight.original0", "weight_g")
-                .replace("parametrizations.weight.original1", "weight_v");
-            Place::unless_leftover(&name, &LEFTOVERS)
-        }
+            Place::unless_leftover(name, &LEFTOVERS).renamed(renames)
+        };
+        Spelling::new(place, move |parameter| match parameter.starts_with("classifier.") {
+            true => parameter.to_owned(),
+            false => format!("{prefix}{}", Rename::to_checkpoint(renames, parameter)),
+        })
     }
 
     /// Encodes waveforms.

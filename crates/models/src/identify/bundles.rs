@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::store::burn_pack::Tensor as PackTensor;
-
 use super::{Kind, Names, Released, Report, empty, packing, parts};
-use crate::vavl::checkpoint::{module_path, set_of};
+use crate::vavl::checkpoint::{self, set_of};
 use crate::vavl::{Network, VavlConfig};
 use crate::{
-    Config, DeviceId, EmotionModel, ModelError, Place, Rename, compute, fit, load_bundle, open_checkpoint, with_model,
+    Config, DeviceId, EmotionModel, ModelError, Spelling, compute, fit, load_bundle, open_checkpoint, with_model,
 };
 
 /// Widths of the features that VAVL's released code reads.
@@ -49,7 +47,7 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
     let device = compute::open(&DeviceId::Cpu)?;
     let (fit, _) = with_model!(&bundle.config, M, config => {
         let model = M::build(config, bundle.labels.len(), &mut empty(&device));
-        fit(&model, contents.tensors, |name| Place::At(Rename::to_module(M::RENAMES, name)))
+        fit(&model, contents.tensors, &Spelling::renamed(M::RENAMES, &[]))
     });
     let title = format!("a model of Limbic: {}, {} classes", bundle.model.title(), bundle.labels.len());
     let packing = contents.container.name().to_owned();
@@ -57,17 +55,7 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
 }
 
 fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
-    let mut tensors: Vec<PackTensor> = Vec::new();
-    let mut containers = Vec::new();
-    for file in files {
-        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let contents = open_checkpoint(file)?;
-        containers.push(contents.container);
-        tensors.extend(contents.tensors.into_iter().map(|mut tensor| {
-            tensor.name = format!("{stem}/{}", tensor.name);
-            tensor
-        }));
-    }
+    let (tensors, containers) = checkpoint::open(files)?;
     let packing = packing(&containers, &tensors);
     let names = Names(&tensors);
     let mut config = VavlConfig::paper();
@@ -78,10 +66,7 @@ fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
     let outputs = names.side("MLP_a_head/out_layer.weight", 0).filter(|&outputs| outputs < 4096).unwrap_or(6);
     let device = compute::open(&DeviceId::Cpu)?;
     let model = Network::new(&config.network, VOICE_WIDTH, FACE_WIDTH, outputs, &mut empty(&device));
-    let (fit, _) = fit(&model, tensors, |name| {
-        let (stem, key) = name.split_once('/').unwrap_or_default();
-        module_path(stem, key).map_or(Place::Leftover("what no forward pass reads"), Place::At)
-    });
+    let (fit, _) = fit(&model, tensors, &checkpoint::spelling());
     let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", config.network.layers);
     let released = Some(Released::of(&Config::Vavl(config), "paper", outputs)?);
     Ok(Report { fit: Some(fit), packing, released, ..Report::new(folder, Kind::Vavl, title) })

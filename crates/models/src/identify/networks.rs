@@ -10,7 +10,7 @@ use crate::layers::streams::{ByStream, stream_letter};
 use crate::mma_dfer::{self, MmaDfer, MmaDferConfig};
 use crate::mult::{self, Mult, MultSize};
 use crate::umbenet::{self, Umbenet, UmbenetConfig};
-use crate::{Config, DeviceId, ModelError, ModelKind, Place, compute, fit};
+use crate::{Config, DeviceId, ModelError, ModelKind, compute, fit};
 
 /// The most that a size read from a file may be: a file of a few bytes shall not ask for a million layers.
 const MAX_SIZE: usize = 4096;
@@ -35,7 +35,7 @@ fn report(path: &Path, kind: Kind, model: ModelKind, how: &str) -> Report {
 
 fn mma_dfer(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     let names = Names(tensors);
-    let stem = if names.begin("state_dict.module.") { "state_dict.module." } else { "" };
+    let stem = mma_dfer::prefix(tensors);
     let side = |name: &str, axis: usize| names.side(&format!("{stem}{name}"), axis).filter(|&side| side <= MAX_SIZE);
     let mut config = MmaDferConfig::paper();
     // The class token, a square of patches, the prompts.
@@ -50,7 +50,7 @@ fn mma_dfer(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     let n_classes = side("our_classifier.weight", 0).unwrap_or(7);
     let device = compute::open(&DeviceId::Cpu)?;
     let model = MmaDfer::new(&config, n_classes, &mut empty(&device));
-    let (fit, _) = fit(&model, tensors.to_vec(), mma_dfer::trained_place);
+    let (fit, _) = fit(&model, tensors.to_vec(), &mma_dfer::trained_spelling(tensors));
     let how = match side_px {
         0 => format!("{n_classes} classes"),
         _ => format!("at {side_px} pixels, {n_classes} classes"),
@@ -74,7 +74,7 @@ fn umbenet(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     }
     let device = compute::open(&DeviceId::Cpu)?;
     let model = Umbenet::new(&config, n_classes, config.pool_size, &mut empty(&device));
-    let (fit, _) = fit(&model, tensors.to_vec(), umbenet::released_place);
+    let (fit, _) = fit(&model, tensors.to_vec(), &umbenet::released_spelling());
     let how = format!("a pool of {} prompts, {n_classes} classes", config.pool_size);
     let released = Released::of(&Config::Umbenet(config), "official-compat", n_classes)?;
     let report = report(path, Kind::Umbenet, ModelKind::Umbenet, &how);
@@ -99,11 +99,7 @@ fn mult(path: &Path, tensors: &[PackTensor]) -> Result<Report, ModelError> {
     let n_out = side("out_layer.weight", 0).unwrap_or(1);
     let device = compute::open(&DeviceId::Cpu)?;
     let model = Mult::new(&size, &n_dims, n_out, &mut empty(&device));
-    let place = |name: &str| match mult::BUFFERS.iter().any(|buffer| name.ends_with(buffer)) {
-        true => Place::Leftover("buffers that hold nothing learned"),
-        false => Place::At(name.to_owned()).renamed(mult::RENAMES),
-    };
-    let (fit, _) = fit(&model, tensors.to_vec(), place);
+    let (fit, _) = fit(&model, tensors.to_vec(), &mult::published_spelling());
     let how = format!(
         "{} language, {} video and {} audio features, {n_out} outputs",
         n_dims.language, n_dims.video, n_dims.audio

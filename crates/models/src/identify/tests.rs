@@ -13,7 +13,7 @@ use crate::mma_dfer::{MmaDfer, MmaDferConfig};
 use crate::mult::{Mult, MultSize};
 use crate::umbenet::{Umbenet, UmbenetConfig};
 use crate::weights::fit::parameters;
-use crate::{ModelKind, Rename};
+use crate::{Misshapen, ModelKind, Rename};
 
 type Shapes = Vec<(String, Vec<usize>)>;
 
@@ -107,10 +107,70 @@ fn a_clip_of_hugging_face_is_read_under_its_own_names() {
     shapes.push(("vision_model.encoder.layers.1.self_attn.q_proj.bias".into(), vec![768]));
     let report = identified(&shapes);
     let fit = report.fit.as_ref().unwrap();
-    // Class embedding, projection and one stack of three; half a stack is none.
-    assert_eq!((report.kind, fit.n_mapped), (Kind::Clip, 3));
-    assert_eq!(fit.unexpected, ["visual.transformer.resblocks.1.self_attn.q_proj.bias"]);
+    // Class embedding, projection, one stack of three and a third of another.
+    assert_eq!((report.kind, fit.n_mapped, fit.unexpected.len()), (Kind::Clip, 6, 0));
     assert_eq!(leftovers(&report), [("the numbers 0, 1, 2, …", 1)]);
+    let is_missing = |name: &str| fit.missing.iter().any(|missing| missing == name);
+    for name in [
+        "text_model.embeddings.token_embedding.weight",
+        "text_model.encoder.layers.11.self_attn.v_proj.weight",
+        "text_model.final_layer_norm.bias",
+        "vision_model.encoder.layers.1.self_attn.k_proj.bias",
+        "vision_model.encoder.layers.11.mlp.fc2.weight",
+        "vision_model.pre_layrnorm.weight",
+        "visual_projection.weight",
+        "logit_scale",
+    ] {
+        assert!(is_missing(name), "{name} is not among {:?}", fit.missing);
+    }
+    assert!(
+        !is_missing("vision_model.encoder.layers.1.self_attn.q_proj.bias") && !is_missing("text_projection.weight")
+    );
+}
+
+#[test]
+fn one_bad_tensor_of_a_stack_is_told_by_its_own_name() {
+    let query = |name: &str| format!("vision_model.encoder.layers.0.self_attn.{name}_proj.weight");
+    let shapes: Shapes = vec![(query("q"), vec![768, 768]), (query("k"), vec![768, 700]), (query("v"), vec![768, 768])];
+    let report = identified(&shapes);
+    let fit = report.fit.as_ref().unwrap();
+    let misshapen = Misshapen { name: query("k"), expected: vec![768, 768], found: vec![768, 700] };
+    assert_eq!((fit.n_mapped, &fit.misshapen[..], fit.unexpected.len()), (2, &[misshapen][..], 0));
+
+    let mut tensors: Vec<PackTensor> = shapes.into_iter().map(tensor).collect();
+    tensors[2].dtype = DType::I64;
+    let report = told(Path::new("weights"), tensors).unwrap();
+    assert_eq!(report.fit.unwrap().mistyped, [format!("{} holds int64 numbers, not floats", query("v"))]);
+}
+
+#[test]
+fn what_is_missing_is_told_as_the_file_would_have_it() {
+    let device = Device::flex();
+    let without = |shapes: &Shapes, missing: &str| {
+        let mut shapes = shapes.clone();
+        let n = shapes.len();
+        shapes.retain(|(name, _)| name != missing);
+        assert_eq!(shapes.len() + 1, n, "{missing} was there");
+        assert_eq!(identified(&shapes).fit.unwrap().missing, [missing]);
+    };
+    let clip = clip(ClipSize::VIT_B_32);
+    for missing in
+        ["transformer.resblocks.0.attn.in_proj_weight", "token_embedding.weight", "text_projection", "visual.proj"]
+    {
+        without(&clip, missing);
+    }
+    without(&vit(VitSize::MAE_FACE, "model."), "model.blocks.3.attn.qkv.weight");
+    let wav2vec2 = Wav2vec2::new(&Wav2vec2Size::large_robust(), &mut Init::empty(&device));
+    let name = |name: &str| format!("wav2vec2.{}", name.replace("pos_conv_embed.", "pos_conv_embed.conv."));
+    let wav2vec2: Shapes = shapes(&wav2vec2, &[]).into_iter().map(|(own, shape)| (name(&own), shape)).collect();
+    without(&wav2vec2, "wav2vec2.encoder.pos_conv_embed.conv.bias");
+    without(&wav2vec2, "wav2vec2.encoder.layers.3.attention.q_proj.weight");
+    let newer = |name: &str| {
+        name.replace(".weight_g", ".parametrizations.weight.original0")
+            .replace(".weight_v", ".parametrizations.weight.original1")
+    };
+    let newer: Shapes = wav2vec2.into_iter().map(|(own, shape)| (newer(&own), shape)).collect();
+    without(&newer, "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original0");
 }
 
 fn vit(size: VitSize, prefix: &str) -> Shapes {
@@ -215,7 +275,7 @@ fn the_files_of_a_vavl_belong_together() {
         assert_eq!((report.kind, report.path.as_path(), fit.n_mapped), (Kind::Vavl, dir.path(), 1));
         assert_eq!(report.packing, "safetensors, 16-bit floats");
         assert_eq!(report.released.as_ref().unwrap().needs, ["efficientnet", "wav2vec2"]);
-        assert!(fit.missing.iter().any(|name| name.starts_with("visual.encoder.")));
+        assert!(fit.missing.iter().any(|name| name.starts_with("final_visual_head/x_visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
         assert_eq!(released(&report).1, 3);
     }

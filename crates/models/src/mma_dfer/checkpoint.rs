@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use burn::store::burn_pack::Tensor as PackTensor;
+
 use super::MmaDfer;
 use crate::encoders::vit::{Vit, VitSize};
-use crate::weights::{Place, import_placed, read_checkpoint};
+use crate::weights::{Spelling, import_spelled, read_checkpoint};
 use crate::{Init, ModelError, Rename};
 
 /// Names of the published checkpoints that differ from the module's.
@@ -73,18 +75,25 @@ const LEFTOVERS: [(&str, &str); 5] = [
     ("recorder.", "the training that saved it"),
 ];
 
-/// Beginnings that the released training code puts before every name.
-const PREFIXES: [&str; 2] = ["state_dict.", "module."];
+/// What the released training code puts before every name, or nothing.
+const PREFIXES: [&str; 4] = ["state_dict.module.", "state_dict.", "module.", ""];
 
 /// Fills a model from a checkpoint of the released code or of Limbic: strict, but for what has no effect.
 pub fn import_trained(model: &mut MmaDfer, path: &Path) -> Result<(), ModelError> {
-    import_placed(model, read_checkpoint(path)?, trained_place, path)
+    let tensors = read_checkpoint(path)?;
+    let spelling = trained_spelling(&tensors);
+    import_spelled(model, tensors, &spelling, path)
 }
 
-/// Where a tensor of such a checkpoint belongs in a [`MmaDfer`].
-pub fn trained_place(name: &str) -> Place {
-    let name = PREFIXES.iter().fold(name, |name, prefix| name.strip_prefix(prefix).unwrap_or(name));
-    Place::unless_leftover(name, &LEFTOVERS).renamed(RENAMES)
+/// How such a checkpoint of these tensors spells the parameters of a [`MmaDfer`].
+pub fn trained_spelling(tensors: &[PackTensor]) -> Spelling<'static> {
+    Spelling::renamed(RENAMES, &LEFTOVERS).behind(prefix(tensors))
+}
+
+/// What stands before every name of a model in such a checkpoint.
+pub(crate) fn prefix(tensors: &[PackTensor]) -> &'static str {
+    let is_there = |prefix: &&str| tensors.iter().any(|tensor| tensor.name.starts_with(prefix));
+    PREFIXES.into_iter().find(is_there).unwrap_or_default()
 }
 
 /// Replaces a fresh encoder by a published one, adapted to the fresh one's patches and prompts.

@@ -8,7 +8,7 @@ use emotion::LabelSet;
 
 use super::{CaptionEncoder, FaceEncoder, FaceEncoderConfig, RENAMES, TextEncoderConfig, Umbenet, UmbenetConfig};
 use crate::encoders::clip::{self, Clip, ClipSize, ClipText, Tokenizer, end_of};
-use crate::{Init, ModelError, Place, import_placed, read_checkpoint};
+use crate::{Init, ModelError, Place, Spelling, import_spelled, read_checkpoint};
 
 /// What checkpoints of the released code hold without using it, and the image tower's second name.
 const LEFTOVERS: [(&str, &str); 3] = [
@@ -19,12 +19,12 @@ const LEFTOVERS: [(&str, &str); 3] = [
 
 /// Fills a model of the released code's configuration from one of its Lightning checkpoints.
 pub fn import_released(model: &mut Umbenet, path: &Path) -> Result<(), ModelError> {
-    import_placed(model, read_checkpoint(path)?, released_place, path)
+    import_spelled(model, read_checkpoint(path)?, &released_spelling(), path)
 }
 
-/// Where a tensor of such a checkpoint belongs in a [`Umbenet`].
-pub fn released_place(name: &str) -> Place {
-    Place::unless_leftover(name, &LEFTOVERS).renamed(RENAMES)
+/// How such a checkpoint spells the parameters of a [`Umbenet`].
+pub fn released_spelling() -> Spelling<'static> {
+    Spelling::renamed(RENAMES, &LEFTOVERS)
 }
 
 /// The embedded beginnings and ends of the class prompts, `[classes, 1, width]` and `[classes, suffix tokens, width]`.
@@ -92,8 +92,9 @@ pub(super) fn load_towers(
 
 /// Tokens of the CLIP in a file.
 fn vocabulary_of(path: &Path) -> Result<usize, ModelError> {
-    let tensors = clip::read(path)?;
-    let table = tensors.iter().find(|tensor| tensor.name == "token_embedding.weight");
+    let tensors = read_checkpoint(path)?;
+    let spelling = clip::spelling(&tensors);
+    let table = tensors.iter().find(|tensor| spelling.place(&tensor.name) == Place::At("token_embedding".into()));
     let rows = table.and_then(|table| table.shape.iter().copied().next());
     rows.ok_or_else(|| ModelError::Weights {
         reason: "token_embedding.weight is missing".into(),

@@ -2,20 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::store::burn_pack::Tensor as PackTensor;
+use checkpoints::Container;
+
 use super::network::Network;
 use crate::encoders::conformer;
-use crate::{ModelError, import_files};
+use crate::{ModelError, Place, Rename, Spelling, import_spelled, open_checkpoint};
 
-/// Stems of the files, with the path in [`Network`] that they fill.
+/// Stems of the files, with the path in [`Network`] that they fill; parts of a branch before the branch itself.
 const FILES: [(&str, &str); 8] = [
-    ("final_acoustic_head", "acoustic"),
-    ("final_visual_head", "visual"),
-    ("final_shared_head", "shared"),
-    ("final_weights_head", "audio_visual_head"),
-    ("MLP_a_head", "acoustic.head"),
-    ("MLP_v_head", "visual.head"),
-    ("MLP_rec_a_head", "acoustic.reconstruction"),
-    ("MLP_rec_v_head", "visual.reconstruction"),
+    ("MLP_a_head", "acoustic.head."),
+    ("MLP_v_head", "visual.head."),
+    ("MLP_rec_a_head", "acoustic.reconstruction."),
+    ("MLP_rec_v_head", "visual.reconstruction."),
+    ("final_acoustic_head", "acoustic."),
+    ("final_visual_head", "visual."),
+    ("final_shared_head", "shared."),
+    ("final_weights_head", "audio_visual_head."),
+];
+
+/// How the files of the branches call what is in them.
+const BRANCHES: [Rename; 5] = [
+    Rename { checkpoint: "final_acoustic_head/conv_1d_a.", module: "final_acoustic_head/projection." },
+    Rename { checkpoint: "final_acoustic_head/x_acoustic.encoder.", module: "final_acoustic_head/encoder." },
+    Rename { checkpoint: "final_visual_head/conv_1d_v.", module: "final_visual_head/projection." },
+    Rename { checkpoint: "final_visual_head/x_visual.encoder.", module: "final_visual_head/encoder." },
+    Rename { checkpoint: "final_shared_head/x_shared.encoder.", module: "final_shared_head/encoder." },
 ];
 
 /// A file of the release that no forward pass reads.
@@ -44,22 +56,43 @@ pub(super) fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Where in [`Network`] the parameter `key` of the file `stem` belongs; `None` for what nothing reads.
 pub fn module_path(stem: &str, key: &str) -> Option<String> {
-    const BRANCHES: [(&str, &str); 5] = [
-        ("conv_1d_a.", "projection."),
-        ("conv_1d_v.", "projection."),
-        ("x_acoustic.encoder.", "encoder."),
-        ("x_visual.encoder.", "encoder."),
-        ("x_shared.encoder.", "encoder."),
-    ];
     if stem == UNREAD_FILE {
         return None;
     }
-    let path = conformer::module_path(key)?;
-    let own = BRANCHES.into_iter().find_map(|(published, own)| Some((own, path.strip_prefix(published)?)));
-    let path = own.map_or(path.clone(), |(own, rest)| format!("{own}{rest}"));
+    let name = Rename::to_module(&BRANCHES, &format!("{stem}/{}", conformer::module_path(key)?));
+    let (stem, path) = name.split_once('/')?;
     // A file of no part keeps its name, so that the importer complains about it.
-    let part = FILES.into_iter().find(|(file, _)| *file == stem).map_or(stem, |(_, part)| part);
-    Some(format!("{part}.{path}"))
+    let part = FILES.into_iter().find(|(file, _)| *file == stem);
+    Some(part.map_or_else(|| name.replace('/', "."), |(_, part)| format!("{part}{path}")))
+}
+
+/// How the set of files spells the parameters of a [`Network`]: `final_acoustic_head/x_acoustic.encoder.…`.
+pub(crate) fn spelling() -> Spelling<'static> {
+    let place = |name: &str| {
+        let (stem, key) = name.split_once('/').unwrap_or_default();
+        module_path(stem, key).map_or(Place::Leftover("what no forward pass reads"), Place::At)
+    };
+    Spelling::new(place, |parameter| {
+        let inside = FILES.iter().find_map(|(stem, part)| Some((stem, parameter.strip_prefix(part)?)));
+        let Some((stem, path)) = inside else { return parameter.to_owned() };
+        Rename::to_checkpoint(&BRANCHES, &format!("{stem}/{}", conformer::published_name(path)))
+    })
+}
+
+/// The tensors of a set of files under the names of [`spelling`], and what the files are packed in.
+pub(crate) fn open(files: &[PathBuf]) -> Result<(Vec<PackTensor>, Vec<Container>), ModelError> {
+    let mut tensors = Vec::new();
+    let mut containers = Vec::new();
+    for file in files {
+        let stem = stem(file);
+        let contents = open_checkpoint(file)?;
+        containers.push(contents.container);
+        tensors.extend(contents.tensors.into_iter().map(|mut tensor| {
+            tensor.name = format!("{stem}/{}", tensor.name);
+            tensor
+        }));
+    }
+    Ok((tensors, containers))
 }
 
 /// Fills the network from files with the published stems, `final_acoustic_head.pt` say. All that it has parts for must be
@@ -70,11 +103,14 @@ pub fn import(network: &mut Network, files: &[PathBuf]) -> Result<(), ModelError
         ("acoustic.reconstruction.", network.acoustic.reconstruction.is_none()),
         ("visual.reconstruction.", network.visual.reconstruction.is_none()),
     ];
-    import_files(network, files, |file, key| {
-        let path = module_path(stem(file), key)?;
-        let passed_over = left_out.iter().any(|(part, left_out)| *left_out && path.starts_with(part));
-        (!passed_over).then_some(path)
-    })
+    let lacks = move |path: &str| left_out.into_iter().any(|(part, is_left_out)| is_left_out && path.starts_with(part));
+    // Blame falls on the folder where several files must fit together.
+    let blamed = match files {
+        [file] => file.as_path(),
+        files => files.first().and_then(|file| file.parent()).unwrap_or(Path::new("")),
+    };
+    let (tensors, _) = open(files)?;
+    import_spelled(network, tensors, &spelling().without(lacks, "what this configuration leaves out"), blamed)
 }
 
 /// What precedes the first dot of a file's name.

@@ -253,3 +253,17 @@ fn pretrained_extractors_are_asked_for_by_name() {
     let clip = only(&Sample { face: None, ..sample(0) }, Modality::Voice);
     outlook_of(&start(&config).unwrap(), &config, &[clip], &device);
 }
+
+#[test]
+fn every_parameter_has_a_name_in_the_set_of_files() {
+    let network = Network::new(&VavlConfig::paper().network, 1024, 1408, 6, &mut Init::empty(&Device::flex()));
+    let names: Vec<String> = crate::weights::fit::parameters(&network).into_keys().collect();
+    assert!(names.len() > 100);
+    let fit = crate::fit(&network, Vec::new(), &checkpoint::spelling()).0;
+    for (own, published) in names.iter().zip(&fit.missing) {
+        let (stem, key) = published.split_once('/').unwrap();
+        assert_eq!(checkpoint::module_path(stem, key).as_ref(), Some(own), "{published}");
+    }
+    let known = "final_visual_head/x_visual.encoder.layers.0.sequential.1.module.attention.query_proj.linear.weight";
+    assert!(fit.missing.iter().any(|name| name == known));
+}

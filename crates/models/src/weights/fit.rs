@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
 use burn::store::{BurnToPyTorchAdapter, ModuleAdapter as _, ModuleContext};
-use burn::tensor::{Bool, DType, Int, Shape, Tensor};
+use burn::tensor::{Bool, Bytes, DType, Int, Shape, Tensor, TensorData};
 use serde::Serialize;
 
 use super::{Rename, listed};
@@ -15,6 +15,10 @@ use super::{Rename, listed};
 pub enum Place {
     /// The parameter of the module with this name.
     At(String),
+    /// The same, rows and columns exchanged.
+    Transposed(String),
+    /// The same, of which it is the first, second or third part of the rows, counted from 0.
+    Third(String, usize),
     /// Nowhere, and what it is: every file of this format may have it.
     Leftover(&'static str),
 }
@@ -31,8 +35,69 @@ impl Place {
     pub fn renamed(self, renames: &[Rename]) -> Self {
         match self {
             Self::At(name) => Self::At(Rename::to_module(renames, &name)),
+            Self::Transposed(name) => Self::Transposed(Rename::to_module(renames, &name)),
+            Self::Third(name, part) => Self::Third(Rename::to_module(renames, &name), part),
             leftover => leftover,
         }
+    }
+
+    /// The parameter that it fills or is a part of.
+    pub fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::At(name) | Self::Transposed(name) | Self::Third(name, _) => Some(name),
+            Self::Leftover(_) => None,
+        }
+    }
+}
+
+/// How a file spells the parameters of a module: where its tensors belong, and the other way round.
+pub struct Spelling<'a> {
+    place: Box<Told<'a, Place>>,
+    names: Box<Told<'a, Vec<String>>>,
+}
+
+/// What a name tells.
+type Told<'a, T> = dyn Fn(&str) -> T + 'a;
+
+impl<'a> Spelling<'a> {
+    /// A file with a tensor for every parameter: where one belongs, and how the file calls a parameter.
+    pub fn new(place: impl Fn(&str) -> Place + 'a, name: impl Fn(&str) -> String + 'a) -> Self {
+        Self::in_parts(place, move |parameter| vec![name(parameter)])
+    }
+
+    /// A file in which a parameter may be three tensors, in the order of [`Place::Third`].
+    pub fn in_parts(place: impl Fn(&str) -> Place + 'a, names: impl Fn(&str) -> Vec<String> + 'a) -> Self {
+        Self { place: Box::new(place), names: Box::new(names) }
+    }
+
+    /// A file whose names differ by `renames`, with the leftovers that begin as listed.
+    pub fn renamed(renames: &'a [Rename], leftovers: &'a [(&'a str, &'static str)]) -> Self {
+        let place = move |name: &str| Place::unless_leftover(name, leftovers).renamed(renames);
+        Self::new(place, move |parameter| Rename::to_checkpoint(renames, parameter))
+    }
+
+    /// The same file, all names of which begin with `prefix`.
+    #[must_use]
+    pub fn behind(self, prefix: &'a str) -> Self {
+        let Self { place, names } = self;
+        let names = move |parameter: &str| names(parameter).into_iter().map(|name| format!("{prefix}{name}")).collect();
+        Self::in_parts(move |name| place(name.strip_prefix(prefix).unwrap_or(name)), names)
+    }
+
+    /// The same file for a module that lacks some of the parameters: what these are.
+    #[must_use]
+    pub fn without(self, lacks: impl Fn(&str) -> bool + 'a, what: &'static str) -> Self {
+        let Self { place, names } = self;
+        let place = move |name: &str| match place(name) {
+            place if place.parameter().is_some_and(&lacks) => Place::Leftover(what),
+            place => place,
+        };
+        Self::in_parts(place, names)
+    }
+
+    /// Where a tensor belongs.
+    pub fn place(&self, name: &str) -> Place {
+        (self.place)(name)
     }
 }
 
@@ -41,7 +106,7 @@ impl Place {
 pub struct Misshapen {
     /// As the checkpoint has it.
     pub name: String,
-    /// The parameter's.
+    /// What the parameter needs.
     pub expected: Vec<usize>,
     /// The tensor's.
     pub found: Vec<usize>,
@@ -59,11 +124,11 @@ pub struct Leftovers {
 /// What a checkpoint and a module have and lack of each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Fit {
-    /// Tensors that are parameters of the module.
+    /// Tensors that are parameters of the module, or parts of one.
     pub n_mapped: usize,
     /// Numbers in them.
     pub n_values: usize,
-    /// Parameters without a tensor, as the module has them.
+    /// Parameters without a tensor, as the checkpoint would have them.
     pub missing: Vec<String>,
     /// Tensors without a parameter, as the checkpoint has them.
     pub unexpected: Vec<String>,
@@ -106,40 +171,117 @@ impl Fit {
     }
 }
 
-/// Compares the tensors of a checkpoint with the parameters of `module`; also those of them that fit, under the module's names.
-pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, place: impl Fn(&str) -> Place) -> (Fit, Vec<PackTensor>) {
-    let mut expected = parameters(module);
+/// Compares the tensors of a checkpoint with the parameters of `module`; also those of them that fit, under the names of
+/// the module, in its layout and in single precision.
+pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, spelling: &Spelling<'_>) -> (Fit, Vec<PackTensor>) {
+    let expected = parameters(module);
     let mut fit = Fit::default();
     let mut leftovers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut placed = Vec::with_capacity(expected.len());
-    for mut tensor in tensors {
-        let name = match place(&tensor.name) {
+    // The tensors of each parameter, one or three; of one that does not fit there is only that it is there.
+    let mut found: BTreeMap<String, Vec<Option<Option<PackTensor>>>> = BTreeMap::new();
+    for tensor in tensors {
+        let (name, part, n_parts, is_turned) = match spelling.place(&tensor.name) {
             Place::Leftover(what) => {
                 leftovers.entry(what).or_default().push(tensor.name);
                 continue;
             }
-            Place::At(name) => name,
+            Place::At(name) => (name, 0, 1, false),
+            Place::Transposed(name) => (name, 0, 1, true),
+            Place::Third(name, part) => (name, part, 3, false),
         };
-        // A second tensor for the same parameter is one too many.
-        let Some(wanted) = expected.remove(&name) else {
+        let Some(whole) = expected.get(&name) else {
             fit.unexpected.push(tensor.name);
             continue;
         };
-        let found: Vec<usize> = tensor.shape.iter().copied().collect();
-        if !tensor.dtype.is_float() {
+        let parts = found.entry(name).or_insert_with(|| vec![None; n_parts]);
+        // A second tensor for the same place is one too many.
+        if parts.len() != n_parts || parts[part].is_some() {
+            fit.unexpected.push(tensor.name);
+            continue;
+        }
+        let mut wanted = whole.clone();
+        if let Some(rows) = wanted.first_mut() {
+            *rows /= n_parts;
+        }
+        if is_turned {
+            wanted.reverse();
+        }
+        let shape: Vec<usize> = tensor.shape.iter().copied().collect();
+        parts[part] = Some(if !tensor.dtype.is_float() {
             fit.mistyped.push(format!("{} holds {}, not floats", tensor.name, numbers(tensor.dtype)));
-        } else if found == wanted || (found.is_empty() && wanted == [1]) {
+            None
+        } else if shape == wanted || (shape.is_empty() && wanted == [1]) {
             fit.n_mapped += 1;
             fit.n_values += wanted.iter().product::<usize>();
-            tensor.name = name;
-            placed.push(tensor);
+            let tensor = single_precision(tensor);
+            Some(if is_turned { transposed(tensor) } else { tensor })
         } else {
-            fit.misshapen.push(Misshapen { name: tensor.name, expected: wanted, found });
-        }
+            fit.misshapen.push(Misshapen { name: tensor.name, expected: wanted, found: shape });
+            None
+        });
     }
-    fit.missing = expected.into_keys().collect();
+    let mut placed = Vec::with_capacity(expected.len());
+    for name in expected.into_keys() {
+        let names = (spelling.names)(&name);
+        let parts = found.remove(&name).unwrap_or_else(|| vec![None; names.len()]);
+        let lacking = names.into_iter().zip(&parts).filter(|(_, part)| part.is_none());
+        fit.missing.extend(lacking.map(|(name, _)| name));
+        let parts: Option<Vec<PackTensor>> = parts.into_iter().map(Option::flatten).collect();
+        placed.extend(parts.map(|parts| stacked(name, parts)));
+    }
     fit.leftovers = leftovers.into_iter().map(|(what, names)| Leftovers { what: what.to_owned(), names }).collect();
     (fit, placed)
+}
+
+/// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of
+/// one here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a model
+/// would say nothing but NaN.
+fn single_precision(tensor: PackTensor) -> PackTensor {
+    let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
+    let n_bytes = shape.num_elements() * DType::F32.size();
+    PackTensor::deferred(tensor.name.clone(), DType::F32, shape.clone(), tensor.param_id, n_bytes, move || {
+        let bytes = match tensor.dtype {
+            DType::F32 => tensor.to_bytes()?,
+            dtype => TensorData::from_bytes(tensor.to_bytes()?, shape.clone(), dtype).convert::<f32>().into_bytes(),
+        };
+        let (floats, _) = bytes.as_chunks();
+        if floats.iter().any(|&float| !f32::from_le_bytes(float).is_finite()) {
+            return Err(PackError::ValidationError(format!("{} holds NaN or infinity", tensor.name)));
+        }
+        Ok(bytes)
+    })
+}
+
+/// A matrix of 32-bit floats whose rows become columns; what is no matrix stays.
+fn transposed(tensor: PackTensor) -> PackTensor {
+    let &[n_rows, n_columns] = tensor.shape.as_slice() else { return tensor };
+    let (name, n_bytes) = (tensor.name.clone(), tensor.byte_len());
+    PackTensor::deferred(name, DType::F32, [n_columns, n_rows], None, n_bytes, move || {
+        let bytes = tensor.to_bytes()?;
+        let (floats, _) = bytes.as_chunks::<4>();
+        let turned =
+            (0..n_columns).flat_map(|column| (0..n_rows).flat_map(move |row| floats[row * n_columns + column]));
+        Ok(Bytes::from_bytes_vec(turned.collect()))
+    })
+}
+
+/// The parameter `name` of 32-bit floats, of one tensor or of several on top of one another.
+fn stacked(name: String, mut parts: Vec<PackTensor>) -> PackTensor {
+    if let [_] = parts.as_slice() {
+        let mut only = parts.remove(0);
+        only.name = name;
+        return only;
+    }
+    let mut shape: Vec<usize> = parts[0].shape.iter().copied().collect();
+    shape[0] *= parts.len();
+    let n_bytes = parts.iter().map(PackTensor::byte_len).sum();
+    PackTensor::deferred(name, DType::F32, shape, None, n_bytes, move || {
+        let mut bytes = Vec::with_capacity(n_bytes);
+        for part in &parts {
+            bytes.extend_from_slice(&part.to_bytes()?);
+        }
+        Ok(Bytes::from_bytes_vec(bytes))
+    })
 }
 
 /// What a tensor that is not of floats holds.

@@ -1,5 +1,7 @@
 //! Names, precisions, and files of every kind.
 
+use std::path::PathBuf;
+
 use super::*;
 
 #[test]
@@ -110,10 +112,10 @@ fn a_fit_lists_what_is_missing_unexpected_and_misshapen() {
         name => Place::At(name.to_owned()),
     };
     let of_weight = |name: &str| if name == "count" { Place::At("bias".to_owned()) } else { place(name) };
-    let integers = fit(&linear, file.clone(), of_weight).0;
+    let integers = fit(&linear, file.clone(), &Spelling::new(of_weight, str::to_owned)).0;
     assert_eq!(integers.mistyped, ["count holds int64 numbers, not floats"]);
     assert!(integers.complaint().unwrap().ends_with("1 of another type: count holds int64 numbers, not floats"));
-    let (fit, placed) = fit(&linear, file, place);
+    let (fit, placed) = fit(&linear, file, &Spelling::new(place, str::to_owned));
     assert_eq!((fit.n_mapped, fit.n_values, placed.len()), (0, 0, 0));
     assert_eq!(fit.unexpected, ["end", "whole"]);
     let misshapen = |name: &str, expected: &[usize], found: &[usize]| Misshapen {
