@@ -60,13 +60,43 @@ pub(crate) fn check_not_negative(key: &str, value: f64) -> Result<(), ModelError
     check(value >= 0.0 && value.is_finite(), key, value, "at least 0")
 }
 
-/// Errors where a size of a configuration is nothing, which only some can be.
+/// Errors where a size of a configuration is nothing, which only some can be, or larger than any that makes sense.
 pub(crate) fn check_sizes<T: Serialize>(config: &T) -> Result<(), ModelError> {
-    let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let is_nothing = |setting: &Setting| setting.value == "0" && !MAY_BE_ZERO.contains(&name(&setting.key).as_str());
-    match settings_of(config).into_iter().find(is_nothing) {
-        Some(Setting { key, .. }) => Err(ModelError::Config(format!("{key} is 0: it must be at least 1"))),
-        None => Ok(()),
+    for Setting { key, value } in settings_of(config) {
+        let name = key.rsplit('.').next().unwrap_or_default();
+        let Ok(size) = value.parse::<u64>() else { continue };
+        if size == 0 && !MAY_BE_ZERO.contains(&name) {
+            return Err(ModelError::Config(format!("{key} is 0: it must be at least 1")));
+        }
+        let most = most(name);
+        if size > most {
+            return Err(ModelError::Config(format!("{key} is {size}: it must be at most {most}")));
+        }
+    }
+    Ok(())
+}
+
+/// The most that a whole number can be, by the last part of its key: what no clip and no published network comes near,
+/// so that a number with a few digits too many is told by name, and not by the memory that it takes.
+fn most(name: &str) -> u64 {
+    match name {
+        // Nothing is as large as they are; about them a job has words of its own.
+        name if name.ends_with("epochs") => u64::MAX,
+        // Half an hour at 16 kHz.
+        "n_samples" => 30 * 60 * 16_000,
+        // What sound cards reach.
+        "rate_hz" => 192_000,
+        // More than there are frequencies in a frame of 25 ms at 16 kHz.
+        "n_bins" => 512,
+        // Pictures of cameras.
+        "side_px" => 4096,
+        // Rows of tables: words or their hashes.
+        "n_buckets" | "vocabulary" => 1 << 20,
+        // Hidden widths in widths.
+        "ffn_mult" | "mlp_ratio" | "feed_forward_expansion" => 64,
+        name if name.ends_with("layers") || name.ends_with("depth") => 256,
+        // Widths, and steps of sequences: frames, words, tokens.
+        _ => 16_384,
     }
 }
 
@@ -195,6 +225,19 @@ mod tests {
         assert!(matches!(apply_setting(&outer, "k", "1"), Err(SettingError::Unknown { .. })));
         for value in ["-1", "x", "1.5"] {
             assert!(matches!(apply_setting(&outer, "top_k", value), Err(SettingError::Value { .. })), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_huge_size_is_refused_by_its_name() {
+        let configs = ModelKind::ALL.into_iter().flat_map(|model| model.presets().map(move |preset| (model, preset)));
+        for config in configs.map(|(model, preset)| model.preset(preset).unwrap()) {
+            let is_size = |setting: &Setting| setting.value.parse::<u64>().is_ok() && !setting.key.ends_with("epochs");
+            for Setting { key, .. } in settings_of(&config).into_iter().filter(is_size) {
+                let huge = apply_setting(&config, &key, "4000000000").unwrap();
+                let error = huge.check().unwrap_err().to_string();
+                assert!(error.starts_with(&format!("{key} is 4000000000: it must be at most ")), "{error}");
+            }
         }
     }
 
