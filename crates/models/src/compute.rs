@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, DeviceType, Tensor, TensorData};
+use burn::tensor::{Device, DeviceKind, DeviceType, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -105,7 +105,14 @@ pub fn devices() -> Vec<DeviceInfo> {
     }];
     let adapters = guarded(|| {
         let devices = Device::enumerate(DeviceType::Wgpu).into_vec();
-        devices.into_iter().enumerate().map(|(index, device)| wgpu_info(index, &device)).collect::<Vec<_>>()
+        let n = devices.len();
+        let info = |(index, device): (usize, &Device)| DeviceInfo {
+            id: DeviceId::Gpu(index),
+            name: device.identity().map_or_else(|| "unnamed adapter".into(), |identity| identity.name),
+            backend: "wgpu".into(),
+            kind: kind_of_adapter(device, n).into(),
+        };
+        devices.iter().enumerate().map(info).collect::<Vec<_>>()
     });
     found.extend(adapters.unwrap_or_default());
     #[cfg(feature = "cuda")]
@@ -120,17 +127,17 @@ pub fn devices() -> Vec<DeviceInfo> {
     found
 }
 
-fn wgpu_info(index: usize, device: &Device) -> DeviceInfo {
-    let text = format!("{device:?}");
-    let kind = [("Discrete", "discrete GPU"), ("Integrated", "integrated GPU"), ("Virtual", "virtual GPU")]
-        .into_iter()
-        .find_map(|(part, kind)| text.contains(part).then_some(kind))
-        .unwrap_or("software");
-    DeviceInfo {
-        id: DeviceId::Gpu(index),
-        name: device.identity().map_or_else(|| "unnamed adapter".into(), |identity| identity.name),
-        backend: "wgpu".into(),
-        kind: kind.into(),
+/// What an adapter among `n` of them is; each kind is numbered by itself.
+fn kind_of_adapter(device: &Device, n: usize) -> &'static str {
+    let is = |kind: fn(usize) -> DeviceKind| (0..n).any(|number| *device == Device::wgpu(kind(number)));
+    if is(DeviceKind::DiscreteGpu) {
+        "discrete GPU"
+    } else if is(DeviceKind::IntegratedGpu) {
+        "integrated GPU"
+    } else if is(DeviceKind::VirtualGpu) {
+        "virtual GPU"
+    } else {
+        "software"
     }
 }
 
@@ -236,6 +243,18 @@ mod tests {
             assert_eq!(id.to_string().parse::<DeviceId>().unwrap(), id);
         }
         assert!("tpu".parse::<DeviceId>().is_err() && "gpu:x".parse::<DeviceId>().is_err());
+    }
+
+    #[test]
+    fn an_adapter_is_told_by_its_kind() {
+        for (kind, name) in [
+            (DeviceKind::DiscreteGpu(0), "discrete GPU"),
+            (DeviceKind::IntegratedGpu(1), "integrated GPU"),
+            (DeviceKind::VirtualGpu(0), "virtual GPU"),
+            (DeviceKind::Cpu, "software"),
+        ] {
+            assert_eq!(kind_of_adapter(&Device::wgpu(kind), 2), name);
+        }
     }
 
     #[test]
