@@ -36,7 +36,7 @@ fn arrows_between_crates_point_down() {
     check("media", &["emotion"], &with(&["burn"]));
     check("features", &["pickle", "emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
     check("datasets", &["features", "emotion"], &with(&["burn", "ffmpeg-next", "cpal"]));
-    check("models", &["checkpoints", "emotion"], &with(&["ffmpeg-next", "cpal", "csv"]));
+    check("models", &["checkpoints", "features", "emotion"], &with(&["ffmpeg-next", "cpal", "csv"]));
     check("training", &["models", "datasets", "features", "media", "emotion"], &with(&["ffmpeg-next", "cpal"]));
     check("live", &["models", "media", "emotion"], &with(&["ffmpeg-next", "cpal"]));
 }

@@ -75,6 +75,9 @@ pub enum ModelError {
         /// As written in settings.
         id: String,
         /// Why, and what to choose instead.
+    /// Arrays beside weights that cannot be read.
+    #[error(transparent)]
+    Features(#[from] features::FeatureError),
         reason: String,
     },
     /// A sample that lacks everything that is switched on.

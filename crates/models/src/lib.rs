@@ -39,7 +39,7 @@ pub use init::Init;
 pub use kind::{About, ModelKind, Preset};
 pub use predict::{EmotionModel, FinishedStage, Loss, Outlook, Predict, SeeBatch, Trained, TrainingBatches};
 pub use published::{PUBLISHED, Published, Use};
-pub use released::{RELEASED, Release, import_released};
+pub use released::{RELEASED, import_released};
 pub use settings::{Setting, SettingError, apply_setting, settings_of};
 pub use stage::{Augmentation, Idle, Keep, Optimization, Schedule, StageInput, StagePlan, WeightDecay};
 pub use task::{AttributeLoss, Target, Task, ccc, l1_loss};

@@ -32,9 +32,10 @@ use crate::batch::{FaceBatch, VoiceBatch};
 use crate::encoders::tiny::{FaceNet, VoiceNet};
 use crate::encoders::vit::{Block, Stem, Vit, VitSize};
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
+use crate::released::only;
 use crate::{
     About, AttributeLoss, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook,
-    Reader, Release, Rename, StagePlan, Target, TrainingBatches,
+    Reader, Rename, StagePlan, Target, TrainingBatches,
 };
 use fusion::rows_for;
 
@@ -343,8 +344,8 @@ impl EmotionModel for MmaDfer {
         }
     }
 
-    fn import_released(&mut self, _config: &MmaDferConfig, release: &Release) -> Result<(), ModelError> {
-        import_trained(self, release.file()?)
+    fn import_released(&mut self, _config: &MmaDferConfig, files: &[PathBuf]) -> Result<(), ModelError> {
+        import_trained(self, only(files)?)
     }
 
     fn config_at(config: &MmaDferConfig, _stage: usize) -> Config {

@@ -1,5 +1,7 @@
 //! The two faces of a model: one to train it, one to use it.
 
+use std::path::PathBuf;
+
 use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
@@ -7,8 +9,8 @@ use emotion::{Attribute, Inputs, LabelSet, Manifest, Modalities, Modality, Predi
 
 use crate::layers::prompt_pool::Selection;
 use crate::{
-    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Release, Rename, StagePlan,
-    Target, compute,
+    Augmentation, Batch, Bundle, Card, Config, Frozen, Init, ModelError, ModelKind, Reader, Rename, StagePlan, Target,
+    compute,
 };
 
 /// What a forward pass yields.
@@ -139,11 +141,11 @@ pub trait EmotionModel: Module + Sync {
         device: &Device,
     ) -> Result<Self, ModelError>;
 
-    /// Fills the model from a trained one of the released code, strictly.
+    /// Fills the model from the files of a trained one of the released code, strictly.
     ///
     /// Errors when a tensor is missing, unexpected or misshapen, or when no form of such files is known.
-    fn import_released(&mut self, config: &Self::Config, release: &Release) -> Result<(), ModelError> {
-        let _ = (config, release);
+    fn import_released(&mut self, config: &Self::Config, files: &[PathBuf]) -> Result<(), ModelError> {
+        let _ = (config, files);
         Err(ModelError::Config("no released code of this model saves weights in a form of its own".into()))
     }
 

@@ -12,34 +12,24 @@ use crate::{
 /// The models whose released codes save weights in a form of their own.
 pub const RELEASED: [ModelKind; 3] = [ModelKind::Umbenet, ModelKind::MmaDfer, ModelKind::Vavl];
 
-/// What a released code leaves of a trained model.
-#[derive(Debug, Clone, Default)]
-pub struct Release {
-    /// Its checkpoint, the files of a set, or their folder.
-    pub files: Vec<PathBuf>,
-    /// What inputs are normalized by, in the order of the file that it is in; for VAVL mean and deviation of the voice, then of the
-    /// face. Empty for the others.
-    pub statistics: Vec<Vec<f32>>,
-}
-
-impl Release {
-    /// The checkpoint of a model that has one.
-    pub fn file(&self) -> Result<&Path, ModelError> {
-        match self.files.as_slice() {
-            [file] => Ok(file),
-            files => Err(ModelError::Config(format!("such a model is one file, not {}", files.len()))),
-        }
+/// The checkpoint of a model that is one file.
+pub(crate) fn only(files: &[PathBuf]) -> Result<&Path, ModelError> {
+    match files {
+        [file] => Ok(file),
+        files => Err(ModelError::Config(format!("such a model is one file, not {}", files.len()))),
     }
 }
 
 /// Makes a model of Limbic in the folder `to`, which any command takes.
 ///
+/// `files` are its checkpoint, the files of a set, or their folder; for VAVL what inputs are normalized by is among
+/// them.
 /// `about` says what the outputs are, its classes in their order or its ratings, and which features there are; it needs no clips.
 /// Errors when a tensor is missing, unexpected or misshapen, with its name.
 pub fn import_released(
     config: &Config,
     about: &Manifest,
-    release: &Release,
+    files: &[PathBuf],
     card: Card,
     to: &Path,
 ) -> Result<Bundle, ModelError> {
@@ -55,7 +45,7 @@ pub fn import_released(
         M::check(&config)?;
         let labels = M::attributes(&config).first().map_or_else(|| about.labels.clone(), |first: &Attribute| first.halves());
         let mut model = M::build(&config, about.labels.len(), &mut Init::empty(&device));
-        model.import_released(&config, release)?;
+        model.import_released(&config, files)?;
         let last = M::stages(&config).len().saturating_sub(1);
         let bundle = Bundle::new(M::config_at(&config, last), labels, M::reader(&config).inputs.modalities(), card);
         save_bundle(to, &bundle, &model)?;

@@ -29,9 +29,10 @@ use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
 use crate::layers::lstm::Lstm;
 use crate::layers::prompt_pool::{PoolSize, PromptPool, Query};
 use crate::layers::transformer::{Transformer, key_mask, masked_mean, unit_rows};
+use crate::released::only;
 use crate::{
     About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Frozen, Init, Loss, ModelError, Outlook, Reader,
-    Release, Rename, StagePlan, Target, TrainingBatches, compute,
+    Rename, StagePlan, Target, TrainingBatches, compute,
 };
 
 /// Rows of the position tables, whatever the number of frames, as in the released checkpoints.
@@ -241,8 +242,8 @@ impl EmotionModel for Umbenet {
         transfer::start_stage(config, labels, stage, seed, finished, device)
     }
 
-    fn import_released(&mut self, _config: &UmbenetConfig, release: &Release) -> Result<(), ModelError> {
-        import_released(self, release.file()?)
+    fn import_released(&mut self, _config: &UmbenetConfig, files: &[PathBuf]) -> Result<(), ModelError> {
+        import_released(self, only(files)?)
     }
 
     fn config_at(config: &UmbenetConfig, stage: usize) -> Config {

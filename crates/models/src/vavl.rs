@@ -12,6 +12,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use emotion::{Attribute, LabelSet, Manifest, Modality};
@@ -26,8 +28,8 @@ pub use sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
 
 use crate::layers::transformer::unit_rows;
 use crate::{
-    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Release,
-    Rename, StagePlan, TrainingBatches,
+    About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
+    StagePlan, TrainingBatches,
 };
 
 /// What is said of VAVL.
@@ -152,16 +154,13 @@ impl EmotionModel for Vavl {
         Ok(())
     }
 
-    fn import_released(&mut self, config: &VavlConfig, release: &Release) -> Result<(), ModelError> {
+    fn import_released(&mut self, config: &VavlConfig, files: &[PathBuf]) -> Result<(), ModelError> {
         self.face_features.load(&config.efficientnet)?;
         self.voice_features.load(&config.wav2vec2)?;
-        let [voice_mean, voice_deviation, face_mean, face_deviation] = release.statistics.as_slice() else {
-            let reason = "what inputs are normalized by is missing: name train_norm_stat.pkl, which was saved beside the weights";
-            return Err(ModelError::Config(reason.into()));
-        };
-        self.voice_features.set_statistics("voice", voice_mean, voice_deviation)?;
-        self.face_features.set_statistics("face", face_mean, face_deviation)?;
-        checkpoint::import(&mut self.network, &checkpoint::files_of(&release.files))
+        let (weights, checkpoint::Measured { voice, face }) = checkpoint::parts_of(files)?;
+        self.voice_features.set_statistics("voice", &voice[0], &voice[1])?;
+        self.face_features.set_statistics("face", &face[0], &face[1])?;
+        checkpoint::import(&mut self.network, &weights)
     }
 
     fn config_at(config: &VavlConfig, _stage: usize) -> Config {

@@ -3,20 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use emotion::{LabelSet, Manifest};
-use features::Store;
 use media::SampleCache;
-use models::{Bundle, Card, Release, compute};
+use models::{Bundle, Card, compute};
 
 use crate::fit::score;
 use crate::{Control, Event, Job, Outcome, Run, TrainError};
 
 /// Makes a model of Limbic in the folder `to` of files of a released code; `labels` are the classes in the order of its outputs.
 ///
-/// `.pkl` files among them, or in a folder that is named, hold what inputs are normalized by.
+/// A `.pkl` file among them, or VAVL's in a folder that is named, holds what inputs are normalized by.
 pub fn import_released(job: &Job, labels: &LabelSet, files: &[PathBuf], to: &Path) -> Result<Bundle, TrainError> {
     let about = Manifest::new(&job.name, "none", Path::new(""), labels.clone());
     let card = Card { dataset: "unknown to Limbic".into(), ..card(job, files) };
-    Ok(models::import_released(&job.config, &about, &release(files)?, card, to)?)
+    Ok(models::import_released(&job.config, &about, files, card, to)?)
 }
 
 /// The same as a run in the folder `to`, with the scores on the job's dataset, whose classes may come in another order; a job
@@ -68,7 +67,7 @@ fn make_run(
             // Clips say which ratings there are; their labels are those of the dataset, and are not looked at.
             let about = Manifest { labels: labels.clone(), ..manifest.clone() };
             let card = Card { dataset: manifest.name.clone(), ..card(job, files) };
-            models::import_released(&job.config, &about, &release(files)?, card, &run.best_dir())?
+            models::import_released(&job.config, &about, files, card, &run.best_dir())?
         }
         None => import_released(job, labels, files, &run.best_dir())?,
     };
@@ -107,25 +106,4 @@ fn card(job: &Job, files: &[PathBuf]) -> Card {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..Card::default()
     }
-}
-
-/// Weights, and arrays that no checkpoint holds.
-fn release(files: &[PathBuf]) -> Result<Release, TrainError> {
-    let is_pickle = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pkl");
-    let mut inner = Vec::new();
-    if let [folder] = files
-        && folder.is_dir()
-    {
-        let read = |source| TrainError::Read { path: folder.clone(), source };
-        inner.extend(std::fs::read_dir(folder).map_err(read)?.flatten().map(|entry| entry.path()));
-    }
-    let mut statistics = Vec::new();
-    for path in inner.iter().chain(files).filter(|path| is_pickle(path)) {
-        let mut store = Store::open(path)?;
-        let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
-        for name in names {
-            statistics.push(store.read(&name, None)?.values);
-        }
-    }
-    Ok(Release { files: files.iter().filter(|path| !is_pickle(path)).cloned().collect(), statistics })
 }

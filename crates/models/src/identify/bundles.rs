@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Kind, Names, Released, Report, empty, packing, parts};
-use crate::vavl::checkpoint::{self, set_of};
+use crate::vavl::checkpoint::{self, STATISTICS, set_of};
 use crate::vavl::{Network, VavlConfig};
 use crate::{
     Config, DeviceId, EmotionModel, ModelError, Spelling, compute, fit, load_bundle, open_checkpoint, with_model,
@@ -11,7 +11,9 @@ use crate::{
 
 /// Widths of the features that VAVL's released code reads.
 const VOICE_WIDTH: usize = 1024;
-const FACE_WIDTH: usize = 1408;
+pub(super) const FACE_WIDTH: usize = 1408;
+/// Values of a voice that are normalized at once: a waveform has one.
+const WAVE_WIDTH: usize = 1;
 
 /// What `path` is, if it is or belongs to something of several files.
 pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
@@ -31,7 +33,7 @@ pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
         return bundle(path, folder).map(Some);
     }
     let files = set_of(folder);
-    let is_part = path.is_dir() || files.iter().any(|file| file.file_name() == path.file_name());
+    let is_part = path.is_dir() || name == STATISTICS || files.iter().any(|file| file.file_name() == path.file_name());
     if is_part && !files.is_empty() {
         return vavl(folder, &files).map(Some);
     }
@@ -66,7 +68,8 @@ fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
     let outputs = names.side("MLP_a_head/out_layer.weight", 0).filter(|&outputs| outputs < 4096).unwrap_or(6);
     let device = compute::open(&DeviceId::Cpu)?;
     let model = Network::new(&config.network, VOICE_WIDTH, FACE_WIDTH, outputs, &mut empty(&device));
-    let (fit, _) = fit(&model, tensors, &checkpoint::spelling());
+    let (mut fit, _) = fit(&model, tensors, &checkpoint::spelling());
+    fit.missing.extend(checkpoint::statistics_fault(folder, [WAVE_WIDTH, FACE_WIDTH]));
     let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", config.network.layers);
     let released = Some(Released::of(&Config::Vavl(config), "paper", outputs)?);
     Ok(Report { fit: Some(fit), packing, released, ..Report::new(folder, Kind::Vavl, title) })

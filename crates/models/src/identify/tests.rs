@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use rand::RngExt as _;
 use serde_json::json;
 
+use super::bundles::FACE_WIDTH;
 use super::*;
 use crate::layers::streams::ByStream;
 use crate::mma_dfer::{MmaDfer, MmaDferConfig};
@@ -279,6 +280,37 @@ fn the_files_of_a_vavl_belong_together() {
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
         assert_eq!(released(&report).1, 3);
     }
+}
+
+#[test]
+fn a_vavl_is_not_whole_without_what_its_inputs_are_normalized_by() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("MLP_a_head.safetensors"), &vec![("out_layer.weight".into(), vec![3, 256])]);
+    let path = dir.path().join("train_norm_stat.pkl");
+    let list = |n: usize| format!("(l{}", "F1.0\na".repeat(n));
+    let pickle = |lengths: [usize; 4]| format!("({}t.", lengths.map(list).concat());
+    let complaints = |path: &Path| {
+        let missing = identify(path).unwrap().fit.unwrap().missing;
+        missing.into_iter().filter(|name| name.starts_with("train_norm_stat.pkl")).collect::<Vec<_>>()
+    };
+    assert_eq!(complaints(dir.path()), ["train_norm_stat.pkl, what inputs are normalized by"]);
+    for (content, complaint) in [
+        ("<html>".to_owned(), "train_norm_stat.pkl as it should be (refused"),
+        (
+            pickle([1, 1, 5, 5]),
+            "train_norm_stat.pkl with [1, 1, 1408, 1408] means and deviations instead of [1, 1, 5, 5]",
+        ),
+        (
+            "(lF1.0\na.".to_owned(),
+            "train_norm_stat.pkl as it should be (the file cannot be read as weights: it holds 1 arrays",
+        ),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let found = complaints(&path);
+        assert!(found.len() == 1 && found[0].starts_with(complaint), "{found:?}");
+    }
+    std::fs::write(&path, pickle([1, 1, FACE_WIDTH, FACE_WIDTH])).unwrap();
+    assert!(complaints(dir.path()).is_empty());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as PackTensor;
 use checkpoints::Container;
+use features::Store;
 
 use super::network::Network;
 use crate::encoders::conformer;
@@ -46,12 +47,58 @@ pub(crate) fn set_of(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The files of a set that is named by its folder, or file by file.
-pub(super) fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
-    match paths {
-        [folder] if folder.is_dir() => set_of(folder),
-        files => files.to_vec(),
+/// What inputs are normalized by, beside the weights.
+pub(crate) const STATISTICS: &str = "train_norm_stat.pkl";
+
+/// Means and deviations of the training set: of the voice, then of the face.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Measured {
+    /// Mean and deviation of the voice.
+    pub voice: [Vec<f32>; 2],
+    /// Mean and deviation of the face.
+    pub face: [Vec<f32>; 2],
+}
+
+/// The weights of a set that is named by its folder, or file by file, and what its inputs are normalized by.
+pub(super) fn parts_of(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Measured), ModelError> {
+    let is_pickle = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pkl");
+    let (pickles, weights): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(is_pickle);
+    let (weights, beside) = match weights.as_slice() {
+        [folder] if folder.is_dir() => (set_of(folder), Some(folder.join(STATISTICS))),
+        _ => (weights, None),
+    };
+    let statistics = pickles.into_iter().next().or(beside.filter(|path| path.is_file())).ok_or_else(|| {
+        let reason =
+            format!("what inputs are normalized by is missing: name {STATISTICS}, which was saved beside the weights");
+        ModelError::Config(reason)
+    })?;
+    Ok((weights, measured(&statistics)?))
+}
+
+/// Reads means and deviations, which are four arrays in this order.
+fn measured(path: &Path) -> Result<Measured, ModelError> {
+    let mut store = Store::open(path)?;
+    let names: Vec<String> = store.arrays().map(|(name, _)| name.to_owned()).collect();
+    let [voice_mean, voice_deviation, face_mean, face_deviation] = names.as_slice() else {
+        let reason = format!("it holds {} arrays instead of 4, means and deviations of voice and face", names.len());
+        return Err(ModelError::Damaged { reason, path: path.to_owned() });
+    };
+    let mut read = |name: &str| store.read(name, None).map(|array| array.values);
+    Ok(Measured { voice: [read(voice_mean)?, read(voice_deviation)?], face: [read(face_mean)?, read(face_deviation)?] })
+}
+
+/// What is wrong with the means and deviations in a folder, for inputs of these widths; nothing where all is well.
+pub(crate) fn statistics_fault(folder: &Path, [voice, face]: [usize; 2]) -> Option<String> {
+    let path = folder.join(STATISTICS);
+    if !path.is_file() {
+        return Some(format!("{STATISTICS}, what inputs are normalized by"));
     }
+    let lengths = match measured(&path) {
+        Ok(Measured { voice, face }) => voice.into_iter().chain(face).map(|values| values.len()).collect::<Vec<_>>(),
+        Err(error) => return Some(format!("{STATISTICS} as it should be ({error})")),
+    };
+    let wanted = [voice, voice, face, face];
+    (lengths != wanted).then(|| format!("{STATISTICS} with {wanted:?} means and deviations instead of {lengths:?}"))
 }
 
 /// Where in [`Network`] the parameter `key` of the file `stem` belongs; `None` for what nothing reads.
