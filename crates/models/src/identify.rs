@@ -198,11 +198,7 @@ fn told(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
         let report = Report::new(path, Kind::Wav2vec2, "wav2vec 2.0, large").of_published("wav2vec2-large-robust");
         Report { fit: Some(fit), ..report }
     } else if names.has("conv_stem.weight") {
-        let network = EfficientNet::new(EfficientNetSize::B2, &mut empty(&compute::open(&DeviceId::Cpu)?));
-        let spelling = network.spelling(&tensors);
-        let (fit, _) = fit(&network, tensors, &spelling);
-        let report = Report::new(path, Kind::EfficientNet, "EfficientNet-B2 of timm").of_published("efficientnet-b2");
-        Report { fit: Some(fit), ..report }
+        efficientnet_report(path, tensors)?
     } else {
         unknown(path, &tensors)
     })
@@ -298,6 +294,25 @@ fn unknown(path: &Path, tensors: &[PackTensor]) -> Report {
 
 /// Names of the tensors of a file.
 struct Names<'a>(&'a [PackTensor]);
+fn efficientnet_report(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
+    /// Classes of ImageNet, which every EfficientNet starts from.
+    const IMAGENET: usize = 1000;
+    let names = Names(&tensors);
+    let n_classes = ["classifier.weight", "classifier.0.weight"].iter().find_map(|name| names.side(name, 0));
+    let network = EfficientNet::new(EfficientNetSize::B2, &mut empty(&compute::open(&DeviceId::Cpu)?));
+    let spelling = network.spelling(&tensors);
+    let (fit, _) = fit(&network, tensors, &spelling);
+    let mut report = Report::new(path, Kind::EfficientNet, "EfficientNet-B2 of timm").of_published("efficientnet-b2");
+    report = report.with_note(
+        "timm's efficientnet_b2 has the names and shapes of tf_efficientnet_b2, but pads otherwise and gives wrong \
+         features; nothing in a file tells them apart: use enet_b2_8_best.pt as it is published",
+    );
+    if n_classes == Some(IMAGENET) {
+        report = report.with_note("its classifier is of ImageNet's 1,000 classes: it was not trained on faces");
+    }
+    Ok(Report { fit: Some(fit), ..report })
+}
+
 
 impl Names<'_> {
     fn any(&self, is_it: impl Fn(&str) -> bool) -> bool {

@@ -226,6 +226,15 @@ fn extractors_of_vavl_are_told_whatever_their_heads() {
     let report = identified(&names);
     check_whole(&report, Kind::EfficientNet, Some("efficientnet-b2"));
     assert_eq!(leftovers(&report), [("counts of batches", 1), ("the classifier that it was trained with", 2)]);
+    assert!(
+        matches!(&report.notes[..], [note] if note.contains("efficientnet_b2 has the names")),
+        "{:?}",
+        report.notes
+    );
+    let network = EfficientNetSize { classes: 1000, ..EfficientNetSize::B2 };
+    let network = EfficientNet::new(network, &mut Init::empty(&device));
+    let report = identified(&shapes(&network, &[]));
+    assert!(report.notes[1].contains("not trained on faces"), "{:?}", report.notes);
 }
 
 /// The configuration that a report leads to, and its number of outputs.
