@@ -27,6 +27,18 @@ pub enum ModelError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder of Hugging Face where a file is wanted.
+    #[error(
+        "this is a folder, and the weights are a file in it: name {file}: {path}",
+        file = file.display(),
+        path = path.display()
+    )]
+    Snapshot {
+        /// The file with the weights.
+        file: PathBuf,
+        /// The folder.
+        path: PathBuf,
+    },
     /// `model.toml` is not what it should be.
     #[error("the model description is damaged or of another program: {reason}: {path}", path = path.display())]
     Description {
@@ -63,6 +75,9 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
+    /// Arrays beside weights that cannot be read.
+    #[error(transparent)]
+    Features(#[from] features::FeatureError),
     /// A setting with an impossible value.
     #[error(transparent)]
     Setting(#[from] crate::SettingError),
@@ -75,9 +90,6 @@ pub enum ModelError {
         /// As written in settings.
         id: String,
         /// Why, and what to choose instead.
-    /// Arrays beside weights that cannot be read.
-    #[error(transparent)]
-    Features(#[from] features::FeatureError),
         reason: String,
     },
     /// A sample that lacks everything that is switched on.

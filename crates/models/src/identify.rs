@@ -154,12 +154,8 @@ pub fn identify(path: &Path) -> Result<Report, ModelError> {
     if let Some(report) = parts::identify(path) {
         return Ok(report);
     }
-    // Only the vocabulary is a gzip file.
     if is_gzip(path)? {
-        let tokenizer = clip::Tokenizer::open(path)?;
-        let report = Report::new(path, Kind::Vocabulary, "CLIP's vocabulary").of_published("clip-vocabulary");
-        let fit = Fit { n_mapped: 1, n_values: tokenizer.end() as usize + 1, ..Fit::default() };
-        return Ok(Report { packing: "gzip".into(), fit: Some(fit), ..report });
+        return gzip_report(path);
     }
     let contents = open_checkpoint(path)?;
     let Contents { container, tensors, set_aside } = contents;
@@ -176,6 +172,24 @@ fn is_gzip(path: &Path) -> Result<bool, ModelError> {
         begun.map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
     }
     Ok(head == [0x1f, 0x8b])
+}
+
+/// Of what is packed with gzip, the vocabulary alone is read as it is.
+fn gzip_report(path: &Path) -> Result<Report, ModelError> {
+    let packing = "gzip".to_owned();
+    match clip::Tokenizer::open(path) {
+        Ok(tokenizer) => {
+            let report = Report::new(path, Kind::Vocabulary, "CLIP's vocabulary").of_published("clip-vocabulary");
+            let fit = Fit { n_mapped: 1, n_values: tokenizer.end() as usize + 1, ..Fit::default() };
+            Ok(Report { packing, fit: Some(fit), ..report })
+        }
+        Err(ModelError::Weights { reason, .. }) => {
+            let report = Report::new(path, Kind::Unknown, "a packed file that is not CLIP's vocabulary");
+            let report = report.with_note("unpack it and check what is in it: weights are not read from gzip files");
+            Ok(Report { packing, ..report.with_note(format!("as CLIP's vocabulary it is damaged: {reason}")) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What tensors of these names and shapes are.
@@ -280,20 +294,6 @@ fn vit_report(path: &Path, tensors: Vec<PackTensor>, channels: usize) -> Result<
     Ok(Report { fit: Some(fit), ..report })
 }
 
-fn unknown(path: &Path, tensors: &[PackTensor]) -> Report {
-    const SHOWN: usize = 5;
-    let shape = |tensor: &PackTensor| tensor.shape.iter().copied().collect::<Vec<usize>>();
-    let first = tensors.iter().take(SHOWN).map(|tensor| format!("{} {:?}", tensor.name, shape(tensor)));
-    let first: Vec<String> = first.collect();
-    let note = match tensors.len() {
-        0 => "there is no tensor in it".to_owned(),
-        n => format!("{n} tensors, the first are {}", first.join(", ")),
-    };
-    Report::new(path, Kind::Unknown, "weights of a model that Limbic does not know").with_note(note)
-}
-
-/// Names of the tensors of a file.
-struct Names<'a>(&'a [PackTensor]);
 fn efficientnet_report(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, ModelError> {
     /// Classes of ImageNet, which every EfficientNet starts from.
     const IMAGENET: usize = 1000;
@@ -313,6 +313,20 @@ fn efficientnet_report(path: &Path, tensors: Vec<PackTensor>) -> Result<Report, 
     Ok(Report { fit: Some(fit), ..report })
 }
 
+fn unknown(path: &Path, tensors: &[PackTensor]) -> Report {
+    const SHOWN: usize = 5;
+    let shape = |tensor: &PackTensor| tensor.shape.iter().copied().collect::<Vec<usize>>();
+    let first = tensors.iter().take(SHOWN).map(|tensor| format!("{} {:?}", tensor.name, shape(tensor)));
+    let first: Vec<String> = first.collect();
+    let note = match tensors.len() {
+        0 => "there is no tensor in it".to_owned(),
+        n => format!("{n} tensors, the first are {}", first.join(", ")),
+    };
+    Report::new(path, Kind::Unknown, "weights of a model that Limbic does not know").with_note(note)
+}
+
+/// Names of the tensors of a file.
+struct Names<'a>(&'a [PackTensor]);
 
 impl Names<'_> {
     fn any(&self, is_it: impl Fn(&str) -> bool) -> bool {

@@ -83,6 +83,9 @@ pub type Contents = checkpoints::Contents<PackTensor>;
 ///
 /// Nothing in a file is ever run; one that asks for it is refused.
 pub fn open_checkpoint(path: &Path) -> Result<Contents, ModelError> {
+    if let Some(fault) = snapshot_fault(path) {
+        return Err(fault);
+    }
     let checkpoints::Contents { container, tensors, set_aside } =
         checkpoints::open(path).map_err(|fault| match fault {
             Fault::Io(source) => ModelError::Read { path: path.to_owned(), source },
@@ -90,6 +93,15 @@ pub fn open_checkpoint(path: &Path) -> Result<Contents, ModelError> {
             Fault::Refused(what) => ModelError::Refused { what, path: path.to_owned() },
         })?;
     Ok(Contents { container, tensors: tensors.into_iter().map(unread).collect(), set_aside })
+}
+
+/// What to say of a folder as Hugging Face has it, a snapshot or a clone of a repository; nothing of anything else.
+pub(crate) fn snapshot_fault(path: &Path) -> Option<ModelError> {
+    /// What the weights are called, the file that is safer first.
+    const FILES: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+    let files = FILES.map(|file| path.join(file)).into_iter().filter(|_| path.join("config.json").is_file());
+    let file = { files }.find(|file| file.is_file())?;
+    Some(ModelError::Snapshot { file, path: path.to_owned() })
 }
 
 /// A tensor whose numbers are read when somebody asks.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Kind, Names, Released, Report, empty, packing, parts};
 use crate::vavl::checkpoint::{self, STATISTICS, set_of};
 use crate::vavl::{Network, VavlConfig};
+use crate::weights::snapshot_fault;
 use crate::{
     Config, DeviceId, EmotionModel, ModelError, Spelling, compute, fit, load_bundle, open_checkpoint, with_model,
 };
@@ -38,7 +39,7 @@ pub(super) fn identify(path: &Path) -> Result<Option<Report>, ModelError> {
         return vavl(folder, &files).map(Some);
     }
     match path.is_dir() && parts::identify(path).is_none() {
-        true => Err(ModelError::NoModel { path: path.to_owned() }),
+        true => Err(snapshot_fault(path).unwrap_or_else(|| ModelError::NoModel { path: path.to_owned() })),
         false => Ok(None),
     }
 }

@@ -323,6 +323,34 @@ fn a_vavl_is_not_whole_without_what_its_inputs_are_normalized_by() {
 }
 
 #[test]
+fn a_folder_of_hugging_face_says_which_file_to_name() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("config.json"), "{}").unwrap();
+    for file in ["pytorch_model.bin", "model.safetensors"] {
+        let file = dir.path().join(file);
+        std::fs::write(&file, "").unwrap();
+        let device = Device::flex();
+        let mut network = EfficientNet::new(EfficientNetSize::B2, &mut Init::empty(&device));
+        for error in [identify(dir.path()).unwrap_err(), network.import(dir.path()).unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.contains(&format!("name {}: ", file.display())), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_packed_file_is_looked_into_before_it_is_called_a_vocabulary() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.pt.gz");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"anything else\nat all").unwrap();
+    std::fs::write(&path, packed.finish().unwrap()).unwrap();
+    let report = identify(&path).unwrap();
+    assert_eq!((report.kind, report.is_whole(), report.packing.as_str()), (Kind::Unknown, false, "gzip"));
+    assert!(report.notes[0].starts_with("unpack it"), "{:?}", report.notes);
+}
+
+#[test]
 fn a_checkpoint_in_parts_is_said_to_be_one() {
     let dir = tempfile::tempdir().unwrap();
     let part = dir.path().join("model-00002-of-00004.safetensors");
