@@ -48,13 +48,25 @@ fn bundle(path: &Path, dir: &Path) -> Result<Report, ModelError> {
     let bundle = load_bundle(dir)?;
     let contents = open_checkpoint(&dir.join("model.safetensors"))?;
     let device = compute::open(&DeviceId::Cpu)?;
-    let (fit, _) = with_model!(&bundle.config, M, config => {
+    let (fit, attributes) = with_model!(&bundle.config, M, config => {
         let model = M::build(config, bundle.labels.len(), &mut empty(&device));
-        fit(&model, contents.tensors, &Spelling::renamed(M::RENAMES, &[]))
+        let (fit, _) = fit(&model, contents.tensors, &Spelling::renamed(M::RENAMES, &[]));
+        let attributes: Vec<&str> = M::attributes(config).iter().map(|attribute| attribute.name()).collect();
+        (fit, attributes.join(", "))
     });
-    let title = format!("a model of Limbic: {}, {} classes", bundle.model.title(), bundle.labels.len());
+    let model = bundle.model.title();
+    let report = match attributes.is_empty() {
+        true => {
+            let title = format!("a model of Limbic: {model}, {} classes", bundle.labels.len());
+            Report::new(path, Kind::Bundle, title)
+        }
+        false => {
+            let note = format!("it is scored on datasets whose clips are rated: {attributes}");
+            Report::new(path, Kind::Bundle, format!("a model of Limbic: {model} for {attributes}")).with_note(note)
+        }
+    };
     let packing = contents.container.name().to_owned();
-    Ok(Report { fit: Some(fit), packing, ..Report::new(path, Kind::Bundle, title) })
+    Ok(Report { fit: Some(fit), packing, ..report })
 }
 
 fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
@@ -73,5 +85,9 @@ fn vavl(folder: &Path, files: &[PathBuf]) -> Result<Report, ModelError> {
     fit.missing.extend(checkpoint::statistics_fault(folder, [WAVE_WIDTH, FACE_WIDTH]));
     let title = format!("the files of a trained VAVL, {} layers a branch, {outputs} outputs", config.network.layers);
     let released = Some(Released::of(&Config::Vavl(config), "paper", outputs)?);
-    Ok(Report { fit: Some(fit), packing, released, ..Report::new(folder, Kind::Vavl, title) })
+    let report = Report::new(folder, Kind::Vavl, title).with_note(
+        "outputs that are ratings look the same as classes: import them with --set network.task=regression and the \
+         --manifest of a dataset that rates as many attributes (valence, arousal, dominance)",
+    );
+    Ok(Report { fit: Some(fit), packing, released, ..report })
 }

@@ -288,6 +288,7 @@ fn the_files_of_a_vavl_belong_together() {
         assert!(fit.missing.iter().any(|name| name.starts_with("final_visual_head/x_visual.encoder.")));
         assert_eq!(leftovers(&report), [("what no forward pass reads", 1)]);
         assert_eq!(released(&report).1, 3);
+        assert!(report.notes[0].contains("network.task=regression"), "{:?}", report.notes);
     }
 }
 
@@ -320,6 +321,22 @@ fn a_vavl_is_not_whole_without_what_its_inputs_are_normalized_by() {
     }
     std::fs::write(&path, pickle([1, 1, FACE_WIDTH, FACE_WIDTH])).unwrap();
     assert!(complaints(dir.path()).is_empty());
+}
+
+#[test]
+fn a_model_of_ratings_says_which_it_needs() {
+    let device = Device::flex();
+    let Config::Vavl(mut config) = ModelKind::Vavl.preset("tiny").unwrap() else { panic!("VAVL") };
+    config.network.task = crate::Task::Regression;
+    config.attributes = vec![emotion::Attribute::Valence, emotion::Attribute::Arousal];
+    let model = crate::vavl::Vavl::new(&config, 2, &mut Init::new(1, &device));
+    let labels = emotion::LabelSet::new(["negative", "positive"]).unwrap();
+    let bundle = crate::Bundle::new(Config::Vavl(config), labels, emotion::Modalities::ALL, crate::Card::default());
+    let dir = tempfile::tempdir().unwrap();
+    crate::save_bundle(dir.path(), &bundle, &model).unwrap();
+    let report = identify(dir.path()).unwrap();
+    assert!(report.title.ends_with("VAVL for valence, arousal"), "{}", report.title);
+    assert_eq!(report.notes, ["it is scored on datasets whose clips are rated: valence, arousal"]);
 }
 
 #[test]
