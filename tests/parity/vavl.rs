@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use emotion::Modality;
 use models::encoders::conformer::{self, Conformer, ConformerBlock, ConformerSize, RelativePosition, relative_shift};
 use models::vavl::{
-    AttributeScale, Layout, Moments, Network, NetworkConfig, Statistics, Target, Task, Unimodal, ccc, checkpoint,
+    Layout, Moments, Network, NetworkConfig, Scale, Statistics, Target, Task, Unimodal, ccc, checkpoint,
 };
 use models::{AttributeLoss, Init, Place, Spelling};
 
@@ -224,6 +224,27 @@ fn statistics_of(clips: &[&[f32]], width: usize) -> Statistics {
     moments.statistics().unwrap()
 }
 
+/// Clips of at most `max_frames`, normalized, zeros after the end of a clip, `[clips, frames, width]`; and 1 on a clip's
+/// frames, 0 on padding, `[clips, frames]`.
+fn scaled(statistics: &Statistics, clips: &[&[f32]], max_frames: usize) -> (Tensor<3>, Tensor<2>) {
+    let device = Device::flex();
+    let width = statistics.mean.len();
+    let mut scale = Scale::new(width, &mut Init::new(0, &device));
+    scale.set(statistics);
+    let lengths: Vec<usize> = clips.iter().map(|clip| (clip.len() / width).min(max_frames)).collect();
+    let n_frames = lengths.iter().copied().max().unwrap_or(0);
+    let rows = clips.iter().zip(&lengths).flat_map(|(clip, &length)| {
+        let padding = std::iter::repeat_n(0.0, (n_frames - length) * width);
+        clip[..length * width].iter().copied().chain(padding)
+    });
+    let rows: Vec<f32> = rows.collect();
+    let mask = lengths.iter().flat_map(|&length| (0..n_frames).map(move |frame| f32::from(u8::from(frame < length))));
+    let mask: Vec<f32> = mask.collect();
+    let mask = Tensor::<1>::from_floats(mask.as_slice(), &device).reshape([clips.len(), n_frames]);
+    let rows = Tensor::<1>::from_floats(rows.as_slice(), &device).reshape([clips.len(), n_frames, width]);
+    (scale.forward(rows) * mask.clone().unsqueeze_dim::<3>(2), mask)
+}
+
 fn input_norm(case: &mut Case) {
     let clips = |prefix: &str| -> Vec<Input> {
         let mut roles: Vec<String> = case.roles().into_iter().map(|(role, _)| role).collect();
@@ -241,9 +262,9 @@ fn input_norm(case: &mut Case) {
     let statistics = statistics_of(&wavs, 1);
     case.compare("wav_mean", &wide(&statistics.mean));
     case.compare("wav_std", &wide(&statistics.deviation));
-    let batch = statistics.batch(&wavs, case.size("max_samples"));
-    case.compare("wav", &batch.values);
-    case.compare("attention_mask", &batch.mask());
+    let (wav, mask) = scaled(&statistics, &wavs, case.size("max_samples"));
+    case.compare_tensor("wav", &wav);
+    case.compare_tensor("attention_mask", &mask);
 
     let width = visuals[0].shape[1];
     let constant = case.by_role("constant_column").floats()[0];
@@ -256,11 +277,8 @@ fn input_norm(case: &mut Case) {
     let statistics = statistics_of(&visuals, width);
     case.compare("visual_mean", &wide(&statistics.mean));
     case.compare("visual_std", &wide(&statistics.deviation[1..]));
-    let batch = statistics.batch(&visuals, usize::MAX);
-    assert!(batch.values.iter().all(|value| value.is_finite()), "a constant column stays finite");
-    let n_clips = batch.lengths.len();
-    let all =
-        Tensor::<1>::from_floats(batch.values.as_slice(), &Device::flex()).reshape([n_clips, batch.n_frames, width]);
+    let (all, _) = scaled(&statistics, &visuals, usize::MAX);
+    assert!(values(&all).iter().all(|value| value.is_finite()), "a constant column stays finite");
     let rest = all.narrow(2, 1, width - 1);
     case.compare_tensor("visual", &rest);
     case.compare_tensor("visual_pooled", &rest.mean_dim(1));
@@ -311,23 +329,23 @@ fn concordance(case: &mut Case) {
 }
 
 fn label_scaling(case: &mut Case) {
-    let columns: Vec<&str> =
-        case.config("columns").as_array().unwrap().iter().map(|column| column.as_str().unwrap()).collect();
+    let columns = case.config("columns").as_array().unwrap().clone();
     let flip = case.flag("flip_arousal");
-    let scale = AttributeScale {
-        min: case.number("min_score") as f32,
-        max: case.number("max_score") as f32,
-        flipped: columns.iter().map(|&column| flip && column == "EmoAct").collect(),
+    let scale = emotion::Scale { low: case.number("min_score") as f32, high: case.number("max_score") as f32 };
+    // Some attributes are scored the other way round.
+    let turned = |i: usize, score: f32| match flip && columns[i % columns.len()] == "EmoAct" {
+        true => scale.high + scale.low - score,
+        false => score,
     };
-    let n = columns.len();
+    // The reference has 0..1 where Limbic has −1..1.
     for (role, output) in [("raw", "scaled"), ("corner", "scaled_corner")] {
         let scores = case.by_role(role).floats();
-        // Twice from the same table is the same.
-        let scale_all = || scores.chunks(n).flat_map(|row| scale.to_unit(row)).collect::<Vec<f32>>();
-        scale_all();
-        case.compare(output, &scale_all());
+        let unit = |(i, &score): (usize, &f32)| {
+            (scale.to_unit(turned(i, score).clamp(scale.low, scale.high)).unwrap() + 1.0) / 2.0
+        };
+        case.compare(output, &scores.iter().enumerate().map(unit).collect::<Vec<f32>>());
     }
     let predictions = case.by_role("prediction").floats();
-    let raw: Vec<f32> = predictions.chunks(n).flat_map(|row| scale.from_unit(row)).collect();
-    case.compare("prediction_in_raw_scale", &raw);
+    let raw = |(i, &value): (usize, &f32)| turned(i, scale.value_of(2.0 * value - 1.0));
+    case.compare("prediction_in_raw_scale", &predictions.iter().enumerate().map(raw).collect::<Vec<f32>>());
 }

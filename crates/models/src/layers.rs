@@ -5,5 +5,6 @@ pub mod crossmodal;
 pub mod lstm;
 pub mod normalization;
 pub mod prompt_pool;
+pub(crate) mod rows;
 pub mod streams;
 pub mod transformer;

@@ -14,8 +14,7 @@ mod units;
 
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor, assert_shape};
+use burn::tensor::{Tensor, assert_shape};
 use emotion::{Modalities, Modality};
 
 pub use crate::l1_loss;
@@ -242,14 +241,4 @@ impl SequenceNetwork for Mcr {
     fn config(config: McrConfig) -> Config {
         Config::Mcr(config)
     }
-}
-
-/// The loss of emotions that are there or not: mean cross entropy over samples and emotions.
-///
-/// - `prediction` `[batch, emotions · 2]`, scores of "not there" and "there" for each emotion
-/// - `there` `[batch, emotions]` of 0 and 1
-pub fn emotions_loss(prediction: Tensor<2>, there: Tensor<2, Int>) -> Tensor<1> {
-    let [batch, n] = there.dims();
-    let scores = log_softmax(prediction.reshape([batch * n, 2]), 1);
-    scores.gather(1, there.reshape([batch * n, 1])).mean().neg()
 }

@@ -31,13 +31,13 @@ pub use temporal::{TemporalLayer, TemporalTransformer};
 use crate::batch::{FaceBatch, VoiceBatch};
 use crate::encoders::tiny::{FaceNet, VoiceNet};
 use crate::encoders::vit::{Block, Stem, Vit, VitSize};
+use crate::layers::rows::rows_for;
 use crate::layers::transformer::{key_mask, masked_mean, unit_rows};
 use crate::released::only;
 use crate::{
     About, AttributeLoss, Augmentation, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook,
     Reader, Rename, StagePlan, Target, TrainingBatches,
 };
-use fusion::rows_for;
 
 /// Channels of a face frame and of a spectrogram.
 const RGB: usize = 3;

@@ -16,10 +16,9 @@ pub use config::MultSize;
 
 use crate::encoders::feature_sequences::FeatureSize;
 use crate::encoders::sequences::SequenceSize;
-use crate::layers::crossmodal::{
-    Drops, Encoder, TimeConv, dropout, future_mask, residual_head, step_at, with_positions,
-};
+use crate::layers::crossmodal::{Drops, Encoder, TimeConv, dropout, residual_head, step_at, with_positions};
 use crate::layers::streams::{ByStream, Streams};
+use crate::layers::transformer::future_mask;
 use crate::sequence_model::{
     self, SequenceClassifier, SequenceConfig, SequenceNetwork, SequenceOutput, SequenceSource,
 };

@@ -6,7 +6,6 @@
 pub mod checkpoint;
 mod config;
 mod features;
-mod loss;
 mod network;
 mod sources;
 #[cfg(test)]
@@ -15,17 +14,17 @@ mod tests;
 use std::path::PathBuf;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use emotion::{Attribute, LabelSet, Manifest, Modality};
 
-pub use crate::layers::normalization::{Moments, Padded, Scale, Statistics};
+pub use crate::layers::normalization::{Moments, Scale, Statistics};
 pub use crate::{Target, Task, ccc};
 pub use config::VavlConfig;
 pub use features::{FaceExtractor, FaceFeatures, Sequence, VoiceExtractor, VoiceFeatures};
-pub use loss::AttributeScale;
 pub use network::{Head, Layout, Network, NetworkConfig, Shared, Stream, Unimodal};
 pub use sources::{FaceFeaturesConfig, VoiceFeaturesConfig};
 
+use crate::layers::rows::{all, rows_for};
 use crate::layers::transformer::unit_rows;
 use crate::{
     About, AttributeLoss, Batch, Config, EmotionModel, FinishedStage, Init, Loss, ModelError, Outlook, Reader, Rename,
@@ -80,11 +79,9 @@ struct Part {
 impl Part {
     /// Those of `rows`, in this order.
     fn only(&self, rows: &[usize]) -> Sequence {
-        let places = rows.iter().filter_map(|row| self.rows.iter().position(|own| own == row));
-        let places = indices(places, &self.sequence.whole.device());
         Sequence {
-            seen: self.sequence.seen.clone().select(0, places.clone()),
-            whole: self.sequence.whole.clone().select(0, places),
+            seen: rows_for(self.sequence.seen.clone(), &self.rows, rows),
+            whole: rows_for(self.sequence.whole.clone(), &self.rows, rows),
         }
     }
 }
@@ -230,10 +227,9 @@ impl EmotionModel for Vavl {
 fn outlook(results: &[Rows], auxiliary: Vec<(&'static str, Tensor<1>)>, width: usize) -> Outlook {
     let device = results[0].logits.device();
     let order: Vec<usize> = results.iter().flat_map(|result| result.rows.iter().copied()).collect();
-    let places = (0..order.len()).filter_map(|row| order.iter().position(|&own| own == row));
-    let places = indices(places, &device);
+    let clips = all(order.len());
     let in_order = |of: &dyn Fn(&Rows) -> Tensor<2>| -> Tensor<2> {
-        Tensor::cat(results.iter().map(of).collect(), 0).select(0, places.clone())
+        rows_for(Tensor::cat(results.iter().map(of).collect(), 0), &order, &clips)
     };
     let absent = |rows: &Rows| Tensor::zeros([rows.rows.len(), width], &device);
     let visual = in_order(&|rows| rows.visual.clone().unwrap_or_else(|| absent(rows)));
@@ -246,10 +242,4 @@ fn outlook(results: &[Rows], auxiliary: Vec<(&'static str, Tensor<1>)>, width: u
         selection: None,
         auxiliary,
     }
-}
-
-fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i64> = values.map(|value| value as i64).collect();
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
 }

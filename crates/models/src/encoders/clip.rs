@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Int, Tensor, TensorData, assert_shape};
 
-use crate::layers::transformer::{Transformer, causal_mask, unit_rows};
+use crate::layers::transformer::{Transformer, future_mask, unit_rows};
 use crate::{Init, ModelError, PixelScale, import_spelled, read_checkpoint};
 
 /// The statistics of CLIP's training images, by which all its towers want their input scaled.
@@ -271,7 +271,7 @@ impl TextTower {
         let [_, context, _] = tokens.dims();
         let device = tokens.device();
         let x = tokens + self.positional_embedding.val().narrow(0, 0, context).unsqueeze();
-        self.transformer.forward(x, Some(&causal_mask(context, &device)))
+        self.transformer.forward(x, Some(&future_mask(context, context, &device)))
     }
 
     /// Encodes token sequences.

@@ -9,10 +9,10 @@ use burn::tensor::Tensor;
 use emotion::{FeatureInput, Inputs, Manifest, Modalities, Modality, Normalization, Recordings, Stream, side_by_side};
 use serde::{Deserialize, Serialize};
 
-use super::sequences::placed;
 use crate::batch::PixelScale;
 use crate::layers::crossmodal::dropout;
 use crate::layers::normalization::{Moments, Scale};
+use crate::layers::rows::{all, rows_or};
 use crate::layers::streams::{ByStream, STREAMS, Streams};
 use crate::settings::check_share;
 use crate::{Batch, Init, ModelError, Reader, TrainingBatches};
@@ -282,7 +282,7 @@ impl FeatureSequences {
                 Some(features) => {
                     let scaled = self.scale[stream].forward_rows(features.values.clone(), features.own_scale.as_ref());
                     let seen = self.dropout.forward(scaled * features.valid.clone().unsqueeze_dim::<3>(2));
-                    placed(seen, &features.rows, n, filler)
+                    rows_or(seen, &features.rows, &all(n), filler)
                 }
             })
         })

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::tiny::{FaceNet, VoiceNet};
 use crate::batch::PixelScale;
 use crate::layers::crossmodal::dropout;
+use crate::layers::rows::{all, rows_or};
 use crate::layers::streams::{ByStream, Streams};
 use crate::settings::check_share;
 use crate::{Batch, Init, ModelError, Reader, TrainingBatches, VoiceBatch, compute};
@@ -185,7 +186,7 @@ impl Sequences {
             };
             Some(match encoded {
                 None => filler.expand([n, steps, size.n_dims]),
-                Some((rows, encoded)) => placed(encoded, rows, n, filler),
+                Some((rows, encoded)) => rows_or(encoded, rows, &all(n), filler),
             })
         })
     }
@@ -205,19 +206,6 @@ fn whole_rows(valid: &Tensor<2>) -> Result<Option<Tensor<1, Int>>, ModelError> {
     let whole: Vec<i64> = (0_i64..).zip(&shares).filter(|&(_, &share)| share > 0.999).map(|(row, _)| row).collect();
     let n = whole.len();
     Ok((n > 0).then(|| Tensor::from_data(TensorData::new(whole, [n]), &valid.device())))
-}
-
-/// Row `i` of `encoded` at row `rows[i]` of `[n, steps, dims]`, and `filler` `[1, steps, dims]` where there is none.
-pub(crate) fn placed(encoded: Tensor<3>, rows: &[usize], n: usize, filler: Tensor<3>) -> Tensor<3> {
-    if rows.len() == n {
-        return encoded;
-    }
-    let mut from = vec![rows.len() as i64; n];
-    for (row, &to) in rows.iter().enumerate() {
-        from[to] = row as i64;
-    }
-    let from = Tensor::<1, Int>::from_data(TensorData::new(from, [n]), &encoded.device());
-    Tensor::cat(vec![encoded, filler], 0).select(0, from)
 }
 
 /// Moves the valid steps, which come first, to the end, zero rows before them.
@@ -271,15 +259,6 @@ mod tests {
         let valid = Tensor::<2>::from_floats([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]], &device);
         let got: Vec<f32> = last_steps(x, valid).try_into_vec_as().unwrap();
         assert_eq!(got, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-    }
-
-    #[test]
-    fn who_lacks_a_modality_gets_the_absent_token() {
-        let device = Device::flex();
-        let encoded = Tensor::<3>::from_floats([[[1.0], [2.0]], [[3.0], [4.0]]], &device);
-        let filler = Tensor::<3>::from_floats([[[7.0], [7.0]]], &device);
-        let got: Vec<f32> = placed(encoded, &[0, 2], 3, filler).try_into_vec_as().unwrap();
-        assert_eq!(got, [1.0, 2.0, 7.0, 7.0, 3.0, 4.0]);
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::store::burn_pack::Tensor as PackTensor;
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::gelu;
 use burn::tensor::{Distribution, Tensor, TensorData, assert_shape};
 
 use crate::encoders::tiny::{FaceNet, VoiceNet};
+use crate::layers::transformer::attention;
 use crate::weights::{Spelling, import_spelled, read_checkpoint};
 use crate::{Init, ModelError};
 
@@ -332,16 +333,11 @@ impl Block {
 
 impl Attention {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, tokens, width] = x.dims();
-        let head_width = width / self.n_heads;
+        let [_, _, width] = x.dims();
         let qkv = self.qkv.forward(x);
-        let heads = |part: usize| {
-            let part = qkv.clone().narrow(2, part * width, width);
-            part.reshape([batch, tokens, self.n_heads, head_width]).swap_dims(1, 2) // [batch, heads, tokens, head width]
-        };
-        let scores = heads(0).mul_scalar((head_width as f64).powf(-0.5)).matmul(heads(1).swap_dims(2, 3));
-        let mixed = softmax(scores, 3).matmul(heads(2));
-        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, tokens, width]))
+        let part = |part: usize| qkv.clone().narrow(2, part * width, width);
+        let (mixed, _) = attention([part(0), part(1), part(2)], self.n_heads, None, |weights| weights);
+        self.proj.forward(mixed)
     }
 }
 

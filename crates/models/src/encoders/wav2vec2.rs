@@ -8,13 +8,13 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{LayerNorm, Linear};
 use burn::store::burn_pack::Tensor as PackTensor;
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::gelu;
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, TensorData, assert_shape};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::layers::transformer::key_mask;
+use crate::layers::transformer::{attention, key_mask};
 use crate::{Init, ModelError, Place, Rename, Spelling, import_spelled, read_checkpoint};
 
 /// Sizes of a wav2vec 2.0.
@@ -420,15 +420,10 @@ impl Layer {
 
 impl Attention {
     fn forward(&self, x: Tensor<3>, mask: &Tensor<3>) -> Tensor<3> {
-        let [batch, frames, width] = x.dims();
-        assert_shape!(mask, [batch, frames, frames]);
-        let head = width / self.n_heads;
-        let heads = |x: Tensor<3>| x.reshape([batch, frames, self.n_heads, head]).swap_dims(1, 2);
-        let query = heads(self.q_proj.forward(x.clone())).mul_scalar(1.0 / (head as f64).sqrt());
-        let scores = query.matmul(heads(self.k_proj.forward(x.clone())).swap_dims(2, 3));
-        let weights = softmax(scores + mask.clone().unsqueeze_dim::<4>(1), 3);
-        let mixed = weights.matmul(heads(self.v_proj.forward(x))); // [batch, heads, frames, head]
-        self.out_proj.forward(mixed.swap_dims(1, 2).reshape([batch, frames, width]))
+        let query = self.q_proj.forward(x.clone());
+        let (key, value) = (self.k_proj.forward(x.clone()), self.v_proj.forward(x));
+        let (mixed, _) = attention([query, key, value], self.n_heads, Some(mask), |weights| weights);
+        self.out_proj.forward(mixed)
     }
 }
 

@@ -7,10 +7,10 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::transformer::{Attention, MASKED_SCORE};
+use super::transformer::Attention;
 use crate::settings::check_share;
 use crate::{Init, ModelError};
 
@@ -101,15 +101,6 @@ pub fn with_positions(x: Tensor<3>) -> Tensor<3> {
     let table = Tensor::<3>::from_data(TensorData::new(table, [1, steps, width]), &x.device());
     let there = x.clone().narrow(2, 0, 1).not_equal_elem(0.0).float();
     x.mul_scalar((width as f64).sqrt()) + table * there
-}
-
-/// The additive mask that hides the future, `[1, queries, tokens]`; sequences of different lengths may look ahead by the
-/// difference, as in the published code.
-pub fn future_mask(queries: usize, tokens: usize, device: &Device) -> Tensor<3> {
-    let ahead = queries.abs_diff(tokens);
-    let hidden = |i: usize| i % tokens > i / tokens + ahead;
-    let values: Vec<f32> = (0..queries * tokens).map(|i| if hidden(i) { MASKED_SCORE as f32 } else { 0.0 }).collect();
-    Tensor::from_data(TensorData::new(values, [1, queries, tokens]), device)
 }
 
 /// What a feed-forward branch adds: width → wider → ReLU → width.
@@ -227,6 +218,8 @@ pub(crate) fn residual_head(x: Tensor<2>, [up, down, out]: [&Linear; 3], dropout
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
 
     fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -242,15 +235,6 @@ mod tests {
         for (got, want) in got[5..].iter().zip(want) {
             assert!((f64::from(*got) - want).abs() < 1e-6, "{got} {want}");
         }
-    }
-
-    #[test]
-    fn the_future_begins_after_the_difference_of_the_lengths() {
-        let mask = values(future_mask(2, 4, &Device::flex()));
-        assert_eq!(
-            mask.iter().map(|&value| value < 0.0).collect::<Vec<_>>(),
-            [false, false, false, true, false, false, false, false]
-        );
     }
 
     #[test]

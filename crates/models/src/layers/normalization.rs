@@ -66,23 +66,7 @@ impl Moments {
 }
 
 impl Statistics {
-    /// Normalized clips, cut to `max_frames` and padded with zeros at the end to the longest.
-    pub fn batch(&self, clips: &[&[f32]], max_frames: usize) -> Padded {
-        let width = self.mean.len();
-        let lengths: Vec<usize> = clips.iter().map(|clip| (clip.len() / width).min(max_frames)).collect();
-        let n_frames = lengths.iter().copied().max().unwrap_or(0);
-        let mut values = vec![0.0; clips.len() * n_frames * width];
-        let divisors = self.divisors();
-        for (row, clip) in clips.iter().enumerate() {
-            let out = &mut values[row * n_frames * width..][..lengths[row] * width];
-            for (i, (out, &value)) in out.iter_mut().zip(*clip).enumerate() {
-                *out = ((f64::from(value) - self.mean[i % width]) / divisors[i % width]) as f32;
-            }
-        }
-        Padded { values, lengths, n_frames }
-    }
-
-    /// The same as samples carry it.
+    /// Mean and divisor as samples carry them.
     pub fn scale(&self) -> SpeakerScale {
         let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
         SpeakerScale { mean: narrow(self.mean.clone()), divisor: narrow(self.divisors()) }
@@ -94,26 +78,7 @@ impl Statistics {
     }
 }
 
-/// Sequences of one length.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Padded {
-    /// `[clips, frames, width]`, row by row; zeros after the end of a clip.
-    pub values: Vec<f32>,
-    /// Frames of each clip.
-    pub lengths: Vec<usize>,
-    /// Frames of the longest clip.
-    pub n_frames: usize,
-}
-
-impl Padded {
-    /// 1 on a clip's frames, 0 on padding, `[clips, frames]`.
-    pub fn mask(&self) -> Vec<f32> {
-        let row = |&length: &usize| (0..self.n_frames).map(move |frame| f32::from(u8::from(frame < length)));
-        self.lengths.iter().flat_map(row).collect()
-    }
-}
-
-/// The same within a model: changes nothing until it is set.
+/// Mean and divisor within a model: changes nothing until it is set.
 #[derive(Module, Debug)]
 pub struct Scale {
     /// `[width]`, not trained.
@@ -123,7 +88,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    pub(crate) fn new(width: usize, init: &mut Init<'_>) -> Self {
+    /// For frames of `width` values.
+    pub fn new(width: usize, init: &mut Init<'_>) -> Self {
         Self { mean: init.constant([width], 0.0).no_grad(), divisor: init.constant([width], 1.0).no_grad() }
     }
 

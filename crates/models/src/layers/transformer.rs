@@ -7,7 +7,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, LayerNorm, Linear};
 use burn::tensor::activation::{sigmoid, softmax};
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 
 use crate::Init;
 
@@ -50,8 +50,8 @@ impl Attention {
         let [_, _, width] = x.dims();
         let qkv = self.project(x, 0, 3);
         let part = |part: usize| qkv.clone().narrow(2, part * width, width);
-        let (mixed, _) = self.mix([part(0), part(1), part(2)], mask, |weights| weights);
-        mixed
+        let (mixed, _) = attention([part(0), part(1), part(2)], self.n_heads, mask, |weights| weights);
+        self.out_proj.forward(mixed)
     }
 
     /// Lets every query look at every token of another sequence.
@@ -71,7 +71,8 @@ impl Attention {
         let query = self.project(query, 0, 1);
         let memory = self.project(memory, 1, 2);
         let (key, value) = (memory.clone().narrow(2, 0, width), memory.narrow(2, width, width));
-        self.mix([query, key, value], mask, |weights| dropout.forward(weights))
+        let (mixed, weights) = attention([query, key, value], self.n_heads, mask, |weights| dropout.forward(weights));
+        (self.out_proj.forward(mixed), weights)
     }
 
     /// Parts `first..first + n` of the queries, keys and values of `x`, side by side.
@@ -81,30 +82,35 @@ impl Attention {
         let bias = self.in_proj_bias.val().narrow(0, first * width, n * width);
         burn::tensor::module::linear(x, weight, Some(bias))
     }
+}
 
-    /// Mixes the values of every head by the weights of its queries and keys.
-    fn mix(
-        &self,
-        qkv: [Tensor<3>; 3],
-        mask: Option<&Tensor<3>>,
-        drop: impl FnOnce(Tensor<4>) -> Tensor<4>,
-    ) -> (Tensor<3>, Tensor<4>) {
-        let [batch, queries, width] = qkv[0].dims();
-        let [_, tokens, _] = qkv[1].dims();
-        let head_width = width / self.n_heads;
-        let [query, key, value] = qkv.map(|part| {
-            let [_, length, _] = part.dims();
-            part.reshape([batch, length, self.n_heads, head_width]).swap_dims(1, 2) // [batch, heads, length, head_width]
-        });
-        let mut scores = query.mul_scalar(1.0 / (head_width as f64).sqrt()).matmul(key.swap_dims(2, 3));
-        if let Some(mask) = mask {
-            assert_shape!(mask, [_, queries, tokens]);
-            scores = scores + mask.clone().unsqueeze_dim::<4>(1);
-        }
-        let weights = drop(softmax(scores, 3));
-        let mixed = weights.clone().matmul(value); // [batch, heads, queries, head_width]
-        (self.out_proj.forward(mixed.swap_dims(1, 2).reshape([batch, queries, width])), weights)
+/// Mixes values, head by head, by how well queries and keys go together.
+///
+/// - queries `[batch, queries, width]`, keys and values `[batch, tokens, width]`
+/// - `mask` `[batch or 1, queries, tokens]`, added to the scores of every head
+/// - `drop` changes the weights
+/// - output `[batch, queries, width]` and the weights, `[batch, heads, queries, tokens]`
+pub fn attention(
+    qkv: [Tensor<3>; 3],
+    n_heads: usize,
+    mask: Option<&Tensor<3>>,
+    drop: impl FnOnce(Tensor<4>) -> Tensor<4>,
+) -> (Tensor<3>, Tensor<4>) {
+    let [batch, queries, width] = qkv[0].dims();
+    let [_, tokens, _] = qkv[1].dims();
+    let head_width = width / n_heads;
+    let [query, key, value] = qkv.map(|part| {
+        let [_, length, _] = part.dims();
+        part.reshape([batch, length, n_heads, head_width]).swap_dims(1, 2) // [batch, heads, length, head_width]
+    });
+    let mut scores = query.mul_scalar(1.0 / (head_width as f64).sqrt()).matmul(key.swap_dims(2, 3));
+    if let Some(mask) = mask {
+        assert_shape!(mask, [_, queries, tokens]);
+        scores = scores + mask.clone().unsqueeze_dim::<4>(1);
     }
+    let weights = drop(softmax(scores, 3));
+    let mixed = weights.clone().matmul(value); // [batch, heads, queries, head_width]
+    (mixed.swap_dims(1, 2).reshape([batch, queries, width]), weights)
 }
 
 /// The feed-forward half of a block: width → 4 width → QuickGELU → width.
@@ -179,11 +185,13 @@ pub fn key_mask(present: &Tensor<2>) -> Tensor<3> {
     column.reshape([batch, 1, tokens]).expand([batch, tokens, tokens])
 }
 
-/// The additive mask that lets a token look at itself and what precedes it, `[1, tokens, tokens]`.
-pub fn causal_mask(tokens: usize, device: &burn::tensor::Device) -> Tensor<3> {
-    let values: Vec<f32> =
-        (0..tokens * tokens).map(|i| if i % tokens > i / tokens { MASKED_SCORE as f32 } else { 0.0 }).collect();
-    Tensor::from_data(burn::tensor::TensorData::new(values, [1, tokens, tokens]), device)
+/// The additive mask that hides the future, `[1, queries, tokens]`; sequences of different lengths may look ahead by the
+/// difference, as in the published code.
+pub fn future_mask(queries: usize, tokens: usize, device: &Device) -> Tensor<3> {
+    let ahead = queries.abs_diff(tokens);
+    let hidden = |i: usize| i % tokens > i / tokens + ahead;
+    let values: Vec<f32> = (0..queries * tokens).map(|i| if hidden(i) { MASKED_SCORE as f32 } else { 0.0 }).collect();
+    Tensor::from_data(TensorData::new(values, [1, queries, tokens]), device)
 }
 
 /// Mean of the present tokens.
@@ -202,4 +210,18 @@ pub fn unit_rows<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     // The epsilon is far below any length that occurs; it keeps the gradient of a zero row finite.
     let length = x.clone().square().sum_dim(D - 1).add_scalar(1e-24).sqrt();
     x / length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_future_begins_after_the_difference_of_the_lengths() {
+        let mask: Vec<f32> = future_mask(2, 4, &Device::flex()).try_into_vec_as().unwrap();
+        assert_eq!(
+            mask.iter().map(|&value| value < 0.0).collect::<Vec<_>>(),
+            [false, false, false, true, false, false, false, false]
+        );
+    }
 }

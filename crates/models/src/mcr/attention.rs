@@ -78,26 +78,6 @@ impl AttentionLayer {
         let weight = |branch: usize| gamma.clone().narrow(1, branch, 1).reshape([batch, 1, 1]);
         (gamma.clone(), cross * weight(0) + own * weight(1))
     }
-
-    /// The collapsed layer that computes the same as this literal one: weights `Uᵀ W`, biases `Uᵀ b`.
-    ///
-    /// `None` for a layer without U, which is collapsed already.
-    pub fn collapsed(&self) -> Option<Self> {
-        let (u, on_cross, on_own) = (self.beta_u.as_ref()?, self.beta_w_cross.as_ref()?, self.beta_w_self.as_ref()?);
-        let [n] = u.dims();
-        let collapse = |layer: &Linear| {
-            let u = u.val().reshape([n, 1]);
-            let bias = layer.bias.as_ref().map(|bias| bias.val().reshape([1, n]).matmul(u.clone()).reshape([1]));
-            Linear { weight: Param::from_tensor(layer.weight.val().matmul(u)), bias: bias.map(Param::from_tensor) }
-        };
-        Some(Self {
-            beta_cross: Some(collapse(on_cross)),
-            beta_self: Some(collapse(on_own)),
-            beta_u: None,
-            beta_w_cross: None,
-            beta_w_self: None,
-        })
-    }
 }
 
 /// `U · (W z + b)`, the mean over time where W is over the width alone, `[batch, 1]`.

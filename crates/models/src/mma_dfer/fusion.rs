@@ -7,12 +7,13 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
+use burn::tensor::activation::gelu;
 
 use super::{Fusion, MmaDferConfig};
 use crate::Init;
-use crate::layers::transformer::{Transformer, key_mask, masked_mean};
+use crate::layers::rows::rows_for;
+use crate::layers::transformer::{Transformer, attention, key_mask, masked_mean};
 
 /// Heads of both kinds of attention (§4.5).
 pub const ATTENTION_HEADS: usize = 2;
@@ -46,22 +47,6 @@ impl Tokens {
         let images = self.face.as_ref().map_or(0, |face| face.dims()[0]);
         clips.expand([n, images / n, width]).reshape([images, 1, width])
     }
-}
-
-/// Rows of `x`, which are of the clips `from`, for the clips `to`; zero for a clip that is not there.
-pub(super) fn rows_for<const D: usize>(x: Tensor<D>, from: &[usize], to: &[usize]) -> Tensor<D> {
-    if from == to {
-        return x;
-    }
-    let device = x.device();
-    let places: Vec<Option<usize>> = to.iter().map(|clip| from.iter().position(|other| other == clip)).collect();
-    let indices: Vec<i64> = places.iter().map(|place| place.unwrap_or(0) as i64).collect();
-    let there: Vec<f32> = places.iter().map(|place| f32::from(u8::from(place.is_some()))).collect();
-    let n = to.len();
-    let mut shape = [1; D];
-    shape[0] = n;
-    let there = Tensor::<1>::from_data(TensorData::new(there, [n]), &device).reshape(shape);
-    x.select(0, Tensor::<1, Int>::from_data(TensorData::new(indices, [n]), &device)) * there
 }
 
 /// What happens between the encoders after a block.
@@ -256,18 +241,11 @@ impl Attention {
 
     /// `own` `[batch, tokens, width]` looks at `other` `[batch, other tokens, width]`; output as `own`.
     fn forward(&self, own: Tensor<3>, other: Tensor<3>) -> Tensor<3> {
-        let [batch, n_own, _] = own.dims();
-        let [_, n_other, _] = other.dims();
-        let [_, latent] = self.query.weight.dims();
-        let head_width = latent / ATTENTION_HEADS;
-        let heads = |x: Tensor<3>, n: usize| x.reshape([batch, n, ATTENTION_HEADS, head_width]).swap_dims(1, 2);
         let other = self.other_norm.forward(other);
-        let query = heads(self.query.forward(self.query_norm.forward(own)), n_own);
-        let key = heads(self.key.forward(other.clone()), n_other);
-        let value = heads(self.value.forward(other), n_other);
-        let scores = query.mul_scalar((head_width as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
-        let mixed = softmax(scores, 3).matmul(value);
-        self.out.forward(mixed.swap_dims(1, 2).reshape([batch, n_own, latent]))
+        let query = self.query.forward(self.query_norm.forward(own));
+        let (key, value) = (self.key.forward(other.clone()), self.value.forward(other));
+        let (mixed, _) = attention([query, key, value], ATTENTION_HEADS, None, |weights| weights);
+        self.out.forward(mixed)
     }
 }
 

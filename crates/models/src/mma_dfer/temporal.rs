@@ -2,11 +2,12 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::softmax;
+use burn::tensor::activation::gelu_approximate;
 use burn::tensor::{Tensor, assert_shape};
 
 use super::MmaDferConfig;
 use crate::Init;
+use crate::layers::transformer::attention;
 
 /// Over the frames of a clip.
 #[derive(Module, Debug)]
@@ -89,30 +90,16 @@ impl TemporalLayer {
 
     fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<3>>) -> Tensor<3> {
         let x = x.clone() + self.attend(self.attention_norm.forward(x), mask);
-        x.clone() + self.down.forward(tanh_gelu(self.up.forward(self.mlp_norm.forward(x))))
+        // GELU's approximation, which the released code has here and nowhere else.
+        x.clone() + self.down.forward(gelu_approximate(self.up.forward(self.mlp_norm.forward(x))))
     }
 
     fn attend(&self, x: Tensor<3>, mask: Option<&Tensor<3>>) -> Tensor<3> {
-        let [batch, tokens, _] = x.dims();
         let [_, inner] = self.query.weight.dims();
-        let head_width = inner / self.n_heads;
-        let heads = |part: Tensor<3>| part.reshape([batch, tokens, self.n_heads, head_width]).swap_dims(1, 2);
-        let query = heads(self.query.forward(x.clone()));
+        let query = self.query.forward(x.clone());
         let key_value = self.key_value.forward(x);
-        let key = heads(key_value.clone().narrow(2, 0, inner));
-        let value = heads(key_value.narrow(2, inner, inner));
-        let mut scores = query.mul_scalar((head_width as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
-        if let Some(mask) = mask {
-            scores = scores + mask.clone().unsqueeze_dim::<4>(1);
-        }
-        let mixed = softmax(scores, 3).matmul(value); // [batch, heads, tokens, head width]
-        self.out.forward(mixed.swap_dims(1, 2).reshape([batch, tokens, inner]))
+        let (key, value) = (key_value.clone().narrow(2, 0, inner), key_value.narrow(2, inner, inner));
+        let (mixed, _) = attention([query, key, value], self.n_heads, mask, |weights| weights);
+        self.out.forward(mixed)
     }
-}
-
-/// GELU's approximation with a hyperbolic tangent, which the released code has here and nowhere else.
-fn tanh_gelu(x: Tensor<3>) -> Tensor<3> {
-    let cubed = x.clone() * x.clone() * x.clone();
-    let inner = (x.clone() + cubed.mul_scalar(0.044715)).mul_scalar((2.0 / std::f64::consts::PI).sqrt());
-    x.mul_scalar(0.5) * inner.tanh().add_scalar(1.0)
 }

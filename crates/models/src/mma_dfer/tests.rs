@@ -2,7 +2,6 @@
 
 use burn::module::{Module as _, ModuleMapper, ModuleVisitor};
 use burn::optim::GradientsParams;
-use burn::tensor::TensorData;
 use emotion::{Frames, LogMel, Modalities, Modality, Sample, Voice};
 
 use super::*;
@@ -276,12 +275,4 @@ fn impossible_configurations_are_refused() {
     for config in [small(), MmaDferConfig::tiny(), MmaDferConfig::paper()] {
         config.check().unwrap();
     }
-}
-
-#[test]
-fn a_frame_without_a_partner_gets_zero_rows() {
-    let device = Device::flex();
-    let x = Tensor::<2>::from_data(TensorData::new(vec![1.0_f32, 2.0], [2, 1]), &device);
-    assert_eq!(values(&rows_for(x.clone(), &[0, 3], &[0, 1, 3])), [1.0, 0.0, 2.0]);
-    assert_eq!(values(&rows_for(x, &[2, 5], &[5])), [2.0]);
 }

@@ -9,6 +9,7 @@ use super::{Umbenet, UmbenetConfig};
 use crate::encoders::audio_cnn::AudioCnn;
 use crate::encoders::clip::{ImageTower, TextTower, embedded};
 use crate::encoders::tiny::{FaceNet, TextNet, VoiceNet};
+use crate::layers::rows::{all, rows_for};
 use crate::layers::transformer::{key_mask, masked_mean};
 use crate::{Batch, FaceBatch, Frozen, TextBatch};
 
@@ -78,6 +79,7 @@ impl Umbenet {
     /// Zero where a modality is absent, but for what an LSTM carries from a face to an absent scene.
     pub fn tokens(&self, config: &UmbenetConfig, batch: &Batch) -> Tensor<3> {
         let [n, _] = batch.present.dims();
+        let clips = all(n);
         let width = self.frame_positions.dims()[1];
         let device = batch.present.device();
         let (face, scene) = self.face_and_scene(batch);
@@ -86,9 +88,9 @@ impl Umbenet {
                 VoiceEncoder::Cnn(cnn) => cnn.forward(voice.values.clone()),
                 VoiceEncoder::Tiny(net) => net.forward(voice.values.clone(), &voice.valid),
             };
-            spread(features, &voice.rows, n)
+            rows_for(features, &voice.rows, &clips)
         });
-        let text = batch.text.as_ref().map(|text| spread(self.text(text, &batch.frozen), &text.rows, n));
+        let text = batch.text.as_ref().map(|text| rows_for(self.text(text, &batch.frozen), &text.rows, &clips));
         let parts = config.tokens.iter().map(|token| match token {
             Token::Face => &face,
             Token::Voice => &voice,
@@ -117,12 +119,13 @@ impl Umbenet {
     /// The tokens of the face and of the scene, `[batch, width]` each.
     fn face_and_scene(&self, batch: &Batch) -> (Option<Tensor<2>>, Option<Tensor<2>>) {
         let [n, _] = batch.present.dims();
+        let clips = all(n);
         let face = batch.face.as_ref().map(|face| self.frame_features(face, batch.frozen.face.as_ref()));
         let scene = batch.scene.as_ref().map(|scene| self.frame_features(scene, batch.frozen.scene.as_ref()));
         let Some(lstm) = &self.lstm else {
-            let face = face.map(|face| spread(self.over_time(face.values, face.valid), face.rows, n));
+            let face = face.map(|face| rows_for(self.over_time(face.values, face.valid), face.rows, &clips));
             // The plain mean, whatever is valid, as in the released code.
-            let scene = scene.map(|scene| spread(scene.values.mean_dim(1).flatten(1, 2), scene.rows, n));
+            let scene = scene.map(|scene| rows_for(scene.values.mean_dim(1).flatten(1, 2), scene.rows, &clips));
             return (face, scene);
         };
         let Some(some) = face.as_ref().or(scene.as_ref()) else { return (None, None) };
@@ -130,7 +133,7 @@ impl Umbenet {
         let device = some.values.device();
         let everywhere = |part: Option<&FrameFeatures<'_>>| match part {
             Some(FrameFeatures { values, rows, .. }) => {
-                spread(values.clone().flatten(1, 2), rows, n).reshape([n * n_frames, width])
+                rows_for::<2>(values.clone().flatten(1, 2), rows, &clips).reshape([n * n_frames, width])
             }
             None => Tensor::zeros([n * n_frames, width], &device),
         };
@@ -140,7 +143,7 @@ impl Umbenet {
         let [face_in, scene_in] = steps;
         let per_clip = |features: Tensor<2>| features.reshape([n, n_frames, width]);
         let face = face.map(|face| {
-            let valid = spread(face.valid.clone(), face.rows, n);
+            let valid = rows_for(face.valid.clone(), face.rows, &clips);
             self.over_time(per_clip(face_in + face_out), &valid)
         });
         (face, Some(per_clip(scene_in + scene_out).mean_dim(1).flatten(1, 2)))
@@ -207,17 +210,4 @@ impl Umbenet {
         };
         Some(tower.forward(embedded(table, text.tokens.clone()), &text.end))
     }
-}
-
-/// Puts row `i` of `features` at row `rows[i]` of `[n, width]`, zero elsewhere.
-fn spread(features: Tensor<2>, rows: &[usize], n: usize) -> Tensor<2> {
-    if rows.len() == n {
-        return features;
-    }
-    let mut placement = vec![0.0_f32; n * rows.len()];
-    for (from, &to) in rows.iter().enumerate() {
-        placement[to * rows.len() + from] = 1.0;
-    }
-    let device = features.device();
-    Tensor::<2>::from_data(TensorData::new(placement, [n, rows.len()]), &device).matmul(features)
 }
