@@ -44,7 +44,7 @@ pub fn about_ui(ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) -> bool {
 
     classes_ui(ui, manifest, &dataset.facts);
     speakers_ui(ui, &dataset.facts.speakers);
-    if manifest.problems.is_empty() {
+    if manifest.problems.is_empty() && !dataset.is_away {
         ui.add_space(theme::GAP);
         remark(ui, Icon::Check, palette(ui).good, "All files could be read");
     }

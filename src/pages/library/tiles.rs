@@ -92,7 +92,9 @@ pub fn thumbnail_ui(ui: &Ui, shell: &mut Shell<'_>, path: &Path, area: Rect) {
         Look::Ready { picture: None, peaks } => {
             ui.painter().rect_filled(area, theme::CORNER, colors.raised);
             if peaks.is_empty() {
-                Icon::Text.paint(ui.painter(), centred(area, 28.0), colors.weak);
+                // What should have picture or sound is not just text.
+                let icon = if path.extension().is_some() { Icon::Warning } else { Icon::Text };
+                icon.paint(ui.painter(), centred(area, 28.0), colors.weak);
             } else {
                 wave(ui, area.shrink2(vec2(10.0, area.height() * 0.28)), peaks, theme::modality_color(Modality::Voice));
             }
