@@ -27,7 +27,7 @@ use crate::stored::{bytes_from_prepared, prepared_from_bytes};
 use crate::{Detectors, MediaError};
 
 /// Changes whenever the same file and settings give another sample than before.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 /// Of samples, after their key.
 const SUFFIX: &str = ".safetensors";
 /// Of files that are being written; left behind only by a crash.

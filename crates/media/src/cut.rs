@@ -15,7 +15,10 @@ const WHOLE_SECS: f64 = 0.25;
 const MAX_LACK_SECS: f64 = 5.0;
 /// Where the lengths of WAV are looked for, which may follow descriptions.
 const MAX_HEAD_BYTES: u64 = 64 << 10;
-const TS_PACKET_BYTES: u64 = 188;
+/// Packets of MPEG-TS, and of Blu-ray, where a time stamp of four bytes comes before each.
+const TS_PACKETS: [(u64, usize); 2] = [(188, 0), (192, 4)];
+/// Frames of DV in 30 and in 25 pictures a second.
+const DV_FRAME_BYTES: [u64; 2] = [120_000, 144_000];
 /// With a header of 27 bytes, 255 lengths, and 255 bytes for each.
 const MAX_OGG_PAGE_BYTES: u64 = 27 + 255 + 255 * 255;
 
@@ -31,8 +34,8 @@ pub(crate) fn is_cut_jpeg(bytes: &[u8]) -> bool {
     last(b"\xFF\xDA").is_some_and(|scan| last(b"\xFF\xD9").is_none_or(|end| end < scan))
 }
 
-/// What is missing of a WAV, Sony Wave64 or AVI file by its first bytes; FFmpeg takes what is there for all.
-pub(crate) fn cut_riff(path: &Path) -> Option<String> {
+/// What is missing of a WAV, Sony Wave64, AVI, WMV or WMA file by its first bytes; FFmpeg takes what is there for all.
+pub(crate) fn cut_file(path: &Path) -> Option<String> {
     let (file, n_bytes) = open_file(path).ok()?;
     let mut head = Vec::new();
     file.take(MAX_HEAD_BYTES).read_to_end(&mut head).ok()?;
@@ -50,7 +53,7 @@ fn stated_bytes(head: &[u8]) -> Option<(u64, f64)> {
     let (n_name, n_number, align, n_counted) = match head {
         [b'R', b'I', b'F', b'F', ..] => (4, 4, 2, 0),
         [b'r', b'i', b'f', b'f', ..] => (16, 8, 8, 24),
-        _ => return None,
+        _ => return stated_asf_bytes(head),
     };
     let number = |at: usize, n_bytes: usize| {
         let bytes = head.get(at..at + n_bytes)?;
@@ -76,12 +79,25 @@ fn stated_bytes(head: &[u8]) -> Option<(u64, f64)> {
     Some((n_stated?, bytes_per_sec))
 }
 
+/// The same of an ASF file (WMV, WMA), by the piece of its header that describes the file.
+fn stated_asf_bytes(head: &[u8]) -> Option<(u64, f64)> {
+    const HEADER: &[u8] = b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\x00\xAA\x00\x62\xCE\x6C";
+    const FILE_PROPERTIES: &[u8] = b"\xA1\xDC\xAB\x8C\x47\xA9\xCF\x11\x8E\xE4\x00\xC0\x0C\x20\x53\x65";
+    /// Set where the writer could not go back to say how long the file became.
+    const BROADCAST: u32 = 1;
+    let at = head.starts_with(HEADER).then(|| head.windows(16).position(|name| name == FILE_PROPERTIES))??;
+    let four = |offset: usize| Some(u32::from_le_bytes(head.get(at + offset..at + offset + 4)?.try_into().ok()?));
+    let n_stated = u64::from(four(44)?) << 32 | u64::from(four(40)?);
+    let is_known = four(88)? & BROADCAST == 0 && n_stated > 0;
+    is_known.then_some((n_stated, f64::from(four(100)?.max(1)) / 8.0))
+}
+
 /// Whether a file of a format that does not say how long it is ends within a piece.
 pub(crate) fn has_cut_end(path: &Path) -> bool {
     let read = || -> io::Result<(Vec<u8>, Vec<u8>, u64)> {
         let (mut file, n_bytes) = open_file(path).map_err(io::Error::other)?;
         let (mut head, mut tail) = (Vec::new(), Vec::new());
-        file.by_ref().take(TS_PACKET_BYTES + 1).read_to_end(&mut head)?;
+        file.by_ref().take(256).read_to_end(&mut head)?;
         file.seek(SeekFrom::Start(n_bytes.saturating_sub(MAX_OGG_PAGE_BYTES)))?;
         file.take(MAX_OGG_PAGE_BYTES).read_to_end(&mut tail)?;
         Ok((head, tail, n_bytes))
@@ -91,7 +107,6 @@ pub(crate) fn has_cut_end(path: &Path) -> bool {
 
 /// Of the first and the last bytes.
 fn ends_early(head: &[u8], tail: &[u8], n_bytes: u64) -> bool {
-    const SYNC: Option<&u8> = Some(&0x47);
     if head.starts_with(b"OggS") {
         let page = tail.windows(4).rposition(|four| four == b"OggS").map(|at| &tail[at..]);
         // A page says at byte 26 how many lengths of parts follow.
@@ -102,9 +117,13 @@ fn ends_early(head: &[u8], tail: &[u8], n_bytes: u64) -> bool {
         })
     } else if head.starts_with(b"GIF8") {
         tail.iter().rfind(|&&byte| byte != 0).is_some_and(|&byte| byte != b';')
+    } else if let [0x1F, 0x07, 0x00, more, ..] = head {
+        !n_bytes.is_multiple_of(DV_FRAME_BYTES[usize::from(more >> 7)])
     } else {
-        // Of MPEG-TS all packets are equally long.
-        head.first() == SYNC && head.get(TS_PACKET_BYTES as usize) == SYNC && !n_bytes.is_multiple_of(TS_PACKET_BYTES)
+        // Packets are equally long, and each begins with the same byte.
+        let begins = |at: usize| head.get(at) == Some(&0x47);
+        let packet = TS_PACKETS.iter().find(|&&(len, at)| begins(at) && begins(at + len as usize));
+        packet.is_some_and(|&(len, _)| !n_bytes.is_multiple_of(len))
     }
 }
 
@@ -141,6 +160,12 @@ mod tests {
             [name(b"riff"), n_bytes.to_le_bytes().to_vec(), name(b"wave"), pieces, n_data.to_le_bytes().to_vec()]
                 .concat()
         };
+        let asf = |n_bytes: u64, flags: u32| {
+            let header = b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\x00\xAA\x00\x62\xCE\x6C";
+            let properties = b"\xA1\xDC\xAB\x8C\x47\xA9\xCF\x11\x8E\xE4\x00\xC0\x0C\x20\x53\x65";
+            let sizes = [flags.to_le_bytes(), [0; 4], [0; 4], 64000_u32.to_le_bytes()].concat();
+            [&header[..], &[0; 14], properties, &[0; 24], &n_bytes.to_le_bytes(), &[0; 40], &sizes].concat()
+        };
         for (head, expected) in [
             (riff(32036, 32000), Some((32044, 32000.0))),
             (riff(36, 64000), Some((64044, 32000.0))),
@@ -151,6 +176,10 @@ mod tests {
             (w64(0, 32024), Some((32112, 32000.0))),
             (w64(u64::MAX, u64::MAX / 2), None),
             (b"RIFF\x10\0\0\0AVI LIST\x04\0\0\0movi".to_vec(), Some((24, f64::INFINITY))),
+            (asf(500_191, 0), Some((500_191, 8000.0))),
+            (asf(500_191, 1), None),
+            (asf(0, 0), None),
+            (asf(500_191, 0)[..100].to_vec(), None),
             (b"RIFF".to_vec(), None),
             (b"OggS\x10\0\0\0".to_vec(), None),
         ] {
@@ -163,11 +192,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sound.wav");
         crate::test_media::wav(&path, 16000, 1, &[0; 16000]);
-        assert_eq!(cut_riff(&path), None);
+        assert_eq!(cut_file(&path), None);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[40..44].copy_from_slice(&64000_u32.to_le_bytes());
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(cut_riff(&path).as_deref(), Some("only 32044 of 64044 bytes are there"));
+        assert_eq!(cut_file(&path).as_deref(), Some("only 32044 of 64044 bytes are there"));
     }
 
     #[test]
@@ -178,6 +207,11 @@ mod tests {
         page.extend_from_slice(b"OggS");
         assert!(ogg(&page));
         assert!(!ends_early(b"GIF89a", b"\x01\0;\0", 9) && ends_early(b"GIF89a", b"\x01\x02", 9));
+        let (ntsc, pal) = ([0x1F, 0x07, 0x00, 0x3F], [0x1F, 0x07, 0x00, 0xBF]);
+        assert!(!ends_early(&ntsc, &[], 240_000) && ends_early(&ntsc, &[], 288_000));
+        assert!(!ends_early(&pal, &[], 288_000) && ends_early(&pal, &[], 240_000));
+        let m2ts = [[1; 4].as_slice(), &[0x47], &[0; 191], &[0x47]].concat();
+        assert!(!ends_early(&m2ts, &[], 384) && ends_early(&m2ts, &[], 376));
         let ts = [[0x47; 1].as_slice(), &[0; 187], &[0x47]].concat();
         assert!(!ends_early(&ts, &[], 376) && ends_early(&ts, &[], 300) && !ends_early(&ts[1..], &[], 300));
     }

@@ -209,13 +209,17 @@ mod tests {
     fn what_is_cut_off_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let named = |name: &str| dir.path().join(name);
-        let (wav, mkv, jpg) = (named("a.wav"), named("a.mkv"), named("a.jpg"));
+        let (wav, caf, mkv, jpg) = (named("a.wav"), named("a.caf"), named("a.mkv"), named("a.jpg"));
         test_media::wav(&wav, 16000, 1, &[900; 32000]);
+        test_media::caf(&caf, 16000, &[900; 32000]);
         test_media::mkv(&[&test_media::mp4(dir.path(), 50, 0), &wav], &[], &mkv);
         image::RgbImage::from_fn(200, 200, |x, y| image::Rgb([(x * y) as u8, x as u8, y as u8])).save(&jpg).unwrap();
-        for (path, note) in
-            [(&wav, "only 32022 of 64044 bytes are there"), (&mkv, "only 1.0 of 2.0 s"), (&jpg, "1 piece is damaged")]
-        {
+        for (path, note) in [
+            (&wav, "only 32022 of 64044 bytes are there"),
+            (&caf, "only 1.0 of 2.0 s"),
+            (&mkv, "only 1.0 of 2.0 s"),
+            (&jpg, "1 piece is damaged"),
+        ] {
             let notes = || watch(path, 4, Some(&VOICE), 0.0).unwrap().notes;
             assert_eq!(notes(), &[] as &[String], "{}", path.display());
             let bytes = std::fs::read(path).unwrap();
@@ -225,6 +229,39 @@ mod tests {
         }
         let heard = crate::decode_audio(&wav, 16000).unwrap().unwrap();
         assert_eq!(heard.notes[..1], ["only 32022 of 64044 bytes are there"]);
+    }
+
+    #[test]
+    fn lengths_of_avi_are_believed_as_far_as_its_writer_knew_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (y4m, wav, avi) = (dir.path().join("a.y4m"), dir.path().join("a.wav"), dir.path().join("a.avi"));
+        test_media::y4m(&y4m, (16, 16), 50, |frame_idx, x, y| (frame_idx + x + y) as u8);
+        test_media::wav(&wav, 16000, 1, &[900; 32000]);
+        test_media::avi(&[&y4m, &wav], &avi);
+        let whole = std::fs::read(&avi).unwrap();
+        let check = |bytes: &[u8], expected: Option<&str>| {
+            std::fs::write(&avi, bytes).unwrap();
+            let film = watch(&avi, 4, Some(&VOICE), 0.0).unwrap();
+            assert_eq!(film.notes.first().map(String::as_str), expected);
+            assert!(expected.is_some() || (film.info.duration_secs - 2.0).abs() < 0.1, "{:?}", film.info);
+        };
+        check(&whole, None);
+        let n_bytes = whole.len();
+        check(&whole[..n_bytes / 2], Some(&format!("only {} of {n_bytes} bytes are there", n_bytes / 2)));
+        // Where the header of each track states its length.
+        let lengths: Vec<usize> =
+            (0..n_bytes - 4).filter(|&at| &whole[at..at + 4] == b"strh").map(|at| at + 40).collect();
+        let patched = |places: &[usize], number: u32| {
+            let mut bytes = whole.clone();
+            places.iter().for_each(|&at| bytes[at..at + 4].copy_from_slice(&number.to_le_bytes()));
+            bytes
+        };
+        // Sound that begins two seconds late.
+        check(&patched(&lengths[1..], 64000), None);
+        // What is written into a pipe.
+        let mut piped = patched(&lengths, 1 << 30);
+        piped[4..8].fill(0xFF);
+        check(&piped, None);
     }
 
     #[test]

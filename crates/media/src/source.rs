@@ -23,8 +23,8 @@ use ffmpeg::util::frame;
 
 pub(crate) use self::packets::Packets;
 use self::packets::read_packet;
-use self::tracks::{AudioTrack, VideoTrack, open_audio, open_video};
-use crate::cut::{cut_riff, has_cut_end, is_cut_jpeg, lacks_part};
+use self::tracks::{AudioTrack, N_UNSTATED, VideoTrack, open_audio, open_video};
+use crate::cut::{cut_file, has_cut_end, is_cut_jpeg, lacks_part};
 use crate::h264;
 use crate::opening::open_input;
 use crate::orientation::turn_of_picture;
@@ -39,8 +39,10 @@ const MAX_BROKEN_PACKETS: usize = 1000;
 const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
 
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
-const STATING: [&str; 12] =
-    ["mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3", "ogg"];
+const STATING: [&str; 18] = [
+    "mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3", "ogg", "wv", "tta", "au",
+    "rm", "mxf", "ivf",
+];
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
 
@@ -147,7 +149,7 @@ impl Source {
         let gave_up = Arc::new(AtomicBool::new(false));
         let input = open_input(path, &gave_up)?;
         let is_picture = input.format().name() == "image2" || input.format().name().ends_with("_pipe");
-        let mut notes = Vec::from_iter(cut_riff(path));
+        let mut notes = Vec::from_iter(cut_file(path));
         if has_cut_end(path) {
             notes.push("its end is cut off".to_owned());
         }
@@ -448,7 +450,9 @@ impl Source {
     /// What turned out to be wrong with the file while it was decoded to its end, for the user.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        if let Some((read_secs, stated_secs)) = self.lengths().find(|&(read, stated)| lacks_part(read, stated)) {
+        if let Some((read_secs, stated_secs)) =
+            self.lengths().into_iter().find(|&(read, stated)| lacks_part(read, stated))
+        {
             complaints.push(format!("only {read_secs:.1} of {stated_secs:.1} s could be read"));
         } else if let Some(audio) = self.audio.as_ref().filter(|audio| audio.lost_secs > 0.0) {
             complaints.push(format!("{:.1} s are missing within the sound", audio.lost_secs));
@@ -469,14 +473,22 @@ impl Source {
 
     /// Seconds that were read and that the file states, for each track that is decoded and has a length of its own; for
     /// the file as a whole where none has.
-    fn lengths(&self) -> impl Iterator<Item = (f64, f64)> {
+    fn lengths(&self) -> Vec<(f64, f64)> {
+        if !self.states_length() {
+            return Vec::new();
+        }
         let reached_secs = |stream_idx: usize| self.reached.get(stream_idx).map_or(0.0, Reached::secs);
         let stated_secs = |stream_idx: usize| {
             let stream = self.input.stream(stream_idx)?;
-            (stream.duration() > 0).then(|| stream.duration() as f64 * f64::from(stream.time_base()))
+            // Of CAF FFmpeg takes what is there for all, and says how many samples there should be.
+            let counted = self.info.audio.filter(|_| self.is_format("caf") && stream.frames() > 0);
+            counted
+                .map(|audio| stream.frames() as f64 / f64::from(audio.rate_hz))
+                .or_else(|| (stream.duration() > 0).then(|| stream.duration() as f64 * f64::from(stream.time_base())))
         };
         let video = self.video.as_ref().map(|video| (video.stream_idx, reached_secs(video.stream_idx)));
-        let audio = self.audio.as_ref().map(|audio| {
+        // AVI counts the time before late sound as sound, and has no time stamps that would tell.
+        let audio = self.audio.as_ref().filter(|_| video.is_none() || !self.is_format("avi")).map(|audio| {
             let is_whole = audio.window_secs.is_none();
             let heard_secs = audio.end_secs.unwrap_or_default() - audio.lost_secs;
             (audio.stream_idx, if is_whole { heard_secs } else { reached_secs(audio.stream_idx) })
@@ -484,22 +496,38 @@ impl Source {
         let tracks = video.into_iter().chain(audio);
         let mut lengths: Vec<(f64, f64)> =
             tracks.filter_map(|(stream_idx, read_secs)| Some((read_secs, stated_secs(stream_idx)?))).collect();
+        if self.is_format("asf") {
+            // It states one length, that of the longest track.
+            let longest = |a: (f64, f64), b: (f64, f64)| (a.0.max(b.0), a.1.max(b.1));
+            lengths = lengths.into_iter().reduce(longest).into_iter().collect();
+        }
         if lengths.is_empty() && self.info.duration_secs > 0.0 {
             lengths.push((self.reached.iter().map(Reached::secs).fold(0.0, f64::max), self.info.duration_secs));
         }
-        lengths.retain(|_| self.states_length());
-        lengths.into_iter()
+        lengths
+    }
+
+    fn is_format(&self, name: &str) -> bool {
+        self.input.format().name().split(',').any(|own| own == name)
     }
 
     fn states_length(&self) -> bool {
         let name = self.input.format().name().to_owned();
         // Of an MP3 file only the frame that also says how much of the sound is padding.
         let is_counted = name != "mp3" || self.input.streams().any(|stream| stream.start_time() > 0);
-        is_counted && STATING.iter().any(|stating| name.starts_with(stating))
+        is_counted && !is_unstated(&self.input) && STATING.iter().any(|stating| name.starts_with(stating))
     }
 }
 
+/// Whether the file is an AVI whose writer did not know its length.
+fn is_unstated(input: &Input) -> bool {
+    input.format().name() == "avi" && input.streams().any(|stream| stream.frames() >= N_UNSTATED as i64)
+}
+
 fn duration_secs(input: &Input) -> f64 {
+    if is_unstated(input) {
+        return 0.0;
+    }
     let whole = input.duration();
     if whole > 0 {
         return whole as f64 / 1e6;

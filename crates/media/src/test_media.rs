@@ -85,6 +85,16 @@ pub(crate) fn float_wav(path: &Path, rate_hz: u32, samples: &[f32]) {
     std::fs::write(path, [&head, &b"data"[..], &n_data.to_le_bytes(), &data].concat()).unwrap();
 }
 
+/// A CAF file of one channel of 16-bit samples.
+pub(crate) fn caf(path: &Path, rate_hz: u32, samples: &[i16]) {
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    let sizes: Vec<u8> = [0_u32, 2, 1, 1, 16].iter().flat_map(|size| size.to_be_bytes()).collect();
+    let format = [b"desc", &32_u64.to_be_bytes()[..], &f64::from(rate_hz).to_be_bytes(), b"lpcm", &sizes].concat();
+    // Four bytes before the samples count how often they were edited.
+    let n_data = (data.len() as u64 + 4).to_be_bytes();
+    std::fs::write(path, [b"caff\0\x01\0\0", &format[..], b"data", &n_data, &[0; 4], &data].concat()).unwrap();
+}
+
 /// A file or folder of the shared data beside the workspace; says that a comparison is skipped where it is absent.
 #[expect(clippy::print_stderr, reason = "a skipped comparison must be seen")]
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
@@ -179,6 +189,15 @@ pub(crate) fn flac_in_ogg(path: &Path, n_secs: usize) {
 
 /// The tracks of `files`, whose codecs carry no tag of MP4's, and one of subtitles for each language and its only line.
 pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
+    mux(files, subtitles, "matroska", path);
+}
+
+/// The tracks of `files` as AVI.
+pub(crate) fn avi(files: &[&Path], path: &Path) {
+    mux(files, &[], "avi", path);
+}
+
+fn mux(files: &[&Path], subtitles: &[(&str, &str)], format: &str, path: &Path) {
     crate::source::init();
     let mut inputs: Vec<_> = files.iter().map(|file| ffmpeg::format::input(file).unwrap()).collect();
     for (language, line) in subtitles {
@@ -186,7 +205,7 @@ pub(crate) fn mkv(files: &[&Path], subtitles: &[(&str, &str)], path: &Path) {
         std::fs::write(&srt, format!("1\n00:00:00,000 --> 00:00:01,000\n{line}\n\n")).unwrap();
         inputs.push(ffmpeg::format::input(&srt).unwrap());
     }
-    let mut output = ffmpeg::format::output_as(path, "matroska").unwrap();
+    let mut output = ffmpeg::format::output_as(path, format).unwrap();
     for (input_idx, input) in inputs.iter().enumerate() {
         for stream in input.streams() {
             let mut copy = output.add_stream(ffmpeg::codec::Id::None).unwrap();

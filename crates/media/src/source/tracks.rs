@@ -14,6 +14,9 @@ use crate::{AudioInfo, VideoInfo};
 /// its own, 268 megapixels as usually built, and is asked about this one afterwards.
 const MAX_PIXELS: u64 = 100_000_000;
 
+/// The number of frames that FFmpeg states where it writes AVI into a pipe, whose length it does not know.
+pub(super) const N_UNSTATED: u64 = 1 << 30;
+
 /// What the time stamps of sound that is all there may be off (measured: 10 ms in Ogg, 60 ms where sound begins late).
 const MAX_JITTER_SECS: f64 = 0.15;
 /// Where nobody speaks, calls recorded as Opus have one packet of 20 ms in 400 ms.
@@ -122,7 +125,7 @@ fn video_track(input: &Input, stream_idx: usize, is_wary: bool) -> Result<(Video
         width_px,
         height_px,
         rate_hz: if rate_hz.is_finite() { rate_hz } else { 0.0 },
-        n_frames: u64::try_from(stream.frames()).ok().filter(|&n| n > 0),
+        n_frames: u64::try_from(stream.frames()).ok().filter(|n| (1..N_UNSTATED).contains(n)),
     };
     let secs_per_tick = f64::from(stream.time_base());
     Ok((
