@@ -35,14 +35,11 @@ pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
-/// A file of the shared data, named relative to the folder that holds the cases' folder, or else beside the workspace.
+/// A file of the shared data, named relative to the cases' folder or the one that holds it, or else beside the workspace.
 pub fn data_file(case: &Case, name: &str) -> PathBuf {
-    let beside_cases = case.root().join("..").join(name);
-    if beside_cases.exists() {
-        beside_cases
-    } else {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name)
-    }
+    let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let places = [case.root().to_owned(), case.root().join(".."), shared.join("data")].map(|place| place.join(name));
+    places.into_iter().find(|place| place.exists()).unwrap_or_else(|| shared.join(name))
 }
 
 /// Checks that a number is no larger than its bound.

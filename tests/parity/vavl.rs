@@ -3,6 +3,8 @@
 mod encoders;
 mod train;
 
+use std::collections::BTreeSet;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use emotion::Modality;
@@ -306,26 +308,40 @@ fn masking(case: &mut Case) {
 fn concordance(case: &mut Case) {
     case.expects("variance", "biased (divide by N)");
     let device = Device::flex().autodiff();
-    for output in case.outputs() {
-        let Some(set) = output.strip_prefix("ccc.") else { continue };
-        // Sets of predictions without labels of their own are measured against those of another set.
-        let prediction = case.by_role(&format!("pred_{set}"));
-        let roles = case.roles();
-        let own = format!("label_{set}");
-        let is_like = |role: &String| role.starts_with("label_") && case.by_role(role).shape == prediction.shape;
-        let mut labels = roles.iter().map(|(role, _)| role);
-        let label = match labels.clone().find(|role| **role == own) {
-            Some(own) => own.clone(),
-            None => labels.find(|role| is_like(role)).unwrap_or_else(|| panic!("no labels for {set}")).clone(),
-        };
-        let label: Tensor<2> = case.by_role(&label).tensor(&device);
+    let outputs = case.outputs();
+    let sets: BTreeSet<&str> = outputs.iter().filter_map(|output| Some(output.split_once('.')?.1)).collect();
+    for set in sets {
+        let [prediction, label] = roles_of_set(case, set).map(|role| case.by_role(&role));
+        let label: Tensor<2> = label.tensor(&device);
         let prediction: Tensor<2> = prediction.tensor::<2>(&device).require_grad();
-        case.compare_tensor(&output, &ccc(prediction.clone(), label.clone()));
+        case.compare_tensor(&format!("ccc.{set}"), &ccc(prediction.clone(), label.clone()));
         let loss = Target::Attributes(label).loss(prediction.clone(), AttributeLoss::Concordance);
         case.compare_tensor(&format!("loss.{set}"), &loss);
         let gradient = prediction.grad(&loss.backward()).unwrap();
         case.compare_tensor(&format!("gradient.{set}"), &gradient);
     }
+}
+
+/// Roles of predictions and labels of a set, by the notes ("Sets and their inputs: a: pred_a, label_a; …"). Without
+/// them a set that has no labels of its own is measured against those of another one of its shape.
+fn roles_of_set(case: &Case, set: &str) -> [String; 2] {
+    let notes = case.json()["notes"].as_array().cloned().unwrap_or_else(|| vec![case.json()["notes"].clone()]);
+    let pairs = notes.iter().filter_map(|note| Some(note.as_str()?.split_once("Sets and their inputs:")?.1));
+    let told = pairs.flat_map(|pairs| pairs.split(';')).find_map(|pair| {
+        let (prediction, label) = pair.trim().strip_prefix(set)?.strip_prefix(':')?.split_once(',')?;
+        let label = label.split_whitespace().next()?.trim_end_matches('.');
+        Some([prediction.trim().to_owned(), label.to_owned()])
+    });
+    told.unwrap_or_else(|| {
+        let prediction = format!("pred_{set}");
+        let shape = case.by_role(&prediction).shape;
+        let mut labels: Vec<String> = case.roles().into_iter().map(|(role, _)| role).collect();
+        labels.retain(|role| role.starts_with("label_") && case.by_role(role).shape == shape);
+        // Its own comes first.
+        labels.sort_by_key(|role| *role != format!("label_{set}"));
+        let label = labels.into_iter().next().unwrap_or_else(|| panic!("no labels for {set}"));
+        [prediction, label]
+    })
 }
 
 fn label_scaling(case: &mut Case) {

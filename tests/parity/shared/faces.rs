@@ -1,7 +1,7 @@
 //! The face detector: raw outputs, decoding, and faces in photographs.
 
 use emotion::FaceBox;
-use media::yunet::{Grid, Yunet, candidates, without_doubles};
+use media::yunet::{Grid, MAX_OVERLAP, MIN_SCORE, Yunet, candidates, without_doubles};
 use media::{Face, Image, overlap};
 use serde_json::Value;
 
@@ -26,8 +26,10 @@ pub fn yunet(case: &mut Case) {
     let found = without_doubles(found, max_overlap);
     case.compare("face.detections", &rows(&found));
     // What the app calls does the same to a picture.
-    let rgb = bytes.chunks_exact(3).flat_map(|bgr| [bgr[2] as u8, bgr[1] as u8, bgr[0] as u8]).collect();
-    assert_eq!(yunet.find(&Image { width_px: width, height_px: height, rgb }).unwrap(), found);
+    if (min_score, max_overlap) == (MIN_SCORE, MAX_OVERLAP) {
+        let rgb = bytes.chunks_exact(3).flat_map(|bgr| [bgr[2] as u8, bgr[1] as u8, bgr[0] as u8]).collect();
+        assert_eq!(yunet.find(&Image { width_px: width, height_px: height, rgb }).unwrap(), found);
+    }
 
     for photograph in list(case.json(), "images").to_vec() {
         compare_photograph(case, &yunet, &photograph);
@@ -40,9 +42,11 @@ fn compare_grids(case: &mut Case, input: &str, grids: &[Grid]) {
         let parts = [("cls", &grid.classes), ("obj", &grid.objects), ("bbox", &grid.boxes), ("kps", &grid.landmarks)];
         for (part, values) in parts {
             let output = format!("{input}.{part}_{}", grid.stride_px);
-            // Of a fine grid only the first rows are stored.
-            let n_stored = case.stored(&output).len();
-            case.compare(&output, &values[..n_stored]);
+            if case.wants(&output) {
+                // Of a fine grid only the first rows are stored.
+                let n_stored = case.stored(&output).len();
+                case.compare(&output, &values[..n_stored]);
+            }
             let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;
             let length = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
             case.compare(&format!("{output}.stats"), &[mean as f32, length as f32]);

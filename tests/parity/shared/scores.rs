@@ -42,7 +42,8 @@ pub fn metrics(case: &mut Case) {
 
 /// Truths and predictions of a set.
 fn series(case: &Case, name: &str) -> (Vec<f64>, Vec<f64>) {
-    (case.stored(&format!("{name}.truth")), case.stored(&format!("{name}.pred")))
+    let role = |what: &str| case.by_role(&format!("{name}.{what}")).doubles().to_vec();
+    (role("truth"), role("pred"))
 }
 
 /// The numbers below `value`, by their path.
@@ -112,7 +113,8 @@ fn sentiment(truth: &[f64], predicted: &[f64]) -> Vec<(String, Option<f64>)> {
 }
 
 fn iemocap(case: &Case, name: &str) -> Vec<(String, Option<f64>)> {
-    let (truth, logits) = (case.stored(&format!("{name}.truth")), case.stored(&format!("{name}.logits")));
+    let role = |what: &str| case.by_role(&format!("{name}.{what}")).doubles().to_vec();
+    let (truth, logits) = (role("truth"), role("logits"));
     // The first of equals.
     let predicted: Vec<f64> = logits.chunks(2).map(|pair| f64::from(u8::from(pair[1] > pair[0]))).collect();
     let of = |values: &[f64], emotion: usize| -> Vec<f64> {

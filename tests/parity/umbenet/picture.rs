@@ -1,5 +1,7 @@
 //! Pictures to what CLIP's image tower takes.
 
+use std::collections::BTreeSet;
+
 use media::{Image, clip_square, letterbox, umbenet_square};
 use models::PixelScale;
 
@@ -15,22 +17,23 @@ pub fn preparation(case: &mut Case) {
         |name: &str| -> [f32; 3] { [0, 1, 2].map(|channel| case.config(name)[channel].as_f64().unwrap() as f32) };
     let pixels = PixelScale::Channels { mean: three("mean"), deviation: three("std") };
     let crop_px = case.size("crop");
-    let mut outputs = case.outputs();
-    outputs.retain(|name| name.ends_with(".grid"));
+    case.expects("canvas", vec![112, 168]);
+    case.expects("fit", vec![110, 160]);
+    case.expects("resize", 256);
+    let parts = case.outputs();
+    let squares: BTreeSet<&str> = parts.iter().filter_map(|name| Some(name.rsplit_once('.')?.0)).collect();
     for (role, name) in case.roles() {
         let input = case.input(&name);
         let rgb = input.ints().into_iter().map(|byte| byte as u8).collect();
         let picture = Image { width_px: input.shape[1], height_px: input.shape[0], rgb };
-        let own = role.strip_suffix(".rgb").unwrap();
+        let own = if role == "item" { &name } else { &role };
+        let own = own.strip_suffix(".rgb").unwrap_or(own);
         let canvas = format!("{own}.umbenet.canvas");
         if case.wants(&canvas) {
             let bytes: Vec<f32> = letterbox(&picture).rgb.into_iter().map(f32::from).collect();
             case.compare(&canvas, &bytes);
         }
-        for output in &outputs {
-            let Some(way) = output.strip_prefix(&format!("{own}.")).and_then(|rest| rest.strip_suffix(".grid")) else {
-                continue;
-            };
+        for way in squares.iter().filter_map(|square| square.strip_prefix(own)?.strip_prefix('.')) {
             let square = match way.strip_prefix("clip") {
                 Some(side) => clip_square(&picture, side.parse().unwrap()),
                 None => umbenet_square(&picture, crop_px),

@@ -7,7 +7,9 @@ use burn::module::Module as _;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use models::umbenet::{RENAMES, Umbenet, UmbenetConfig, activated_rows, joint, pool_rows};
-use models::{EmotionModel as _, FinishedStage, Init, export, import_tensors, read_checkpoint};
+use models::{
+    EmotionModel as _, FinishedStage, Init, Optimization, WeightDecay, export, import_tensors, read_checkpoint,
+};
 use training::{Adam, Recipe, train_step};
 
 use super::Case;
@@ -28,7 +30,6 @@ pub fn two_stage(case: &mut Case) {
         epsilon: case.number("eps"),
         ..Recipe::default()
     };
-    assert_eq!(case.number("weight_decay"), 0.0, "Adam here has no weight decay");
     let path = case.checkpoint();
     let train = Samples::of(case, "", "frames", &device);
     let eval = Samples::of(case, "eval.", "frames", &device);
@@ -94,7 +95,8 @@ fn train_run(
     train: &Samples,
     masks: &[Vec<i64>],
 ) {
-    let rules = Umbenet::stages(config)[stage].optimization;
+    let weight_decay = WeightDecay::L2 { rate: case.number("weight_decay") };
+    let rules = Optimization { weight_decay, ..Umbenet::stages(config)[stage].optimization };
     let (mut adam, mut losses, mut indices) = (Adam::default().under(&rules), Vec::new(), Vec::new());
     for (step, mask) in masks.iter().enumerate() {
         let batch = train.masked(mask);

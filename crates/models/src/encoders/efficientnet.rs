@@ -207,12 +207,12 @@ impl EfficientNet {
 /// Runs the blocks of a stage.
 pub fn forward_stage(stage: &[Block], x: Tensor<4>) -> Tensor<4> {
     stage.iter().fold(x, |x, block| {
-        let y = match block {
-            Block::Separable(block) => block.forward(x.clone()),
-            Block::Inverted(block) => block.forward(x.clone()),
+        let (y, stride) = match block {
+            Block::Separable(block) => (block.forward(x.clone()), block.conv_dw.stride),
+            Block::Inverted(block) => (block.forward(x.clone()), block.conv_dw.stride),
         };
-        // Only a block that changes nothing of the shape adds what it got.
-        if y.dims() == x.dims() { y + x } else { y }
+        // Of one pixel a stride leaves one, and what it got is not added all the same.
+        if stride == 1 && y.dims() == x.dims() { y + x } else { y }
     })
 }
 
@@ -303,4 +303,25 @@ impl Convolution {
 /// `[batch, channels, height, width]` to `[batch, channels, 1, 1]`.
 fn mean_over_space(x: Tensor<4>) -> Tensor<4> {
     x.mean_dims(&[2, 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn only_blocks_without_a_stride_add_what_they_got() {
+        let device = Device::flex();
+        let x = Tensor::<4>::ones([1, 8, 1, 1], &device);
+        for (stride, adds) in [(1, true), (2, false)] {
+            let block = InvertedBlock::new([8, 8], 3, stride, &mut Init::new(1, &device));
+            let alone = block.forward(x.clone());
+            let got = forward_stage(&[Block::Inverted(block)], x.clone());
+            let added: Vec<f32> = (got - alone).try_into_vec_as().unwrap();
+            let want = f32::from(u8::from(adds));
+            assert!(added.iter().all(|value| (value - want).abs() < 1e-5), "stride {stride}: {added:?}");
+        }
+    }
 }

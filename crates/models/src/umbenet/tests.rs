@@ -169,6 +169,22 @@ fn the_scene_is_masked_where_it_is_absent() {
     assert_ne!(fused(&batch), fused(&without));
 }
 
+#[test]
+fn beside_a_scene_an_lstm_makes_a_token_of_an_absent_face_and_it_is_masked() {
+    let device = Device::flex();
+    let config = variants()[1].clone();
+    let model = Umbenet::new(&config, 3, config.pool_size, &mut Init::new(5, &device));
+    let batch = config.reader().batch(&[&sample(1)], &[emotion::Modalities::ALL], &device).unwrap();
+    let face = |batch: &Batch| values(&model.tokens(&config, batch).narrow(1, 0, 1));
+    let without = Batch { face: None, ..batch.clone() };
+    assert!(face(&without).iter().any(|&value| value != 0.0));
+    assert_ne!(face(&without), face(&batch));
+    let neither = Batch { scene: None, ..without.clone() };
+    assert!(face(&neither).iter().all(|&value| value == 0.0));
+    let no_face = Batch { present: Tensor::from_floats([[0.0, 1.0, 1.0]], &device), ..without };
+    assert_eq!(values(&model.present(&config, &no_face))[0], 0.0);
+}
+
 /// The loss of two samples that differ in what they lack.
 fn loss_of(model: &Umbenet, config: &UmbenetConfig, device: &Device) -> Tensor<1> {
     let on = ["vat".parse().unwrap(), "vt".parse().unwrap(), "a".parse().unwrap()];

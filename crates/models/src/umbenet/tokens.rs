@@ -76,7 +76,7 @@ struct FrameFeatures<'a> {
 impl Umbenet {
     /// The modality features before fusion, `[batch, tokens, width]` in the order of the configuration.
     ///
-    /// Zero where a modality is absent, but for what an LSTM carries from a face to an absent scene.
+    /// Zero where a modality is absent, but for what an LSTM makes of an absent face beside a scene, and the other way round.
     pub fn tokens(&self, config: &UmbenetConfig, batch: &Batch) -> Tensor<3> {
         let [n, _] = batch.present.dims();
         let clips = all(n);
@@ -142,11 +142,15 @@ impl Umbenet {
         let [face_out, scene_out] = lstm.forward(steps.clone());
         let [face_in, scene_in] = steps;
         let per_clip = |features: Tensor<2>| features.reshape([n, n_frames, width]);
-        let face = face.map(|face| {
-            let valid = rows_for(face.valid.clone(), face.rows, &clips);
-            self.over_time(per_clip(face_in + face_out), &valid)
-        });
-        (face, Some(per_clip(scene_in + scene_out).mean_dim(1).flatten(1, 2)))
+        let valid_of = |part: Option<FrameFeatures<'_>>| match part {
+            Some(FrameFeatures { valid, rows, .. }) => rows_for(valid.clone(), rows, &clips),
+            None => Tensor::zeros([n, n_frames], &device),
+        };
+        let [face_valid, scene_valid] = [valid_of(face), valid_of(scene)];
+        // An absent face is as long as its scene.
+        let is_absent = face_valid.clone().sum_dim(1).equal_elem(0.0).float();
+        let face = self.over_time(per_clip(face_in + face_out), &(face_valid + scene_valid * is_absent));
+        (Some(face), Some(per_clip(scene_in + scene_out).mean_dim(1).flatten(1, 2)))
     }
 
     /// What the towers of CLIP make of frames and captions; nothing of what is read by encoders that learn.

@@ -20,8 +20,9 @@ const N_BYTES: u32 = 256;
 const N_SYMBOLS: u32 = 2 * N_BYTES;
 /// Merges that CLIP uses of the file, which has more.
 const N_MERGES: u32 = 48_894;
-/// Words: contractions, letters, single digits, everything else.
-const WORDS: &str = r"(?i)<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
+/// Words: contractions, letters, single digits, everything else. Case is ignored in what is spelled out alone: a class that
+/// ignores it would take U+0345, which is no letter, for the iota that it folds to.
+const WORDS: &str = r"(?i:<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 
@@ -196,6 +197,15 @@ fn byte_id(byte: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_spelled_out_ignores_case() {
+        let words = Regex::new(WORDS).unwrap();
+        let of = |text| words.find_iter(text).map(|word| word.as_str().to_owned()).collect::<Vec<_>>();
+        assert_eq!(of("We'LL <|EndOfText|>"), ["We", "'LL", "<|EndOfText|>"]);
+        // A combining iota, which is no letter, though a capital of it is one.
+        assert_eq!(of("a\u{345} b"), ["a", "\u{345}", "b"]);
+    }
 
     #[test]
     fn bytes_have_ids_in_the_order_of_their_symbols() {
