@@ -426,6 +426,8 @@ fn a_folder_that_was_moved_is_said_before_anything_fails_and_found_again() {
     window.sees("Its folder is not there");
     window.show(PageName::Train);
     window.sees("The dataset's folder is not there: see Library");
+    window.show(PageName::Home);
+    window.sees("The folder of “clips” is not there: say where it is in the library.");
 
     window.show(PageName::Library);
     window.harness.state_mut().obey(Command::ReadAgain("clips".into()));

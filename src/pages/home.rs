@@ -110,6 +110,8 @@ fn project_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
     ui.add_space(theme::GAP_LARGE);
 
     let n_clips: usize = state.datasets.iter().map(|dataset| dataset.manifest.clips.len()).sum();
+    let away = state.datasets.iter().find(|dataset| dataset.is_away);
+    let is_here = state.datasets.iter().any(|dataset| !dataset.is_away && !dataset.manifest.clips.is_empty());
     let trained: Vec<_> = state.runs.iter().filter(|run| run.has_model()).collect();
     let best = trained
         .iter()
@@ -119,8 +121,10 @@ fn project_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
         Step {
             icon: Icon::Library,
             title: "Clips",
-            done: n_clips > 0,
-            sentence: if n_clips > 0 {
+            done: is_here,
+            sentence: if let Some(dataset) = away {
+                format!("The folder of “{}” is not there: say where it is in the library.", dataset.name)
+            } else if n_clips > 0 {
                 let n_train: usize = state.datasets.iter().map(|set| set.facts.n_clips()[0]).sum();
                 format!(
                     "{} in {}, {n_train} to train on",
@@ -149,7 +153,11 @@ fn project_ui(ui: &mut Ui, shell: &mut Shell<'_>) {
             },
             verb: if state.training.is_some() { "Watch training" } else { "Train a model" },
             command: Command::GoTo(PageName::Train),
-            blocked: (n_clips == 0).then_some("There are no clips to train on yet"),
+            blocked: match (n_clips, state.training.is_some() || is_here) {
+                (0, _) => Some("There are no clips to train on yet"),
+                (_, false) => Some("The folder of the clips is not there"),
+                _ => None,
+            },
         },
         Step {
             icon: Icon::Insight,

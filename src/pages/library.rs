@@ -138,7 +138,10 @@ impl Library {
     fn clips_ui(&mut self, ui: &mut Ui, shell: &mut Shell<'_>, dataset: &Dataset) {
         let manifest = &dataset.manifest;
         header(ui, &dataset.name, |ui| {
-            let blocked = shell.state.training.is_some().then_some("A model is being trained already");
+            let blocked = match &shell.state.training {
+                Some(_) => Some("A model is being trained already"),
+                None => dataset.is_away.then_some("Its folder is not there: see “About this dataset”"),
+            };
             if button_if(ui, Some(Icon::Train), "Train a model", Weight::Primary, blocked).clicked() {
                 shell.ask(Command::GoTo(PageName::Train));
             }

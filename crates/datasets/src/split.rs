@@ -214,7 +214,10 @@ fn part(
             0 => String::new(),
             n => format!(" ({n} clips without a speaker are in {})", shares[0].0.name()),
         };
-        return format!("speaker-independent, {percent}, balanced by class; {} speakers{rest}", speakers.join(", "));
+        return format!(
+            "speaker-independent, {percent}, classes as even as the speakers allow; {} speakers{rest}",
+            speakers.join(", ")
+        );
     }
     let why = match by_speaker.len() {
         0 => "no speakers are known".to_owned(),
