@@ -1,4 +1,5 @@
-//! One frame of the Library page with 20,000 clips while it scrolls: input, layout, what screen readers get, and triangles.
+//! One frame of the Library page with 20,000 clips while it scrolls: input, layout, what screen readers get, and
+//! triangles.
 //!
 //! 16.7 ms are a frame at 60 a second, of which half is to be left for everything else.
 

@@ -1,7 +1,7 @@
 //! The command line: one function a command, on the engine that the window uses.
 //!
-//! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1 failed,
-//! 2 wrong usage, 3 predicted with warnings about clips, 130 interrupted.
+//! Results go to stdout, everything else to stderr. With `--json`, stdout is one event a line. Exit codes: 0 done, 1
+//! failed, 2 wrong usage, 3 predicted with warnings about clips, 130 interrupted.
 
 mod apply;
 mod data;

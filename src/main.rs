@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Training allocates and frees megabytes at every operation; the system's allocator returns them to the kernel each time.
+/// Training allocates and frees megabytes at every operation; the system's allocator returns them to the kernel each
+/// time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

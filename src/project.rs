@@ -240,7 +240,8 @@ impl Project {
     }
 }
 
-/// Puts what [`Project::discard`] moved away back to `dir`, or beside what has taken its place meanwhile; where it is now.
+/// Puts what [`Project::discard`] moved away back to `dir`, or beside what has taken its place meanwhile; where it is
+/// now.
 pub fn restore(place: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     let context = || format!("the folder cannot be put back: {}", dir.display());
     let (parent, name) = dir.parent().zip(dir.file_name()).with_context(context)?;

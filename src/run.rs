@@ -87,8 +87,8 @@ pub struct ClipResult {
     pub probabilities: Vec<f32>,
 }
 
-/// Reads `predictions.csv`: clip, label, truth, split and, for a model of classes, one column per class; nothing where there is no
-/// such file.
+/// Reads `predictions.csv`: clip, label, truth, split and, for a model of classes, one column per class; nothing where
+/// there is no such file.
 pub fn read_predictions(path: &Path, labels: &LabelSet) -> anyhow::Result<Vec<ClipResult>> {
     if !path.exists() {
         return Ok(Vec::new());

@@ -1,5 +1,6 @@
-//! Reference numbers: every folder below `LIMBIC_PARITY` (by default `../shared/parity` beside the workspace) is a case,
-//! run by its name through the real importer. `LIMBIC_HEAVY=1` adds models of real size, `LIMBIC_CASE` picks by a part of the name.
+//! Reference numbers: every folder below `LIMBIC_PARITY` (by default `../shared/parity` beside the workspace) is a
+//! case, run by its name through the real importer. `LIMBIC_HEAVY=1` adds models of real size, `LIMBIC_CASE` picks by a
+//! part of the name.
 
 mod case;
 mod mcr;

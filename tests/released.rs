@@ -89,7 +89,8 @@ fn an_import_with_its_dataset_is_a_run_with_scores() {
     assert_eq!(again["war"], run.record.report.unwrap().scores.war);
 }
 
-/// File and name under which the released code saves a parameter of VAVL's network, but for names within a conformer's block.
+/// File and name under which the released code saves a parameter of VAVL's network, but for names within a conformer's
+/// block.
 fn released(path: &str) -> (&'static str, String) {
     let files = [
         ("acoustic.head.", "MLP_a_head", ""),

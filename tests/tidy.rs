@@ -55,24 +55,44 @@ fn every_crate_is_checked() {
     assert_eq!(crates, known);
 }
 
-#[test]
-fn only_the_theme_has_literal_colours() {
-    fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(dir).expect("a source folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                sources(&path, out);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                out.push(path);
-            }
+/// All source files below a folder.
+fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("a source folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            out.push(path);
         }
     }
+}
+
+#[test]
+fn only_the_theme_has_literal_colours() {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
     for file in files.iter().filter(|file| !file.ends_with("theme.rs")) {
         let text = std::fs::read_to_string(file).expect("a source file");
         for literal in ["Color32::from_rgb(", "Color32::from_hex(", "hex_color!"] {
             assert!(!text.contains(literal), "{literal} belongs into theme.rs: {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn comments_are_as_wide_as_code_at_most() {
+    const MAX_WIDTH: usize = 120;
+    let mut files = Vec::new();
+    for folder in ["benches", "crates", "src", "tests"] {
+        sources(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 100, "{} files", files.len());
+    for file in &files {
+        let text = std::fs::read_to_string(file).expect("a source file");
+        for (line_idx, line) in text.lines().enumerate() {
+            let is_comment = line.trim_start().starts_with("//");
+            let width = line.chars().count();
+            assert!(!is_comment || width <= MAX_WIDTH, "{}:{} has {width} characters", file.display(), line_idx + 1);
         }
     }
 }

@@ -152,8 +152,8 @@ fn models_of_sequences_train_and_predict_from_any_modality() {
     }
 }
 
-/// 36 utterances of 12 videos as tables of features without any media; the label, 0 or 1, is in the text, and in the audio of the
-/// utterance before.
+/// 36 utterances of 12 videos as tables of features without any media; the label, 0 or 1, is in the text, and in the
+/// audio of the utterance before.
 fn utterances(root: &Path) -> PathBuf {
     std::fs::create_dir_all(root).unwrap();
     let (mut transcripts, mut text, mut audio, mut video) =

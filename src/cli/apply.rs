@@ -30,7 +30,8 @@ pub(super) struct PredictArgs {
     /// Where faces come from: auto, detect or cropped.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
-    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and
+    /// height.
     #[arg(long, value_name = "WHO", default_value = "size")]
     person: FaceChoice,
     /// What is said in the clips, where no .txt stands beside them.
@@ -60,7 +61,8 @@ pub(super) struct LiveArgs {
     /// What is switched on: v (face), a (voice), t (text).
     #[arg(long, default_value = "vat")]
     modalities: Modalities,
-    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height.
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and
+    /// height.
     #[arg(long, value_name = "WHO", default_value = "size")]
     person: FaceChoice,
     /// What is said.

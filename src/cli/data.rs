@@ -36,8 +36,8 @@ pub(super) struct ImportArgs {
     /// Where faces come from: auto, detect, cropped or boxes.
     #[arg(long, default_value = "auto")]
     faces: FaceSource,
-    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and height; as
-    /// before, or else size.
+    /// Whose face, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and
+    /// height; as before, or else size.
     #[arg(long, value_name = "WHO")]
     person: Option<FaceChoice>,
     /// Header name of a role: path=FILE, label=EMOTION, split=…, speaker=…, text=…, voice_features=…, row=…
@@ -52,7 +52,8 @@ pub(super) struct ImportArgs {
     /// Which fold is scored, from 1.
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
-    /// Map the labels: four, six, seven, eight or eleven, then OLD=NEW to merge or rename, OLD=- to leave out, with commas.
+    /// Map the labels: four, six, seven, eight or eleven, then OLD=NEW to merge or rename, OLD=- to leave out, with
+    /// commas.
     #[arg(long, value_name = "SET,OLD=NEW")]
     labels: Option<String>,
     /// The scale of a list's columns valence, arousal and dominance, as in 1..5; without it they are not used.
@@ -71,8 +72,8 @@ pub(super) struct PrepareArgs {
     /// The dataset.
     #[arg(long, value_name = "FILE")]
     manifest: PathBuf,
-    /// Whose face from now on, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of width and
-    /// height. The manifest keeps it.
+    /// Whose face from now on, where there are several: size (the largest), centre, or a place such as 0.25,0.4 of
+    /// width and height. The manifest keeps it.
     #[arg(long, value_name = "WHO")]
     person: Option<FaceChoice>,
     #[command(flatten)]

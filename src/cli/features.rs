@@ -15,8 +15,8 @@ pub(super) struct Features {
     /// The dataset.
     #[arg(long, value_name = "FILE")]
     manifest: PathBuf,
-    /// Which: log-mel, mfcc or voice-statistics of voices, hog of faces, words of texts; or what a published network makes of
-    /// clips: clip-vit-l-14, clip-vit-b-16, clip-vit-b-32, mae-face, efficientnet-b2, wav2vec2-large-robust.
+    /// Which: log-mel, mfcc or voice-statistics of voices, hog of faces, words of texts; or what a published network
+    /// makes of clips: clip-vit-l-14, clip-vit-b-16, clip-vit-b-32, mae-face, efficientnet-b2, wav2vec2-large-robust.
     #[arg(long, value_parser = str::parse::<FeatureKind>)]
     kind: FeatureKind,
     /// The published weights of a network; `limbic models list` says where to get them.
@@ -25,11 +25,12 @@ pub(super) struct Features {
     /// Frames of a clip, for faces.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     frames: u16,
-    /// Of copies of the voices at these speeds as well, such as 0.87,0.93,1.07,1.15: training reads them with --set copies=0.8.
+    /// Of copies of the voices at these speeds as well, such as 0.87,0.93,1.07,1.15: training reads them with --set
+    /// copies=0.8.
     #[arg(long, value_name = "SPEED,...", value_delimiter = ',', value_parser = str::parse::<Speed>)]
     speeds: Vec<Speed>,
-    /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. Of clips, settings
-    /// and weights that did not change, what is there is kept.
+    /// Folder for the features, one .npy a clip, and for a manifest.json that names them; kinds add up there. Of clips,
+    /// settings and weights that did not change, what is there is kept.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -64,7 +65,8 @@ fn one(
         show(shell, &event);
     });
     let training::Extracted { mut manifest, n_made, n_kept, outdated } = stopped_or(extracted)?;
-    // Other kinds may be made in this folder at the same time. Where a folder cannot be locked, only they are in danger.
+    // Other kinds may be made in this folder at the same time. Where a folder cannot be locked, only they are in
+    // danger.
     let folder = std::fs::File::open(&args.out).ok();
     let _ = folder.as_ref().map(std::fs::File::lock);
     adopt(&mut manifest, &to, &stream)?;

@@ -57,8 +57,9 @@ pub(super) struct ImportArgs {
     /// Change a setting; `limbic train --list-settings` shows them.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::key_value)]
     settings: Vec<(String, String)>,
-    /// The classes in the order of the model's outputs, a,b,c; or a known order: four, six, seven (UMBEnet on DFEW), eight,
-    /// eleven (UMBEnet on MAFW), dfew (MMA-DFER on DFEW and FERV39k), mafw (MMA-DFER on MAFW), crema-d (VAVL on CREMA-D).
+    /// The classes in the order of the model's outputs, a,b,c; or a known order: four, six, seven (UMBEnet on DFEW),
+    /// eight, eleven (UMBEnet on MAFW), dfew (MMA-DFER on DFEW and FERV39k), mafw (MMA-DFER on MAFW), crema-d (VAVL on
+    /// CREMA-D).
     #[arg(long, value_name = "NAMES")]
     labels: String,
     /// The dataset to score it on; the same names of classes, in any order.

@@ -16,8 +16,8 @@ use crate::wording::{count, grouped};
 /// Clips without features that are listed in the details of the notice.
 const N_LISTED: usize = 50;
 
-/// Extracts one kind of features of the dataset in `dir`, then those of copies; what was made before, here or by the command line, is
-/// not made again.
+/// Extracts one kind of features of the dataset in `dir`, then those of copies; what was made before, here or by the
+/// command line, is not made again.
 pub fn extract(
     dir: &Path,
     extract: &Extract,

@@ -122,7 +122,8 @@ impl Reading {
         Ok(Self { manifest: read(MANIFEST)?, import: read(IMPORT)? })
     }
 
-    /// Says in one file what `dir` is to become: who reads the dataset next does that first, whatever happens meanwhile.
+    /// Says in one file what `dir` is to become: who reads the dataset next does that first, whatever happens
+    /// meanwhile.
     fn plan(&self, dir: &Path) -> anyhow::Result<()> {
         write_whole(&dir.join(PLAN), &serde_json::to_vec(self)?)
     }

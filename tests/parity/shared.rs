@@ -35,7 +35,8 @@ pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
-/// A file of the shared data, named relative to the cases' folder or the one that holds it, or else beside the workspace.
+/// A file of the shared data, named relative to the cases' folder or the one that holds it, or else beside the
+/// workspace.
 pub fn data_file(case: &Case, name: &str) -> PathBuf {
     let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let places = [case.root().to_owned(), case.root().join(".."), shared.join("data")].map(|place| place.join(name));

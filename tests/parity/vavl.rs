@@ -149,7 +149,8 @@ fn both(network: &Network, config: &NetworkConfig, audio: Tensor<3>, visual: Ten
     [network.unimodal(config, Modality::Voice, audio), network.unimodal(config, Modality::Face, visual)]
 }
 
-/// Compares a tensor, or what a case keeps of a large one: its first values, mean and norm; or nothing, where it keeps nothing.
+/// Compares a tensor, or what a case keeps of a large one: its first values, mean and norm; or nothing, where it keeps
+/// nothing.
 fn compare_whole_or_part<const D: usize>(case: &mut Case, name: &str, got: &Tensor<D>) {
     if case.wants(name) {
         return case.compare_tensor(name, got);
@@ -226,8 +227,8 @@ fn statistics_of(clips: &[&[f32]], width: usize) -> Statistics {
     moments.statistics().unwrap()
 }
 
-/// Clips of at most `max_frames`, normalized, zeros after the end of a clip, `[clips, frames, width]`; and 1 on a clip's
-/// frames, 0 on padding, `[clips, frames]`.
+/// Clips of at most `max_frames`, normalized, zeros after the end of a clip, `[clips, frames, width]`; and 1 on a
+/// clip's frames, 0 on padding, `[clips, frames]`.
 fn scaled(statistics: &Statistics, clips: &[&[f32]], max_frames: usize) -> (Tensor<3>, Tensor<2>) {
     let device = Device::flex();
     let width = statistics.mean.len();

@@ -1,9 +1,10 @@
 //! AffectNet (Mollahosseini et al. 2019): faces in eight classes, with valence and arousal.
 //!
-//! The later release has 291,650 faces of 224 × 224 pixels, `train_set/images/N.jpg` with `train_set/annotations/N_exp.npy`,
-//! `N_val.npy` and `N_aro.npy`, one number or its text each; `val_set` likewise. The first release has whole pictures in
-//! `Manually_Annotated_Images`, and boxes, expressions and ratings in `Manually_Annotated_file_lists/{training,validation}.csv`.
-//! Left out: landmarks, and pictures that were annotated automatically.
+//! The later release has 291,650 faces of 224 × 224 pixels, `train_set/images/N.jpg` with
+//! `train_set/annotations/N_exp.npy`, `N_val.npy` and `N_aro.npy`, one number or its text each; `val_set` likewise. The
+//! first release has whole pictures in `Manually_Annotated_Images`, and boxes, expressions and ratings in
+//! `Manually_Annotated_file_lists/{training,validation}.csv`. Left out: landmarks, and pictures that were annotated
+//! automatically.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! CREMA-D (Cao et al. 2014): 7,442 recordings of 91 actors, six emotions.
 //!
-//! `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, intended emotion, level; names are
-//! unique, so folders may be called otherwise. What raters saw is in `processedResults/summaryTable.csv` (with ties, `A:D`);
-//! VAVL's `label_consensus_1.csv` has shares of raters and splits, its `Face_features` an array for each recording.
+//! `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, intended emotion, level; names
+//! are unique, so folders may be called otherwise. What raters saw is in `processedResults/summaryTable.csv` (with
+//! ties, `A:D`); VAVL's `label_consensus_1.csv` has shares of raters and splits, its `Face_features` an array for each
+//! recording.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
-//! CMU-MOSI, CMU-MOSEI and others as computational sequences of the CMU Multimodal SDK: `.csd` files, one a modality and one with labels.
+//! CMU-MOSI, CMU-MOSEI and others as computational sequences of the CMU Multimodal SDK: `.csd` files, one a modality
+//! and one with labels.
 //!
-//! `NAME/data/VIDEO/{features,intervals}`: a row a step, and the seconds that it spans. Labels are sequences, too; each of their rows is
-//! a clip, with the steps of the other sequences whose middles lie in its interval. After the SDK's alignment each clip is a
-//! sequence `VIDEO[3]` of its own in every file. The official folds are not in the files: lists of videos `train.txt`,
-//! `valid.txt` and `test.txt` beside them are followed. Left out: labels other than MOSI's and MOSEI's.
+//! `NAME/data/VIDEO/{features,intervals}`: a row a step, and the seconds that it spans. Labels are sequences, too; each
+//! of their rows is a clip, with the steps of the other sequences whose middles lie in its interval. After the SDK's
+//! alignment each clip is a sequence `VIDEO[3]` of its own in every file. The official folds are not in the files:
+//! lists of videos `train.txt`, `valid.txt` and `test.txt` beside them are followed. Left out: labels other than MOSI's
+//! and MOSEI's.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

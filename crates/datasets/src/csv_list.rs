@@ -1,11 +1,11 @@
 //! Datasets that come with a list: `labels.csv`, `labels.tsv` or `labels.xlsx`, one row a clip.
 //!
-//! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`, or Hugging Face's
-//! `train/metadata.csv`, where names are relative to `train`).
-//! Delimiter, encoding and column names are recognized. Columns such as `voice_features` name files of precomputed features, one
-//! array a clip, as `file.npz#array` where there are several; clips that have some need no media. Where an array holds many clips,
-//! the column `row`, or `voice_row` and its like, says which of its rows is the clip's, from 0; steps of zeros around it are padding.
-//! Left out: several clips cut from one file by start and end.
+//! Any single list in the folder will do, or the list itself, or one list per split (`train.csv`, `test.csv`, or
+//! Hugging Face's `train/metadata.csv`, where names are relative to `train`).
+//! Delimiter, encoding and column names are recognized. Columns such as `voice_features` name files of precomputed
+//! features, one array a clip, as `file.npz#array` where there are several; clips that have some need no media. Where
+//! an array holds many clips, the column `row`, or `voice_row` and its like, says which of its rows is the clip's, from
+//! 0; steps of zeros around it are padding. Left out: several clips cut from one file by start and end.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -297,7 +297,8 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The file that a row calls `name`, whose last `n_parts` parts must fit, relative to the folder where it lies in it.
+    /// The file that a row calls `name`, whose last `n_parts` parts must fit, relative to the folder where it lies in
+    /// it.
     fn find(
         &mut self,
         name: &str,

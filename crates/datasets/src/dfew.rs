@@ -1,7 +1,8 @@
-//! DFEW, Dynamic Facial Expression in the Wild (Jiang et al. 2020): 11,697 single-labelled film clips, five official folds.
+//! DFEW, Dynamic Facial Expression in the Wild (Jiang et al. 2020): 11,697 single-labelled film clips, five official
+//! folds.
 //!
-//! `EmoLabel_DataSplit/{train,test}(single-labeled)/set_1.csv` with `video_name,label`; clips are numbers, padded in one place
-//! and not in the next, and the original films are often left in `part_1` … `part_11` as they were shipped.
+//! `EmoLabel_DataSplit/{train,test}(single-labeled)/set_1.csv` with `video_name,label`; clips are numbers, padded in
+//! one place and not in the next, and the original films are often left in `part_1` … `part_11` as they were shipped.
 //! Left out: the votes of the ten annotators, which are in a spreadsheet.
 
 use std::collections::HashMap;

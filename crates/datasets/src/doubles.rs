@@ -1,7 +1,7 @@
 //! The same recording twice: a clip that is in train and in test makes a model look better than it is.
 //!
-//! Files are told apart by size, then by their first bytes, and read whole only where both agree; folders of pictures by the size
-//! of all, then likewise. Left out: the same take in another encoding.
+//! Files are told apart by size, then by their first bytes, and read whole only where both agree; folders of pictures
+//! by the size of all, then likewise. Left out: the same take in another encoding.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -70,8 +70,8 @@ pub(crate) fn across_splits(clips: &[Clip], root: &Path) -> Vec<Problem> {
     problems
 }
 
-/// Keeps what an earlier import of the same files found out, length, modalities, face and extracted features of clips that did
-/// not change; and what was decided by hand about a clip, whatever has become of its file.
+/// Keeps what an earlier import of the same files found out, length, modalities, face and extracted features of clips
+/// that did not change; and what was decided by hand about a clip, whatever has become of its file.
 ///
 /// Returns the number of clips that are as they were.
 pub fn keep_known(fresh: &mut Manifest, earlier: &Manifest) -> usize {
@@ -97,8 +97,8 @@ pub fn keep_known(fresh: &mut Manifest, earlier: &Manifest) -> usize {
     n_kept
 }
 
-/// Adds the streams of `earlier` that Limbic extracted to `fresh`, unless those of its annotation are called so; the number that
-/// each has there.
+/// Adds the streams of `earlier` that Limbic extracted to `fresh`, unless those of its annotation are called so; the
+/// number that each has there.
 fn keep_extracted(fresh: &mut Manifest, earlier: &Manifest) -> Vec<Option<usize>> {
     let add = |stream: &Stream| {
         let is_kept = stream.extracted && fresh.streams.iter().all(|own| own.name != stream.name);

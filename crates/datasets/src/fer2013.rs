@@ -1,8 +1,9 @@
 //! FER2013 (Goodfellow et al. 2013) as it is published: one list with the pixels of each picture as text.
 //!
-//! `fer2013.csv` with `emotion,pixels,Usage`, or `icml_face_data.csv`, where blanks lead the names; `fer2013new.csv` beside it has the
-//! votes of FER+, row by row. Pictures are written as PNG, called as FER+ calls them; those that are there already stay, so
-//! that an import that was stopped goes on. Left out: lists without `emotion`, as the test of the competition was.
+//! `fer2013.csv` with `emotion,pixels,Usage`, or `icml_face_data.csv`, where blanks lead the names; `fer2013new.csv`
+//! beside it has the votes of FER+, row by row. Pictures are written as PNG, called as FER+ calls them; those that are
+//! there already stay, so that an import that was stopped goes on. Left out: lists without `emotion`, as the test of
+//! the competition was.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -205,8 +206,8 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
         std::fs::create_dir_all(folder)?;
-        // Not synced, which takes minutes for all of them: a picture that was cut off is told when it is prepared, and written
-        // anew when the dataset is read again.
+        // Not synced, which takes minutes for all of them: a picture that was cut off is told when it is prepared, and
+        // written anew when the dataset is read again.
         std::fs::write(path, bytes)
     };
     write().map_err(|source| DatasetError::Write { path: path.to_owned(), source })

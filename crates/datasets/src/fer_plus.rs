@@ -1,8 +1,9 @@
 //! FER+ (Barsoum et al. 2016): the faces of FER2013, 48 × 48 pixels, with the votes of ten taggers.
 //!
-//! `train_label.csv` beside `train`, or `FER2013Train/label.csv`, with `file,box` and ten columns of votes; the official files
-//! have no header. The class is that of most votes, or as FER+'s own reader has it: single votes are noise, and of the others
-//! more than half must agree. `fer2013.csv` and `fer2013new.csv`, of which these are made, are read as FER2013.
+//! `train_label.csv` beside `train`, or `FER2013Train/label.csv`, with `file,box` and ten columns of votes; the
+//! official files have no header. The class is that of most votes, or as FER+'s own reader has it: single votes are
+//! noise, and of the others more than half must agree. `fer2013.csv` and `fer2013new.csv`, of which these are made, are
+//! read as FER2013.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,8 @@ const OTHERS: [&str; 2] = ["the taggers cannot tell", "the taggers see no face"]
 pub(crate) enum Rule {
     /// The class with most votes; of several the first.
     Plurality,
-    /// The class with more than half of the votes, single ones aside, as `ferplus.py` of microsoft/FERPlus reads them (`majority`).
+    /// The class with more than half of the votes, single ones aside, as `ferplus.py` of microsoft/FERPlus reads them
+    /// (`majority`).
     Majority,
 }
 

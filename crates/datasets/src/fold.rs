@@ -11,8 +11,8 @@ const VALIDATION: f64 = 0.1;
 
 /// `manifest` with fold `fold` of `n_folds`, counted from 1, as test, and a tenth of the other clips as val.
 ///
-/// Speakers, where they are known, else recordings, stay together; all parts are balanced by class. The same seed makes the same
-/// folds, in whatever order the clips are listed.
+/// Speakers, where they are known, else recordings, stay together; all parts are balanced by class. The same seed makes
+/// the same folds, in whatever order the clips are listed.
 ///
 /// # Panics
 /// If there is no such fold.

@@ -1,7 +1,8 @@
 //! Datasets whose folders are the labels: `ROOT/happiness/*.mp4`, or `ROOT/train/happiness/*.mp4`.
 //!
-//! Any folder can be called anything, so folders are classes without being asked for only where most are called like emotions or
-//! numbers. Deeper folders are free; one that holds nothing but numbered pictures is a clip, a picture a frame.
+//! Any folder can be called anything, so folders are classes without being asked for only where most are called like
+//! emotions or numbers. Deeper folders are free; one that holds nothing but numbered pictures is a clip, a picture a
+//! frame.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -109,8 +110,8 @@ fn some(names: &BTreeSet<&str>) -> String {
     if names.len() > 3 { format!("{shown} and {} more", names.len() - 3) } else { shown }
 }
 
-/// Folders that are clips: below the class folders, which have `n_above` folders down to them, nothing but numbered pictures in
-/// them, of which there are several.
+/// Folders that are clips: below the class folders, which have `n_above` folders down to them, nothing but numbered
+/// pictures in them, of which there are several.
 fn folders_of_frames(files: &[PathBuf], n_above: usize) -> HashSet<&Path> {
     let mut by_folder: HashMap<&Path, Vec<&Path>> = HashMap::new();
     for file in files {

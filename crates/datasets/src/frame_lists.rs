@@ -1,9 +1,9 @@
 //! Lists of DFER-CLIP and MMA-DFER for DFEW, FERV39k and MAFW: `PATH FRAMES LABEL`, separated by spaces.
 //!
-//! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are those of the
-//! machine on which the lists were made, so clips are found by the ends of their paths. Sounds are not listed; they have the
-//! numbers of the clips. MAFW's lists use an order of labels that is not MAFW's own. The number of frames is one less than there
-//! are in MAFW's lists, so frames are counted where they lie.
+//! `DFEW_set_1_train.txt`, `FERV39K_test.txt`, `MAFW_set_5_test.txt`, by themselves or in `annotation`; the paths are
+//! those of the machine on which the lists were made, so clips are found by the ends of their paths. Sounds are not
+//! listed; they have the numbers of the clips. MAFW's lists use an order of labels that is not MAFW's own. The number
+//! of frames is one less than there are in MAFW's lists, so frames are counted where they lie.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ pub const LABEL_ORDERS: [(&str, &str); 8] = [
     ("eight", "RAVDESS, alphabetical"),
 ];
 
-/// An order of classes by its name, one of [`LABEL_ORDERS`]: that of DFEW and FERV39k in these lists (`dfew`), of MAFW (`mafw`), of
-/// VAVL's outputs (`crema-d`), or one that corpora share, see [`LabelSet::named`].
+/// An order of classes by its name, one of [`LABEL_ORDERS`]: that of DFEW and FERV39k in these lists (`dfew`), of MAFW
+/// (`mafw`), of VAVL's outputs (`crema-d`), or one that corpora share, see [`LabelSet::named`].
 pub fn label_order(name: &str) -> Option<LabelSet> {
     let names: &[&str] = match name {
         "dfew" => &dfew::LABELS,
@@ -231,8 +231,8 @@ impl<'a> Clips<'a> {
         Self { folder, finder: Finder::new(tree), n_parts, sounds }
     }
 
-    /// The clip as it is named on this machine, by the end of its path, or by its number without the zeros before it, as the original
-    /// films have it.
+    /// The clip as it is named on this machine, by the end of its path, or by its number without the zeros before it,
+    /// as the original films have it.
     fn find(&self, name: &str) -> Result<PathBuf, Lost> {
         let direct = self.folder.join(name);
         if direct.is_dir() || kind(&direct) == Some(Kind::Video) && direct.is_file() {

@@ -1,7 +1,8 @@
 //! IEMOCAP (Busso et al. 2008): five sessions of two actors each, cut into utterances.
 //!
-//! `Session1/dialog/EmoEvaluation/Ses01F_impro01.txt` with lines `[6.2901 - 8.2357]⇥Ses01F_impro01_F000⇥neu⇥[2.5, 2.5, 2.5]`, sound in
-//! `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`, words in `Session1/dialog/transcriptions`.
+//! `Session1/dialog/EmoEvaluation/Ses01F_impro01.txt` with lines `[6.2901 - 8.2357]⇥Ses01F_impro01_F000⇥neu⇥[2.5, 2.5,
+//! 2.5]`, sound in `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`, words in
+//! `Session1/dialog/transcriptions`.
 //! Left out: pictures, which exist of whole dialogues only.
 
 use std::collections::HashMap;

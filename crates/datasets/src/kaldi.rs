@@ -1,9 +1,11 @@
 //! Kaldi's data folders: `wav.scp` with a recording a line, and beside it lists that begin with the same names.
 //!
-//! `utt2emo` (or `utt2label`, `labels`) has the classes, `utt2spk` the speakers, `text` the words, `utt2split` the parts; folders below
-//! the root or its `data` that are called after train, dev and test, as `train_sp` and `test_clean` are, are parts as well.
-//! Paths in lists are those of the folder, of the root, or of the recipe, from which `data` is seen. Left out:
-//! commands in place of files, which would have to be run, and `segments`, without which the names in the lists mean nothing.
+//! `utt2emo` (or `utt2label`, `labels`) has the classes, `utt2spk` the speakers, `text` the words, `utt2split` the
+//! parts; folders below the root or its `data` that are called after train, dev and test, as `train_sp` and
+//! `test_clean` are, are parts as well. Paths in lists are those of the folder, of the root, or of the recipe, from
+//! which `data` is seen. Left out:
+//! commands in place of files, which would have to be run, and `segments`, without which the names in the lists mean
+//! nothing.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

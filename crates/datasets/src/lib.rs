@@ -98,8 +98,8 @@ pub struct Options {
     pub scale: Option<Scale>,
     /// Seed of the splits, where the dataset brings none.
     pub seed: u64,
-    /// Folder for pictures that a dataset keeps inside of a list; it belongs beside the manifest. Without, nothing is written,
-    /// and the clips are only there to be looked at.
+    /// Folder for pictures that a dataset keeps inside of a list; it belongs beside the manifest. Without, nothing is
+    /// written, and the clips are only there to be looked at.
     #[serde(skip)]
     pub pictures: Option<PathBuf>,
 }
@@ -249,8 +249,8 @@ fn variant(importer: &dyn Importer, options: &Options) -> Result<&'static str, D
     })
 }
 
-/// The dataset that `root` holds, as archives unpack to a folder in a folder, and notes and archives lie beside it; and the
-/// importer that recognizes it, the one asked for where there is one.
+/// The dataset that `root` holds, as archives unpack to a folder in a folder, and notes and archives lie beside it; and
+/// the importer that recognizes it, the one asked for where there is one.
 fn without_wrapper(root: PathBuf, asked: Option<&'static dyn Importer>) -> (PathBuf, Option<&'static dyn Importer>) {
     let is_general = |importer: &dyn Importer| matches!(importer.name(), "csv" | "folders");
     let is_corpus = |at: &Path| match asked {

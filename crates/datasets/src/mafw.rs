@@ -1,9 +1,10 @@
 //! MAFW (Liu et al. 2022): 10,045 film clips with sound and bilingual captions, eleven emotions, five official folds.
 //!
-//! `Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1/{train,test}.txt`: `00025.mp4 anger`, or with captions
-//! `clip.mp4⇥label⇥Chinese⇥English`. The captioned lists mix Windows-1252 and GBK, and some lists end without a line feed.
-//! The English caption is the text, the Chinese one where there is no other. Clips are films in `data/clips`, folders of pictures
-//! in `data/frames`, or faces cut out of them in `data/faces`, with the sound of the film or of a file beside where there is one.
+//! `Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1/{train,test}.txt`: `00025.mp4 anger`, or with
+//! captions `clip.mp4⇥label⇥Chinese⇥English`. The captioned lists mix Windows-1252 and GBK, and some lists end without
+//! a line feed. The English caption is the text, the Chinese one where there is no other. Clips are films in
+//! `data/clips`, folders of pictures in `data/frames`, or faces cut out of them in `data/faces`, with the sound of the
+//! film or of a file beside where there is one.
 //!
 //! The spreadsheets in `Labels` are read where they are there: `single-set.xlsx` in place of lists of folds,
 //! `descriptive_text.xlsx` for captions, `annotation.xlsx` for what each rater voted. Left out: `multi-set.xlsx`.
@@ -217,7 +218,8 @@ impl Clips {
         Self { films: Recordings::new(&tree.files), cut_out: by_number(cut_out), frames: by_number(frames) }
     }
 
-    /// Where the faces of `rows` come from: cut out where that is asked for, or where more clips have such than have films.
+    /// Where the faces of `rows` come from: cut out where that is asked for, or where more clips have such than have
+    /// films.
     fn faces(&self, rows: &[ListRow], asked: FaceSource) -> FaceSource {
         let n = |is_there: &dyn Fn(&String) -> bool| rows.iter().map(|row| number(&row.name)).filter(is_there).count();
         let is_film = |name: &String| self.films.get(name, Kind::Video).is_some();

@@ -1,7 +1,7 @@
 //! MELD (Poria et al. 2019): 13,708 utterances of a television series, with emotion, sentiment and speaker.
 //!
-//! `{train,dev,test}_sent_emo.csv`, of which `train.tar.gz` unpacks its own beside its films; films are `dia0_utt0.mp4` in a folder
-//! per split, if they are there at all.
+//! `{train,dev,test}_sent_emo.csv`, of which `train.tar.gz` unpacks its own beside its films; films are `dia0_utt0.mp4`
+//! in a folder per split, if they are there at all.
 //! The official parts share their speakers.
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! CMU-MOSI, CMU-MOSEI and CH-SIMS as MMSA keeps the films and their annotation: `label.csv` with `Raw/VIDEO/CLIP.mp4`.
 //!
-//! The list has the columns `video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode`: the sentiment of the clip and of
-//! each of its modalities, its class, and the official part. Only CH-SIMS has sentiments of single modalities; they tell its
-//! scale from that of the others, and are left out. Where there are pickles in `Processed`, the folder is read as sequences.
+//! The list has the columns `video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode`: the sentiment of the
+//! clip and of each of its modalities, its class, and the official part. Only CH-SIMS has sentiments of single
+//! modalities; they tell its scale from that of the others, and are left out. Where there are pickles in `Processed`,
+//! the folder is read as sequences.
 
 use std::path::{Path, PathBuf};
 

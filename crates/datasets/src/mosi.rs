@@ -1,7 +1,7 @@
 //! CMU-MOSI as the tables of bc-LSTM (Poria et al. 2017): one vector an utterance and modality, no media.
 //!
-//! `{text,audio,video}_{train,test}.csv` without headers, the 0/1 label in the last column, and `transcripts_train.csv` with
-//! `utterance_id,video_id,text,label`; line *i* is the same utterance in all of them.
+//! `{text,audio,video}_{train,test}.csv` without headers, the 0/1 label in the last column, and `transcripts_train.csv`
+//! with `utterance_id,video_id,text,label`; line *i* is the same utterance in all of them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,8 @@
 //! MSP-IMPROV (Busso et al. 2017): 8,438 turns of twelve actors in six dyads, four emotions, and ratings from 1 to 5.
 //!
-//! `Evalution.txt` (sic): `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000;`, media are called MSP-IMPROV
-//! instead. VAVL's `label_consensus_1.csv` has the ratings and splits, and no classes, its `Face_features` an array a turn.
+//! `Evalution.txt` (sic): `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000;`, media are called
+//! MSP-IMPROV instead. VAVL's `label_consensus_1.csv` has the ratings and splits, and no classes, its `Face_features`
+//! an array a turn.
 
 use std::path::{Path, PathBuf};
 

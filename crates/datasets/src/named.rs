@@ -46,8 +46,8 @@ pub const SAVEE: Named = Named {
     read: savee,
 };
 
-/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`. Names of files are wrong in places (those of subject
-/// 11 say 12), so folders come first.
+/// eNTERFACE'05 (Martin et al. 2006): `subject 1/anger/sentence 1/s1_an_1.avi`. Names of files are wrong in places
+/// (those of subject 11 say 12), so folders come first.
 pub const ENTERFACE: Named = Named {
     name: "enterface",
     describe: "eNTERFACE'05: subject 1/anger/sentence 1/s1_an_1.avi",

@@ -105,8 +105,8 @@ const NUMBERED: [&str; 3] = ["class", "label", "emotion"];
 /// What follows the name of a split in names of folders and lists.
 const SPLIT_ENDS: [&str; 4] = ["_set", "_class", "_label", "_labels"];
 
-/// Whether at least half of `names` are those of classes: an emotion, with or without a number before it, a number of one or two digits, or
-/// `class001`.
+/// Whether at least half of `names` are those of classes: an emotion, with or without a number before it, a number of
+/// one or two digits, or `class001`.
 pub(crate) fn are_class_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     let is_class = |name: &str| {
         let word = name.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();

@@ -1,10 +1,10 @@
 //! Lists of HiCMAE and MAE-DFER: lines `PATH SOUND LABEL` or `PATH LABEL`, separated by spaces, without a header.
 //!
-//! `split01/train.csv` and `split01/test.csv` or `val.csv`, one folder a fold, or the lists by themselves; beside the clips, in
-//! `lists`, or as the code keeps them, in `saved/data/CORPUS`. A path is a folder of
-//! pictures or a file; it is that of the machine on which the lists were made, so clips are found by the ends of their paths. Labels
-//! are numbers, whose meaning is known where paths tell the corpus: CREMA-D, RAVDESS, MAFW and DFEW. MAE-DFER's `val.csv` is its
-//! `test.csv` again. Left out: lists of ratings, as for Werewolf-XL.
+//! `split01/train.csv` and `split01/test.csv` or `val.csv`, one folder a fold, or the lists by themselves; beside the
+//! clips, in `lists`, or as the code keeps them, in `saved/data/CORPUS`. A path is a folder of pictures or a file; it
+//! is that of the machine on which the lists were made, so clips are found by the ends of their paths. Labels are
+//! numbers, whose meaning is known where paths tell the corpus: CREMA-D, RAVDESS, MAFW and DFEW. MAE-DFER's `val.csv`
+//! is its `test.csv` again. Left out: lists of ratings, as for Werewolf-XL.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ use crate::tree::{Finder, Kind, Lost, Tree, child, entries, is_media, kind, stem
 use crate::{DatasetError, Importer, Options, crema_d, dfew, ravdess};
 
 const SPLITS: [&str; 3] = ["train", "val", "test"];
-/// Where the folders of folds lie below the folder of a corpus, in MAE-DFER's repository in `org`, in HiCMAE's in the others.
+/// Where the folders of folds lie below the folder of a corpus, in MAE-DFER's repository in `org`, in HiCMAE's in the
+/// others.
 const INNER: [&[&str]; 5] = [&[], &["org"], &["audio_visual"], &["audio_visual", "single"], &["single"]];
 /// Where both keep the folders of corpora.
 const SAVED: &str = "saved/data";

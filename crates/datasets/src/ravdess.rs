@@ -1,8 +1,8 @@
 //! RAVDESS (Livingstone & Russo 2018): 24 actors, eight emotions, two sentences, spoken and sung.
 //!
-//! `03-01-06-01-02-01-12.wav`: modality, vocal channel, emotion, intensity, sentence, repetition, actor. The first number is 01
-//! for film with sound, 02 without and 03 for sound alone, so the rest names the take. Tables of action units or MFCC statistics
-//! that name takes are their features.
+//! `03-01-06-01-02-01-12.wav`: modality, vocal channel, emotion, intensity, sentence, repetition, actor. The first
+//! number is 01 for film with sound, 02 without and 03 for sound alone, so the rest names the take. Tables of action
+//! units or MFCC statistics that name takes are their features.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

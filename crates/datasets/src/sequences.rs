@@ -1,9 +1,11 @@
-//! Sequences of features by utterance as MulT and MMSA publish them: CMU-MOSI, CMU-MOSEI, CH-SIMS and IEMOCAP in one pickle.
+//! Sequences of features by utterance as MulT and MMSA publish them: CMU-MOSI, CMU-MOSEI, CH-SIMS and IEMOCAP in one
+//! pickle.
 //!
-//! `mosi_data.pkl`, `mosi_data_noalign.pkl`, `aligned_50.pkl`, `unaligned_50.pkl`: for train, valid and test the arrays `text`, `audio` and
-//! `vision` `[utterances, steps, values]`, `labels` or `regression_labels`, `id`, `raw_text`. MulT pads with zeros on the left, MMSA
-//! on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`, and the films in `Raw/VIDEO/CLIP.mp4` beside it.
-//! CH-SIMS is told by its name or by the ratings of each modality that it alone has, which are left out, and tokens for BERT with them.
+//! `mosi_data.pkl`, `mosi_data_noalign.pkl`, `aligned_50.pkl`, `unaligned_50.pkl`: for train, valid and test the arrays
+//! `text`, `audio` and `vision` `[utterances, steps, values]`, `labels` or `regression_labels`, `id`, `raw_text`. MulT
+//! pads with zeros on the left, MMSA on the right; both are found by the zeros. MMSA keeps its pickles in `Processed`,
+//! and the films in `Raw/VIDEO/CLIP.mp4` beside it. CH-SIMS is told by its name or by the ratings of each modality that
+//! it alone has, which are left out, and tokens for BERT with them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -176,8 +178,8 @@ fn is_aligned(store: &Store, path: &Path) -> bool {
     !says_unaligned(path) && steps.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// Whether the pickle at `path` is of CH-SIMS. MMSA's code writes ratings of each modality for all corpora, but has no numbers for
-/// others than this one.
+/// Whether the pickle at `path` is of CH-SIMS. MMSA's code writes ratings of each modality for all corpora, but has no
+/// numbers for others than this one.
 fn is_sims(store: &mut Store, folder: &Path, path: &Path) -> Result<bool, DatasetError> {
     let is_named =
         |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("sims"));

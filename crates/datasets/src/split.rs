@@ -48,8 +48,8 @@ pub(crate) enum NoFold {
     Other(String),
 }
 
-/// The fold to score of a corpus of which only a part may be there: the one asked for, or `usual`, or the first. One fold
-/// divides nothing, so unless a fold is asked for, its rows lose it and parts are made of them.
+/// The fold to score of a corpus of which only a part may be there: the one asked for, or `usual`, or the first. One
+/// fold divides nothing, so unless a fold is asked for, its rows lose it and parts are made of them.
 pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize) -> Option<usize> {
     let folds: BTreeSet<usize> = rows.iter().filter_map(|row| row.split.as_deref()?.parse().ok()).collect();
     if folds.len() == 1 && asked.is_none() {
@@ -59,8 +59,8 @@ pub(crate) fn fold_of_part(rows: &mut [Row], asked: Option<usize>, usual: usize)
     asked.or_else(|| folds.get(&usual).or(folds.first()).copied())
 }
 
-/// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of several
-/// folds is scored (default: the last).
+/// Gives each entry its part; `given` says in words where parts come from that the entries have, `fold` which of
+/// several folds is scored (default: the last).
 pub(crate) fn divide(
     entries: &[Entry<'_>],
     given: Option<&str>,
@@ -246,8 +246,8 @@ fn part_speakers(
     n_groups
 }
 
-/// Greedy: groups from large to small, each to the part whose class counts it brings closest to the shares; none of the parts is
-/// empty if there are enough groups. `labels` has the class of each member of a group.
+/// Greedy: groups from large to small, each to the part whose class counts it brings closest to the shares; none of the
+/// parts is empty if there are enough groups. `labels` has the class of each member of a group.
 pub(crate) fn balanced(labels: &[usize], groups: &[Vec<usize>], shares: &[f64], seed: u64) -> Vec<usize> {
     let n_classes = groups.iter().flatten().map(|&idx| labels[idx] + 1).max().unwrap_or(0);
     let mut totals = vec![0.0; n_classes];

@@ -1,7 +1,7 @@
 //! Lists that are kept in Excel: the first sheet of an `.xlsx` file that has rows, each cell as its user typed it.
 //!
-//! Whole numbers have no decimals, dates read `2024-03-01`, times `12:30:00`; of formulas the result counts. Left out: `.xls`,
-//! `.ods`, and how cells look.
+//! Whole numbers have no decimals, dates read `2024-03-01`, times `12:30:00`; of formulas the result counts. Left out:
+//! `.xls`, `.ods`, and how cells look.
 
 use std::fs::File;
 use std::io::BufReader;

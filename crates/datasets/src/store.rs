@@ -37,7 +37,8 @@ pub fn save(manifest: &Manifest, path: &Path) -> Result<(), DatasetError> {
     Ok(())
 }
 
-/// Whether the clips of `manifest` are not where they were: its folder is gone, and with it the first file that it names.
+/// Whether the clips of `manifest` are not where they were: its folder is gone, and with it the first file that it
+/// names.
 pub fn is_away(manifest: &Manifest) -> bool {
     let file_of = |clip: &Clip| match clip.has_media() {
         true => Some(manifest.clip_path(clip)),

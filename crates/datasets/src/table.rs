@@ -1,8 +1,8 @@
 //! Lists: as text, whatever the encoding, the delimiter and the line ends; or in Excel.
 //!
 //! UTF-8 and UTF-16 with or without a byte order mark, single lines in GBK or Windows-1252, quoted fields, commas,
-//! semicolons or tabs, or what Excel's first line `sep=;` says, CRLF, empty lines. Left out: other legacy encodings; they read
-//! as Windows-1252.
+//! semicolons or tabs, or what Excel's first line `sep=;` says, CRLF, empty lines. Left out: other legacy encodings;
+//! they read as Windows-1252.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -184,8 +184,8 @@ fn head(path: &Path) -> Result<Vec<u8>, DatasetError> {
     Ok(bytes)
 }
 
-/// Text of a list in UTF-8 or UTF-16, or with single lines in another encoding; and how many those were. Columns of such
-/// a line are told apart where tabs part them: MAFW's have Chinese in GBK beside English in Windows-1252.
+/// Text of a list in UTF-8 or UTF-16, or with single lines in another encoding; and how many those were. Columns of
+/// such a line are told apart where tabs part them: MAFW's have Chinese in GBK beside English in Windows-1252.
 pub(crate) fn decode(bytes: &[u8]) -> (String, usize) {
     let is_wide = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") || bytes.contains(&0);
     if is_wide || std::str::from_utf8(bytes).is_ok() {

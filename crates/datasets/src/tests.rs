@@ -141,7 +141,8 @@ fn lists_name_features_and_clips_with_some_need_no_media() {
 #[test]
 fn a_list_says_which_row_of_an_array_is_the_clips() {
     let root = folder(&[A]);
-    // Three clips of four steps at most: the second is padded after two steps, the third before three, and one is all zeros.
+    // Three clips of four steps at most: the second is padded after two steps, the third before three, and one is all
+    // zeros.
     let steps = [[1, 1, 1, 1], [2, 2, 0, 0], [0, 3, 3, 3], [0, 0, 0, 0]];
     let values: Vec<f32> = steps.iter().flatten().flat_map(|&step: &u8| [f32::from(step); 2]).collect();
     features::write_npy(&root.path().join("all.npy"), &[4, 4, 2], &values).unwrap();

@@ -1,7 +1,7 @@
 //! Corpora of texts alone: TweetEval's emotion task and GoEmotions.
 //!
-//! TweetEval: `train_text.txt`, `train_labels.txt` line by line, `mapping.txt` with `0⇥anger`. GoEmotions: `train.tsv` with
-//! `text⇥0,3⇥id` and `labels.txt` (or `emotions.txt`) with one name a line.
+//! TweetEval: `train_text.txt`, `train_labels.txt` line by line, `mapping.txt` with `0⇥anger`. GoEmotions: `train.tsv`
+//! with `text⇥0,3⇥id` and `labels.txt` (or `emotions.txt`) with one name a line.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! The files of a dataset folder, and how a name in a list finds its file.
-//! Left out: hidden files and folders, the `__MACOSX` twins that archives bring along, and what Excel and Windows note beside
-//! the files of people.
+//! Left out: hidden files and folders, the `__MACOSX` twins that archives bring along, and what Excel and Windows note
+//! beside the files of people.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -195,8 +195,8 @@ impl Recordings {
 /// Finds files by what lists call them.
 pub(crate) struct Finder {
     files: Vec<PathBuf>,
-    /// Lower-case composed paths from their last part to their first, with and without extension; sorted, so that those that
-    /// end alike lie together.
+    /// Lower-case composed paths from their last part to their first, with and without extension; sorted, so that those
+    /// that end alike lie together.
     by_end: Vec<(String, usize)>,
 }
 
@@ -240,7 +240,8 @@ impl Finder {
             let first = self.by_end.partition_point(|(own, _)| own.as_str() < end);
             let fitting = &self.by_end[first..];
             let fitting = &fitting[..fitting.partition_point(|(own, _)| own.starts_with(end))];
-            // A path from the root comes before the same further down; a bare name that is left of a path may be either.
+            // A path from the root comes before the same further down; a bare name that is left of a path may be
+            // either.
             let n_whole = fitting.partition_point(|(own, _)| own == end);
             let is_path = n > 1 || n == ends.len();
             match if n_whole > 0 && is_path { &fitting[..n_whole] } else { fitting } {

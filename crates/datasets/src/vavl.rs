@@ -1,4 +1,5 @@
-//! Features of faces as VAVL keeps them for CREMA-D and MSP-IMPROV: `Face_features/1001_DFA_ANG_XX.npy`, `[steps, values]` a recording.
+//! Features of faces as VAVL keeps them for CREMA-D and MSP-IMPROV: `Face_features/1001_DFA_ANG_XX.npy`, `[steps,
+//! values]` a recording.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use crate::tree::{extension, stem};
 
 const FOLDER: &str = "Face_features";
 
-/// Gives the clips of `draft` the features among `files` that are called like them; clips without are noted, where there are any.
+/// Gives the clips of `draft` the features among `files` that are called like them; clips without are noted, where
+/// there are any.
 pub(crate) fn add_face_features(root: &Path, files: &[PathBuf], draft: &mut Draft<'_>) {
     let is_feature = |file: &&PathBuf| {
         let folder = file.parent().and_then(Path::file_name);

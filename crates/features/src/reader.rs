@@ -64,8 +64,8 @@ impl Reader {
     }
 }
 
-/// Steps and values a step of an array as a sequence of vectors: `[values]` is one step, `[steps, values]` a sequence, and
-/// `[1, steps, values]` too; `None` for an array of several.
+/// Steps and values a step of an array as a sequence of vectors: `[values]` is one step, `[steps, values]` a sequence,
+/// and `[1, steps, values]` too; `None` for an array of several.
 pub fn sequence_shape(shape: &[usize]) -> Option<(usize, usize)> {
     match *shape {
         [] => Some((1, 1)),

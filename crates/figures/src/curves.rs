@@ -45,8 +45,8 @@ pub struct Divider {
     pub name: String,
 }
 
-/// The parts of a curve that are drawn in one go: values that are no numbers leave gaps, and so does each of `cuts`, a position on
-/// the horizontal axis where one training ends and another begins.
+/// The parts of a curve that are drawn in one go: values that are no numbers leave gaps, and so does each of `cuts`, a
+/// position on the horizontal axis where one training ends and another begins.
 pub fn pieces<'a>(points: &'a [[f64; 2]], cuts: &[f64]) -> Vec<&'a [[f64; 2]]> {
     let is_cut = |from: f64, to: f64| cuts.iter().any(|cut| from < *cut && *cut <= to);
     let is_number = |point: &[f64; 2]| point.iter().all(|v| v.is_finite());

@@ -191,8 +191,8 @@ impl SampleCache {
     }
 }
 
-/// A file in the folder `dir`, to be renamed when it is whole. Others may read it as far as the umask lets them read files,
-/// unlike what is temporary.
+/// A file in the folder `dir`, to be renamed when it is whole. Others may read it as far as the umask lets them read
+/// files, unlike what is temporary.
 fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);

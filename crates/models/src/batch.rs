@@ -1,7 +1,7 @@
 //! Samples to tensors on a device, with who has what.
 //!
-//! A modality that a sample lacks, or that is switched off, has no row at all: its encoder never sees it, and no value could
-//! leak from it.
+//! A modality that a sample lacks, or that is switched off, has no row at all: its encoder never sees it, and no value
+//! could leak from it.
 
 use std::path::PathBuf;
 

@@ -142,7 +142,8 @@ pub fn load(dir: &Path, device: &DeviceId) -> Result<Box<dyn Predict>, ModelErro
     })
 }
 
-/// Writes the model of `from` (anything that [`load`] takes) to `to`, also in burn's own format; returns the names of the files.
+/// Writes the model of `from` (anything that [`load`] takes) to `to`, also in burn's own format; returns the names of
+/// the files.
 pub fn copy_bundle(from: &Path, to: &Path) -> Result<Vec<String>, ModelError> {
     let candidates = [from.join("best"), from.to_owned()];
     let Some(from) = candidates.iter().find(|candidate| candidate.join(DESCRIPTION).is_file()) else {

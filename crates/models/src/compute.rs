@@ -1,7 +1,7 @@
 //! Which devices exist, which work, and how settings name them.
 //!
-//! Never `Device::default()`: it picks by what was compiled in, not by what is there. Whatever touches a driver runs on a
-//! scratch thread, because a missing driver shows as a panic in the libraries below.
+//! Never `Device::default()`: it picks by what was compiled in, not by what is there. Whatever touches a driver runs on
+//! a scratch thread, because a missing driver shows as a panic in the libraries below.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

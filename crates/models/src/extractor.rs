@@ -31,8 +31,8 @@ enum Network {
 }
 
 impl Extractor {
-    /// Networks by the keys of their published weights (see [`Published`](crate::Published)): those for faces, then those for
-    /// voices.
+    /// Networks by the keys of their published weights (see [`Published`](crate::Published)): those for faces, then
+    /// those for voices.
     pub const KEYS: [&str; 6] =
         ["clip-vit-l-14", "clip-vit-b-16", "clip-vit-b-32", "mae-face", "efficientnet-b2", "wav2vec2-large-robust"];
 
@@ -88,8 +88,8 @@ impl Extractor {
 
     /// A vector for each valid frame, `[frames, n_dims]`; crops are of [`FACE_SIDE_PX`].
     ///
-    /// CLIP: the image embedding, not of unit length; MAE-Face: the class token after the last norm; EfficientNet: the pooled
-    /// feature before the classifier.
+    /// CLIP: the image embedding, not of unit length; MAE-Face: the class token after the last norm; EfficientNet: the
+    /// pooled feature before the classifier.
     pub fn faces(&self, frames: &Frames) -> Result<Vec<f32>, ModelError> {
         let pixels = match self.network {
             Network::Clip(..) => clip::PIXELS,
@@ -114,8 +114,8 @@ impl Extractor {
         Ok(values)
     }
 
-    /// A vector every 20 ms, `[steps, n_dims]`, of mono samples at [`VOICE_RATE_HZ`], which are brought to mean 0 and deviation 1
-    /// first, as the published model wants them; empty for fewer than 25 ms.
+    /// A vector every 20 ms, `[steps, n_dims]`, of mono samples at [`VOICE_RATE_HZ`], which are brought to mean 0 and
+    /// deviation 1 first, as the published model wants them; empty for fewer than 25 ms.
     pub fn voice(&self, samples: &[f32]) -> Result<Vec<f32>, ModelError> {
         let Network::Wav2vec2(network, _) = &self.network else {
             return Err(ModelError::Config("a network for faces hears no voices".into()));

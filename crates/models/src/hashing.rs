@@ -13,9 +13,9 @@ pub fn hashed_tokens(text: &str, n_buckets: usize) -> Vec<i64> {
     if tokens.is_empty() { vec![1] } else { tokens }
 }
 
-/// Words as rows of length 1, `[words, WORD_WIDTH]`: each word and its runs of three and four characters, `<` and `>` around it
-/// (Bojanowski et al. 2017), count where their hashes point to, with the sign that their hashes give them, so that collisions
-/// cancel out on average.
+/// Words as rows of length 1, `[words, WORD_WIDTH]`: each word and its runs of three and four characters, `<` and `>`
+/// around it (Bojanowski et al. 2017), count where their hashes point to, with the sign that their hashes give them, so
+/// that collisions cancel out on average.
 pub fn hashed_words(text: &str) -> Vec<f32> {
     words(text).flat_map(|word| row(&word)).collect()
 }

@@ -1,9 +1,9 @@
-//! MCR (Yang et al. 2023, "Target and source modality co-reinforcement for emotion understanding from asynchronous multimodal
-//! sequences").
+//! MCR (Yang et al. 2023, "Target and source modality co-reinforcement for emotion understanding from asynchronous
+//! multimodal sequences").
 //!
-//! Three sequences of features, word-aligned or not, are reinforced layer by layer: each as a target by units that look at the
-//! other two, and each as a source by what became of it as a target. Nothing is masked. There is no published code; what the
-//! paper leaves open is decided in the comments where it matters.
+//! Three sequences of features, word-aligned or not, are reinforced layer by layer: each as a target by units that look
+//! at the other two, and each as a source by what became of it as a target. Nothing is masked. There is no published
+//! code; what the paper leaves open is decided in the comments where it matters.
 
 mod attention;
 mod config;
@@ -77,7 +77,8 @@ impl McrConfig {
         }
     }
 
-    /// The published model on three streams of features, word-aligned or not (table 1, MOSI: 120 epochs, batches of 64).
+    /// The published model on three streams of features, word-aligned or not (table 1, MOSI: 120 epochs, batches of
+    /// 64).
     pub fn paper() -> Self {
         Self {
             n_epochs: 120,
@@ -161,10 +162,11 @@ impl Mcr {
 
     /// The same, showing what happens inside.
     ///
-    /// Names and shapes: `pre.m` `[batch, T_m, width]`; for each layer `layer0.` and so on, with the letter of a target `t` or
-    /// source `s` behind, `alpha` `[batch, 1, T_s1 + T_s2]`, `beta` and `gamma` `[batch, 1, 2]` (cross, self),
-    /// `cmu_attention1` and `cmu_attention2` `[batch, T_t, T_s]`, `scu_attention` `[batch, T_t, T_s1 + T_s2]` (mean over heads),
-    /// `cmu`, `scu`, `target` `[batch, T_t, width]`, `mu`, `source` `[batch, T_s, width]`, `ds` `[batch, T_s1 + T_s2, width]`.
+    /// Names and shapes: `pre.m` `[batch, T_m, width]`; for each layer `layer0.` and so on, with the letter of a target
+    /// `t` or source `s` behind, `alpha` `[batch, 1, T_s1 + T_s2]`, `beta` and `gamma` `[batch, 1, 2]` (cross, self),
+    /// `cmu_attention1` and `cmu_attention2` `[batch, T_t, T_s]`, `scu_attention` `[batch, T_t, T_s1 + T_s2]` (mean
+    /// over heads), `cmu`, `scu`, `target` `[batch, T_t, width]`, `mu`, `source` `[batch, T_s, width]`, `ds` `[batch,
+    /// T_s1 + T_s2, width]`.
     pub fn watched(&self, size: &McrSize, inputs: &Streams<Tensor<3>>, watch: &mut Watch<'_>) -> McrOutput {
         self.run_watched(size, inputs, None, watch)
     }

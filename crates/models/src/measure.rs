@@ -48,8 +48,8 @@ pub fn claim(model: ModelKind, preset: &str) -> &'static str {
     }
 }
 
-/// Builds a model with random weights and runs it twice on a clip of random numbers, alone in its process if the memory shall
-/// mean anything.
+/// Builds a model with random weights and runs it twice on a clip of random numbers, alone in its process if the memory
+/// shall mean anything.
 pub fn measure(config: &Config) -> Result<Cost, ModelError> {
     let rest_bytes = memory("VmRSS");
     let device = compute::open(&DeviceId::Cpu)?;

@@ -1,12 +1,13 @@
-//! MMA-DFER (Chumachenko, Iosifidis & Gabbouj 2024, "MultiModal Adaptation of unimodal models for Dynamic Facial Expression
-//! Recognition in-the-wild").
+//! MMA-DFER (Chumachenko, Iosifidis & Gabbouj 2024, "MultiModal Adaptation of unimodal models for Dynamic Facial
+//! Expression Recognition in-the-wild").
 //!
-//! Two frozen encoders, MAE-Face for frames and AudioMAE for speech, learn from prompts and from each other through fusion
-//! bottlenecks; a temporal transformer sums the frames up. Follows the paper and, where it is silent, the released code. The
-//! ablations of the paper's tables 3, 4, 6 and 7 are settings. Left out: the intermediate temporal adapters of table 2.
+//! Two frozen encoders, MAE-Face for frames and AudioMAE for speech, learn from prompts and from each other through
+//! fusion bottlenecks; a temporal transformer sums the frames up. Follows the paper and, where it is silent, the
+//! released code. The ablations of the paper's tables 3, 4, 6 and 7 are settings. Left out: the intermediate temporal
+//! adapters of table 2.
 //!
-//! The released code needs both modalities of every clip. Here a clip may lack one: nothing is added from it, and a clip
-//! without a face is summed up from its voice alone.
+//! The released code needs both modalities of every clip. Here a clip may lack one: nothing is added from it, and a
+//! clip without a face is summed up from its voice alone.
 
 mod checkpoint;
 mod config;
@@ -241,7 +242,8 @@ impl MmaDfer {
 
     /// The joint features of the frames of all clips, with who is there.
     ///
-    /// - output `[clips, frames, width]` and `[clips, frames]` of 0 and 1; a clip without a face has one frame, its voice
+    /// - output `[clips, frames, width]` and `[clips, frames]` of 0 and 1; a clip without a face has one frame, its
+    ///   voice
     pub fn joint_features(&self, tokens: &Tokens, classes: &ClassTokens) -> (Tensor<3>, Tensor<2>) {
         let all: Vec<usize> = (0..tokens.n_clips).collect();
         let voice = classes.voice.clone().map(|voice| rows_for(voice, &tokens.voice_rows, &all).unsqueeze_dim::<3>(1));

@@ -29,8 +29,8 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// Those of several batches as that of one: rows one after the other, auxiliary terms averaged over rows. Which prompts were
-    /// chosen is left out.
+    /// Those of several batches as that of one: rows one after the other, auxiliary terms averaged over rows. Which
+    /// prompts were chosen is left out.
     ///
     /// # Panics
     ///
@@ -85,8 +85,8 @@ pub struct FinishedStage<M> {
     pub prompt_counts: Vec<usize>,
 }
 
-/// Hands every batch of the training split to a function, unchanged and with one modality switched on; clips without it are
-/// left out.
+/// Hands every batch of the training split to a function, unchanged and with one modality switched on; clips without it
+/// are left out.
 pub trait TrainingBatches<E>: Fn(Modality, &mut SeeBatch<'_>) -> Result<(), E> {}
 
 impl<E, F: Fn(Modality, &mut SeeBatch<'_>) -> Result<(), E>> TrainingBatches<E> for F {}
@@ -111,8 +111,8 @@ pub trait EmotionModel: Module + Sync {
     /// How samples become batches.
     fn reader(config: &Self::Config) -> Reader;
 
-    /// The configuration completed by what follows from the dataset, its classes, features and ratings, before anything is built
-    /// for training.
+    /// The configuration completed by what follows from the dataset, its classes, features and ratings, before anything
+    /// is built for training.
     ///
     /// Errors when a file that this takes cannot be read, or when the dataset lacks what the model learns from.
     fn for_dataset(config: &Self::Config, manifest: &Manifest) -> Result<Self::Config, ModelError> {
@@ -164,7 +164,8 @@ pub trait EmotionModel: Module + Sync {
     /// The configuration that describes the model of stage `stage`, should that one be kept.
     fn config_at(config: &Self::Config, stage: usize) -> Config;
 
-    /// What the encoders that never learn make of a batch, so that it can be kept for each clip; nothing where all learn.
+    /// What the encoders that never learn make of a batch, so that it can be kept for each clip; nothing where all
+    /// learn.
     fn encode_frozen(&self, config: &Self::Config, batch: &Batch) -> Frozen {
         let _ = (config, batch);
         Frozen::default()

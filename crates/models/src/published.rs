@@ -1,7 +1,7 @@
 //! Published files that presets start from: what they are called, where they are, under which licence.
 //!
-//! Nothing here is fetched by Limbic; people get the files themselves. Checksums and sizes are those that the publishers state
-//! or that follow from their addresses; where neither is known for certain, there is none.
+//! Nothing here is fetched by Limbic; people get the files themselves. Checksums and sizes are those that the
+//! publishers state or that follow from their addresses; where neither is known for certain, there is none.
 
 use serde::Serialize;
 

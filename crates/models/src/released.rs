@@ -24,8 +24,8 @@ pub(crate) fn only(files: &[PathBuf]) -> Result<&Path, ModelError> {
 ///
 /// `files` are its checkpoint, the files of a set, or their folder; for VAVL what inputs are normalized by is among
 /// them.
-/// `about` says what the outputs are, its classes in their order or its ratings, and which features there are; it needs no clips.
-/// Errors when a tensor is missing, unexpected or misshapen, with its name.
+/// `about` says what the outputs are, its classes in their order or its ratings, and which features there are; it needs
+/// no clips. Errors when a tensor is missing, unexpected or misshapen, with its name.
 pub fn import_released(
     config: &Config,
     about: &Manifest,

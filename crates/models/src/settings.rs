@@ -115,8 +115,8 @@ fn check(holds: bool, key: &str, value: f64, wanted: &str) -> Result<(), ModelEr
     if holds { Ok(()) } else { Err(ModelError::Config(format!("{key} is {value}: it must be {wanted}"))) }
 }
 
-/// Whole numbers that may be zero, by the last part of their keys: layers, what is left out with 0, and epochs, about which
-/// a job has words of its own.
+/// Whole numbers that may be zero, by the last part of their keys: layers, what is left out with 0, and epochs, about
+/// which a job has words of its own.
 const MAY_BE_ZERO: [&str; 14] = [
     "attributes",
     "classes",

@@ -28,7 +28,8 @@ pub enum StageInput {
 }
 
 impl StageInput {
-    /// What each optimizer step of a batch sees, one after the other; empty: one step, in which each sample has its own.
+    /// What each optimizer step of a batch sees, one after the other; empty: one step, in which each sample has its
+    /// own.
     pub fn turns(self) -> Vec<Modalities> {
         let (voice, face) = (Modalities::only(Modality::Voice), Modalities::only(Modality::Face));
         match self {

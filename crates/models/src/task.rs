@@ -1,4 +1,5 @@
-//! What a model predicts and how far off a prediction is: classes by cross-entropy, attributes by distance or by concordance.
+//! What a model predicts and how far off a prediction is: classes by cross-entropy, attributes by distance or by
+//! concordance.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
@@ -72,8 +73,8 @@ impl Target {
         }
     }
 
-    /// The same, with a share `smoothing` of each class's label spread over all classes (Szegedy et al. 2016); attributes are as
-    /// they are.
+    /// The same, with a share `smoothing` of each class's label spread over all classes (Szegedy et al. 2016);
+    /// attributes are as they are.
     pub fn smoothed_loss(&self, prediction: Tensor<2>, attributes: AttributeLoss, smoothing: f64) -> Tensor<1> {
         let loss = self.loss(prediction.clone(), attributes);
         match self {

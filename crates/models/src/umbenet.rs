@@ -1,9 +1,9 @@
 //! UMBEnet (Mai et al. 2024, "All rivers run into the sea: Unified Modality Brain-like Emotional Central Mechanism").
 //!
-//! A sample's modalities are encoded by unbalanced encoders and fused under a mask; the joint feature activates prompts of a
-//! pool, which together with the inherent prompt and the class names make the classifier. What the paper leaves open is
-//! decided in the comments where it matters. The released code computes something else (a scene token, an LSTM, one choice of
-//! prompts for the whole batch, a gate of one layer, no pull of the keys); each of these is a setting.
+//! A sample's modalities are encoded by unbalanced encoders and fused under a mask; the joint feature activates prompts
+//! of a pool, which together with the inherent prompt and the class names make the classifier. What the paper leaves
+//! open is decided in the comments where it matters. The released code computes something else (a scene token, an LSTM,
+//! one choice of prompts for the whole batch, a gate of one layer, no pull of the keys); each of these is a setting.
 
 mod config;
 mod published;
@@ -95,8 +95,8 @@ pub struct Umbenet {
 }
 
 impl Umbenet {
-    /// A model for `n_classes` classes and a pool of `pool_size` prompts, with random values of all that is trained; towers of
-    /// CLIP are empty.
+    /// A model for `n_classes` classes and a pool of `pool_size` prompts, with random values of all that is trained;
+    /// towers of CLIP are empty.
     pub fn new(config: &UmbenetConfig, n_classes: usize, pool_size: usize, init: &mut Init<'_>) -> Self {
         let width = config.embed_dim;
         let face_encoder = match config.face {

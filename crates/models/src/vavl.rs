@@ -1,7 +1,7 @@
 //! VAVL (Goncalves, Leem, Lin, Sisman & Busso 2024, "Versatile audio-visual learning for emotion recognition").
 //!
-//! Voice and face have a conformer branch each and share further layers; either modality predicts alone, and a head for both is
-//! trained while all else stands still, so that clips that lack one modality teach too.
+//! Voice and face have a conformer branch each and share further layers; either modality predicts alone, and a head for
+//! both is trained while all else stands still, so that clips that lack one modality teach too.
 
 pub mod checkpoint;
 mod config;
@@ -164,8 +164,8 @@ impl EmotionModel for Vavl {
         Config::Vavl(config.clone())
     }
 
-    /// A sample with one modality goes through that modality's head, one with both through the head for both; only the former
-    /// teaches what comes before the heads, unless the configuration says that both do.
+    /// A sample with one modality goes through that modality's head, one with both through the head for both; only the
+    /// former teaches what comes before the heads, unless the configuration says that both do.
     fn forward(&self, config: &VavlConfig, batch: &Batch) -> Result<Outlook, ModelError> {
         let face = self.face_features.forward(batch).map(|(rows, sequence)| Part { rows, sequence });
         let voice = self.voice_features.forward(batch)?.map(|(rows, sequence)| Part { rows, sequence });

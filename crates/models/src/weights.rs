@@ -1,8 +1,9 @@
 //! Weights from and to files: strict, under the names of the published checkpoints.
 //!
-//! A checkpoint is listed without reading its numbers, see [`checkpoints`]; [`fit()`] says what of it belongs where in a module, for whoever only asks
-//! and before anything is filled. Every parameter of the module must be in the file with its shape, and every tensor of the file must be a parameter;
-//! anything else is an error that lists names. Nothing is ever left at a random value in silence.
+//! A checkpoint is listed without reading its numbers, see [`checkpoints`]; [`fit()`] says what of it belongs where in
+//! a module, for whoever only asks and before anything is filled. Every parameter of the module must be in the file
+//! with its shape, and every tensor of the file must be a parameter; anything else is an error that lists names.
+//! Nothing is ever left at a random value in silence.
 
 pub(crate) mod fit;
 #[cfg(test)]
@@ -26,8 +27,8 @@ use crate::ModelError;
 /// Names listed in an error before it says how many more there are.
 const LISTED: usize = 5;
 
-/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them. `*` stands
-/// for a number, the same in both.
+/// The beginning of names that a checkpoint spells differently from the module; with a dot first, any part of them. `*`
+/// stands for a number, the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rename {
     /// As in the checkpoint.
@@ -138,7 +139,8 @@ pub fn import<M: Module>(module: &mut M, path: &Path, renames: &[Rename]) -> Res
     import_tensors(module, read_checkpoint(path)?, renames, path)
 }
 
-/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in errors.
+/// Fills `module` from the tensors of a checkpoint, chosen or converted by who knows its format; `path` names it in
+/// errors.
 pub fn import_tensors<M: Module>(
     module: &mut M,
     tensors: Vec<PackTensor>,

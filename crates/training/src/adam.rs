@@ -168,8 +168,8 @@ mod tests {
         DRAWS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sample whose three modalities all depend on `seed` alone; every other word is in two of eight texts, since what is in
-    /// one alone is not learned.
+    /// A sample whose three modalities all depend on `seed` alone; every other word is in two of eight texts, since
+    /// what is in one alone is not learned.
     fn sample(seed: usize) -> Sample {
         let byte = |i: usize| ((i / 7 + 1) * (seed + 3) * 41 % 253) as u8;
         let mel = (0..320 * 64).map(|i| (i % 64 * (seed + 1) % 11) as f32 / 2.0 - 8.0).collect();

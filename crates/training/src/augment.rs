@@ -1,7 +1,8 @@
 //! Changes to training samples that leave the emotion as it is.
 //!
-//! All of them follow from one seed a sample and epoch. The gentle ones are ours, for small encoders that start from nothing;
-//! random crops are those of MMA-DFER's released code, but of the prepared crop of the face, not of the larger original.
+//! All of them follow from one seed a sample and epoch. The gentle ones are ours, for small encoders that start from
+//! nothing; random crops are those of MMA-DFER's released code, but of the prepared crop of the face, not of the larger
+//! original.
 
 use std::ops::Range;
 
@@ -17,10 +18,12 @@ const LARGEST_TURN: f64 = 0.17;
 const LARGEST_ZOOM: f64 = 0.12;
 /// Largest change of loudness, in natural logarithms of energy.
 const LARGEST_GAIN: f32 = 0.7;
-/// Widest band of mel bins and longest stretch of time that are hidden, as parts of all (SpecAugment, Park et al. 2019).
+/// Widest band of mel bins and longest stretch of time that are hidden, as parts of all (SpecAugment, Park et al.
+/// 2019).
 const HIDDEN_BINS: f64 = 0.15;
 const HIDDEN_TIME: f64 = 0.2;
-/// Shortest and longest side of the part of a face that is blotted out, as parts of the crop's (random erasing, Zhong et al. 2020).
+/// Shortest and longest side of the part of a face that is blotted out, as parts of the crop's (random erasing, Zhong
+/// et al. 2020).
 const HIDDEN_FACE: Range<f64> = 0.2..0.55;
 /// How likely a word is left out.
 const DROPPED_WORDS: f64 = 0.4;

@@ -1,7 +1,7 @@
 //! The state of a run at the end of an epoch, from which it goes on as if nothing had happened.
 //!
-//! A state is a folder that is renamed into place when it is whole. Random numbers need no state: they follow from the seed,
-//! the stage and the epoch.
+//! A state is a folder that is renamed into place when it is whole. Random numbers need no state: they follow from the
+//! seed, the stage and the epoch.
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,8 @@ pub struct Progress {
     pub epochs_done: usize,
     /// Schedule after the last of them.
     pub learning_rate: LearningRate,
-    /// Best epoch of the stage, from 0: where the plan does not keep the last, the lowest validation loss, as in UMBEnet's
-    /// released code. Recall would jump by whole clips on a small validation split.
+    /// Best epoch of the stage, from 0: where the plan does not keep the last, the lowest validation loss, as in
+    /// UMBEnet's released code. Recall would jump by whole clips on a small validation split.
     pub best_epoch: usize,
     /// Its validation loss.
     pub best_loss: f64,

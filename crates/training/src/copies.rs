@@ -1,9 +1,9 @@
-//! Precomputed features of changed copies of clips, such as the voice faster and slower (Ko et al. 2015, "Audio augmentation for speech
-//! recognition").
+//! Precomputed features of changed copies of clips, such as the voice faster and slower (Ko et al. 2015, "Audio
+//! augmentation for speech recognition").
 //!
-//! Augmentation comes before features are computed, so copies are made with them: the stream `NAME@…` has the features of the same clips
-//! as the stream `NAME`, changed. Each copy is a speaker of its own where features are normalized by speaker. Copies that are longer than
-//! the model's sequence lose their beginning, as clips do.
+//! Augmentation comes before features are computed, so copies are made with them: the stream `NAME@…` has the features
+//! of the same clips as the stream `NAME`, changed. Each copy is a speaker of its own where features are normalized by
+//! speaker. Copies that are longer than the model's sequence lose their beginning, as clips do.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,8 @@ impl Copies {
     }
 }
 
-/// The changes that there are copies with, each with the streams that stand in for `own`; of a stream without such a copy, itself.
+/// The changes that there are copies with, each with the streams that stand in for `own`; of a stream without such a
+/// copy, itself.
 fn changed<'a>(streams: &'a [Stream], own: &[usize]) -> BTreeMap<&'a str, Vec<usize>> {
     let mut changed = BTreeMap::new();
     for (part, &place) in own.iter().enumerate() {
@@ -111,8 +112,8 @@ mod tests {
     use super::*;
     use crate::sequences::find;
 
-    /// Four clips of one speaker with the features `s` and `t`, of which the second has copies at two speeds, wrong ones in width
-    /// and in modality beside them.
+    /// Four clips of one speaker with the features `s` and `t`, of which the second has copies at two speeds, wrong
+    /// ones in width and in modality beside them.
     fn dataset(dir: &Path) -> Manifest {
         let mut manifest = Manifest::new("m", "csv", dir, LabelSet::basic(2));
         let widths = [("s", 1), ("t", 1), ("t@0.9", 1), ("t@1.1", 1), ("t@wide", 2), ("t@seen", 1)];

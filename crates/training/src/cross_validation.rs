@@ -16,7 +16,8 @@ pub struct CrossReport {
     pub n_folds: usize,
     /// Clips that were scored, each once.
     pub n_clips: usize,
-    /// Weighted recall (accuracy), unweighted recall and macro F1 with each subset of modalities, over folds that have it.
+    /// Weighted recall (accuracy), unweighted recall and macro F1 with each subset of modalities, over folds that have
+    /// it.
     pub per_subset: BTreeMap<Modalities, [Spread; 3]>,
     /// Mean absolute error, Pearson's and concordance correlation of each attribute, for a model of attributes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -49,8 +50,8 @@ impl CrossReport {
     }
 }
 
-/// Trains and scores `job` once a fold, in `dir/fold-1` and so on, and writes `dir/cross-validation.json`; `None` if it was
-/// stopped. What an earlier call finished is not done again.
+/// Trains and scores `job` once a fold, in `dir/fold-1` and so on, and writes `dir/cross-validation.json`; `None` if it
+/// was stopped. What an earlier call finished is not done again.
 ///
 /// Errors when the folder was begun with another job.
 pub fn cross_validate(

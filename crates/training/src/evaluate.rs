@@ -45,8 +45,8 @@ pub struct RatedValue {
 
 /// Scores `model` on a split of `manifest`.
 ///
-/// Clips without any usable modality, or without the ratings that the model predicts, are left out and reported; a stop ends
-/// with [`TrainError::Stopped`].
+/// Clips without any usable modality, or without the ratings that the model predicts, are left out and reported; a stop
+/// ends with [`TrainError::Stopped`].
 pub fn evaluate(
     model: &dyn Predict,
     manifest: &Manifest,
@@ -162,8 +162,8 @@ fn predict_some(
     Ok(some.into_iter().zip(model.predict(&chosen, on)?).collect())
 }
 
-/// The model's class for each label of the manifest, all of which it must know, in whatever order. A model of attributes knows
-/// none of them.
+/// The model's class for each label of the manifest, all of which it must know, in whatever order. A model of
+/// attributes knows none of them.
 fn class_map(model: &dyn Predict, manifest: &Manifest) -> Result<Vec<usize>, TrainError> {
     if !model.attributes().is_empty() {
         return Ok(Vec::new());
@@ -173,8 +173,8 @@ fn class_map(model: &dyn Predict, manifest: &Manifest) -> Result<Vec<usize>, Tra
     map.ok_or_else(|| TrainError::Labels { dataset: theirs.names().join(", "), model: own.names().join(", ") })
 }
 
-/// Writes `clip,label,truth,split` and one probability per class for each clip; or, for a model of attributes, the predicted and
-/// the annotated value of each.
+/// Writes `clip,label,truth,split` and one probability per class for each clip; or, for a model of attributes, the
+/// predicted and the annotated value of each.
 pub fn write_predictions(predictions: &[ClipPrediction], path: &Path) -> Result<(), TrainError> {
     let damaged = |error: csv::Error| TrainError::Damaged { reason: error.to_string(), path: path.to_owned() };
     let mut writer = csv::Writer::from_writer(Vec::new());

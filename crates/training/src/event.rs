@@ -176,8 +176,8 @@ pub struct Report {
     pub confusion: Vec<Vec<usize>>,
     /// Scores with only some modalities switched on; subsets that no clip has are absent.
     pub per_subset: BTreeMap<Modalities, Scores>,
-    /// How well ratings are predicted, for a model of attributes; the other scores then are those of the halves of the first
-    /// one's scale.
+    /// How well ratings are predicted, for a model of attributes; the other scores then are those of the halves of the
+    /// first one's scale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<AttributeScores>,
 }

@@ -1,7 +1,9 @@
-//! Features of clips as files: one `.npy` a clip, which models here and other tools read, and a manifest that names them.
+//! Features of clips as files: one `.npy` a clip, which models here and other tools read, and a manifest that names
+//! them.
 //!
-//! A file's name says of what it was made: the content of the clip, the settings and the content of the weights. What is there
-//! under its name is kept, so that an extraction that was stopped goes on, and one that is repeated makes what changed.
+//! A file's name says of what it was made: the content of the clip, the settings and the content of the weights. What
+//! is there under its name is kept, so that an extraction that was stopped goes on, and one that is repeated makes what
+//! changed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -398,8 +400,8 @@ fn stem(clip: &Clip) -> String {
     if plain == clip.id { plain } else { format!("{plain}-{}", &hash[..8]) }
 }
 
-/// The manifest with the features of those clips that have some; without copies of what is made anew, which may be of other clips or
-/// other weights.
+/// The manifest with the features of those clips that have some; without copies of what is made anew, which may be of
+/// other clips or other weights.
 fn with_stream(
     manifest: &Manifest,
     extraction: &Extraction,

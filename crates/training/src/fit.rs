@@ -27,8 +27,8 @@ use crate::{
 
 /// Trains a job into `run_dir`.
 ///
-/// The kept model is scored at the end, on the test split if there is one. A killed process loses at most the epoch that was
-/// running: [`resume`] goes on.
+/// The kept model is scored at the end, on the test split if there is one. A killed process loses at most the epoch
+/// that was running: [`resume`] goes on.
 pub fn fit(
     job: &Job,
     run_dir: &Path,

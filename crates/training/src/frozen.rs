@@ -1,7 +1,7 @@
 //! What frozen encoders make of each clip, computed once in a job instead of once an epoch.
 //!
-//! Kept in memory: 50 kB a clip for 16 frames through CLIP's ViT-L/14. Of use only where clips come unchanged: in validation, and
-//! in training without augmentation.
+//! Kept in memory: 50 kB a clip for 16 frames through CLIP's ViT-L/14. Of use only where clips come unchanged: in
+//! validation, and in training without augmentation.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
-/// Items a thread that may be begun ahead of the one that is awaited: one that is slow holds the others up only after that many, and
-/// results do not pile up behind it.
+/// Items a thread that may be begun ahead of the one that is awaited: one that is slow holds the others up only after
+/// that many, and results do not pile up behind it.
 const AHEAD_PER_THREAD: usize = 8;
 
 /// How far the caller is.
@@ -25,7 +25,8 @@ impl Progress {
         self.moved.notify_all();
     }
 
-    /// Waits until fewer than `n_ahead` items are begun before `item_idx` and not taken; `false` where it is not wanted any more.
+    /// Waits until fewer than `n_ahead` items are begun before `item_idx` and not taken; `false` where it is not wanted
+    /// any more.
     fn may_begin(&self, item_idx: usize, n_ahead: usize) -> bool {
         let is_early = |taken: &mut Option<usize>| taken.is_some_and(|taken| item_idx >= taken + n_ahead);
         self.moved.wait_while(self.taken(), is_early).unwrap_or_else(PoisonError::into_inner).is_some()
@@ -46,11 +47,12 @@ impl Drop for End<'_> {
     }
 }
 
-/// Does `work` for each item on `n_threads` threads that end with this call, and hands the results to `take` on the caller's
-/// thread, in the order of the items. The first error of `take` ends it; items that are being worked on are finished first.
+/// Does `work` for each item on `n_threads` threads that end with this call, and hands the results to `take` on the
+/// caller's thread, in the order of the items. The first error of `take` ends it; items that are being worked on are
+/// finished first.
 ///
-/// Threads of their own, because one of a pool that waits for another pool (as that of a detector's network is) takes the next
-/// item meanwhile, and then everything is in memory at once.
+/// Threads of their own, because one of a pool that waits for another pool (as that of a detector's network is) takes
+/// the next item meanwhile, and then everything is in memory at once.
 pub(crate) fn in_order<T: Sync, R: Send, E>(
     items: &[T],
     n_threads: usize,

@@ -1,5 +1,5 @@
-//! A first look into every clip of a fresh manifest: does it open, what does it have, how long is it, what is said in it
-//! where the annotation does not tell.
+//! A first look into every clip of a fresh manifest: does it open, what does it have, how long is it, what is said in
+//! it where the annotation does not tell.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

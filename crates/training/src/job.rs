@@ -42,17 +42,17 @@ pub struct Recipe {
     pub plateau_threshold: f64,
     /// Training stops when the rate falls below this (UMBEnet §4.1: 1e-7).
     pub stop_learning_rate: f64,
-    /// Training of a stage stops when the training accuracy rises above this. UMBEnet §4.1 says 0.80, for a large pretrained
-    /// encoder; small encoders that learn from nothing need to go on.
+    /// Training of a stage stops when the training accuracy rises above this. UMBEnet §4.1 says 0.80, for a large
+    /// pretrained encoder; small encoders that learn from nothing need to go on.
     pub stop_train_accuracy: f64,
     /// Mirrored faces, jittered positions and loudness, dropped words in training.
     pub augment: bool,
-    /// Share of training samples whose precomputed features are moved as if somebody between two other speakers had been
-    /// recorded; see `speakers.rs`.
+    /// Share of training samples whose precomputed features are moved as if somebody between two other speakers had
+    /// been recorded; see `speakers.rs`.
     #[serde(default)]
     pub swap_speakers: f64,
-    /// Share of training samples whose precomputed features are those of a changed copy of the clip, as the streams `NAME@…` of
-    /// the dataset have them.
+    /// Share of training samples whose precomputed features are those of a changed copy of the clip, as the streams
+    /// `NAME@…` of the dataset have them.
     #[serde(default)]
     pub copies: f64,
     /// Whether the clips of the validation split are trained on as well, once all settings are found.

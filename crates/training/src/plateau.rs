@@ -1,4 +1,5 @@
-//! When the learning rate falls and when a stage stops (UMBEnet §4.1, with PyTorch's `ReduceLROnPlateau` for the details).
+//! When the learning rate falls and when a stage stops (UMBEnet §4.1, with PyTorch's `ReduceLROnPlateau` for the
+//! details).
 
 use serde::{Deserialize, Serialize};
 

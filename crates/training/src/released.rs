@@ -9,7 +9,8 @@ use models::{Bundle, Card, compute};
 use crate::fit::score;
 use crate::{Control, Event, Job, Outcome, Run, TrainError};
 
-/// Makes a model of Limbic in the folder `to` of files of a released code; `labels` are the classes in the order of its outputs.
+/// Makes a model of Limbic in the folder `to` of files of a released code; `labels` are the classes in the order of its
+/// outputs.
 ///
 /// A `.pkl` file among them, or VAVL's in a folder that is named, holds what inputs are normalized by.
 pub fn import_released(job: &Job, labels: &LabelSet, files: &[PathBuf], to: &Path) -> Result<Bundle, TrainError> {
@@ -18,8 +19,8 @@ pub fn import_released(job: &Job, labels: &LabelSet, files: &[PathBuf], to: &Pat
     Ok(models::import_released(&job.config, &about, files, card, to)?)
 }
 
-/// The same as a run in the folder `to`, with the scores on the job's dataset, whose classes may come in another order; a job
-/// without a dataset gives a run without scores.
+/// The same as a run in the folder `to`, with the scores on the job's dataset, whose classes may come in another order;
+/// a job without a dataset gives a run without scores.
 ///
 /// The run appears when it is whole: [`TrainError::Stopped`] and any other error leave nothing.
 pub fn import_released_run(

@@ -21,7 +21,8 @@ const MIN_SPEAKER_CLIPS: usize = 4;
 pub struct ClipSequence {
     /// What it is called: its stream's name, or those of several side by side.
     pub(crate) stream: String,
-    /// The features of the clips before, of the clip itself, of the clips after; of each clip those that lie side by side.
+    /// The features of the clips before, of the clip itself, of the clips after; of each clip those that lie side by
+    /// side.
     pieces: Vec<Vec<FeatureRef>>,
     /// How many of these are of clips after.
     n_after: usize,
@@ -200,7 +201,8 @@ pub(crate) fn find_one(
     clips.iter().map(sequence_of).collect()
 }
 
-/// The scales of those who speak in `clips`, over all of their clips in `manifest` that can be read, whatever their split.
+/// The scales of those who speak in `clips`, over all of their clips in `manifest` that can be read, whatever their
+/// split.
 fn speaker_scales<'a>(
     manifest: &'a Manifest,
     clips: &[&Clip],

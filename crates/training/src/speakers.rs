@@ -1,9 +1,10 @@
 //! Precomputed features as if other people had been recorded.
 //!
-//! How a person looks and sounds whatever is felt moves all of their features together. With few speakers a network learns these
-//! places by heart; so the mean of a clip's speaker is taken off and that of a point between two other speakers of the training
-//! split is put on. Means are of all clips of a speaker: where speakers were recorded in different emotions, some of the emotion
-//! goes with them, which is why it is off unless asked for. Features normalized by their speaker have no such place.
+//! How a person looks and sounds whatever is felt moves all of their features together. With few speakers a network
+//! learns these places by heart; so the mean of a clip's speaker is taken off and that of a point between two other
+//! speakers of the training split is put on. Means are of all clips of a speaker: where speakers were recorded in
+//! different emotions, some of the emotion goes with them, which is why it is off unless asked for. Features normalized
+//! by their speaker have no such place.
 
 use std::collections::BTreeMap;
 
@@ -32,10 +33,11 @@ impl SpeakerMeans {
         Ok(means.finish())
     }
 
-    /// Moves all features of `sample`, the clip at `index`, from its speaker's mean to a point between those of two others.
+    /// Moves all features of `sample`, the clip at `index`, from its speaker's mean to a point between those of two
+    /// others.
     ///
-    /// Features stay as they are where the speaker is not known, where nobody else has all of them, and where they are normalized by
-    /// their speaker.
+    /// Features stay as they are where the speaker is not known, where nobody else has all of them, and where they are
+    /// normalized by their speaker.
     pub fn swap(&self, sample: &mut Sample, index: usize, rng: &mut impl Rng) {
         let Some(own) = self.speaker_of[index] else { return };
         let has_all = |means: &BTreeMap<String, Vec<f32>>| {

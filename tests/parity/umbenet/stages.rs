@@ -85,7 +85,8 @@ fn start(case: &Case, config: &UmbenetConfig, path: &Path, own: &[&str], pool_si
     model.freeze_pretrained(config)
 }
 
-/// Trains a run, a stage of the plan, each step under its mask `[batch, 3]`, and compares all that the case stores of it.
+/// Trains a run, a stage of the plan, each step under its mask `[batch, 3]`, and compares all that the case stores of
+/// it.
 fn train_run(
     case: &mut Case,
     (run, stage): (&str, usize),

@@ -99,7 +99,8 @@ pub fn wav2vec2(case: &mut Case) {
     }
 }
 
-/// Compares the first values of what stands for single frames: the first of a sample, and the last of the shortest, which is padding.
+/// Compares the first values of what stands for single frames: the first of a sample, and the last of the shortest,
+/// which is padding.
 fn compare_rows(case: &mut Case, last: &Tensor<3>, lengths: &[usize]) {
     let [_, n_frames, _] = last.dims();
     for output in case.outputs() {

@@ -1,7 +1,7 @@
 //! The tiny copies of the layouts of corpora that lie beside this file, as `make.rs` writes them.
 //!
-//! Nothing in them is of the corpora: names and columns are as published, sound and films are a few bytes, pictures are grey,
-//! annotations are invented.
+//! Nothing in them is of the corpora: names and columns are as published, sound and films are a few bytes, pictures are
+//! grey, annotations are invented.
 
 // Without the path, a test that includes this file by its path would look for it elsewhere than the example.
 #[path = "pictures.rs"]
@@ -572,8 +572,8 @@ fn sequences() -> Vec<File> {
     files
 }
 
-/// MMSA's folders of two corpora; they have neither spans nor lists in the names of utterances. Only CH-SIMS has ratings of the text
-/// by itself, which are numbers that are none elsewhere.
+/// MMSA's folders of two corpora; they have neither spans nor lists in the names of utterances. Only CH-SIMS has
+/// ratings of the text by itself, which are numbers that are none elsewhere.
 fn mmsa() -> Vec<File> {
     let split = |ids: &[&str], sentiments: &[f32], by_text: &[f32]| {
         let n = ids.len();

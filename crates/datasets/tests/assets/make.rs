@@ -1,4 +1,5 @@
-//! Makes the tiny copies of the layouts of corpora that lie beside this file: `cargo run -p limbic-datasets --example layouts`.
+//! Makes the tiny copies of the layouts of corpora that lie beside this file: `cargo run -p limbic-datasets --example
+//! layouts`.
 
 #[allow(unreachable_pub, reason = "the test of the layouts includes it, too")]
 mod layouts;

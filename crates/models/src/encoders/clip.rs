@@ -114,7 +114,8 @@ impl Clip {
         import_spelled(self, tensors, &spelling, path)
     }
 
-    /// Encodes token ids, `[batch, context]`, to `[batch, output width]`, not of unit length; `end` as in [`TextTower::forward`].
+    /// Encodes token ids, `[batch, context]`, to `[batch, output width]`, not of unit length; `end` as in
+    /// [`TextTower::forward`].
     pub fn encode_text(&self, tokens: Tensor<2, Int>, end: &[usize]) -> Tensor<2> {
         self.text.forward(embedded(&self.token_embedding, tokens), end)
     }

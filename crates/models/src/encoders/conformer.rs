@@ -1,7 +1,9 @@
-//! Conformer (Gulati et al. 2020) as VAVL has it: a copy of sooftware/conformer from before its relative position was repaired.
+//! Conformer (Gulati et al. 2020) as VAVL has it: a copy of sooftware/conformer from before its relative position was
+//! repaired.
 //!
 //! A block is half a feed-forward layer, self-attention with relative positions, a convolution, the other half
-//! feed-forward layer, and a norm. Left out: the subsampling by convolutions, which VAVL's checkpoints hold but nothing calls.
+//! feed-forward layer, and a norm. Left out: the subsampling by convolutions, which VAVL's checkpoints hold but nothing
+//! calls.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
@@ -38,10 +40,11 @@ pub struct ConformerSize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelativePosition {
-    /// As VAVL has it: `T` absolute positions, shifted so that what lies ahead wraps around, and scores over the root of the
-    /// whole width. VAVL's weights need it.
+    /// As VAVL has it: `T` absolute positions, shifted so that what lies ahead wraps around, and scores over the root
+    /// of the whole width. VAVL's weights need it.
     AsIs,
-    /// As sooftware/conformer repaired it (pull request 55): `2T - 1` relative positions, scores over the root of a head's width.
+    /// As sooftware/conformer repaired it (pull request 55): `2T - 1` relative positions, scores over the root of a
+    /// head's width.
     Fixed,
 }
 
@@ -243,9 +246,9 @@ impl RelativeAttention {
 
 /// Moves scores of positions to the frames that they belong to: row `i` by `i` (Dai et al. 2019, appendix B).
 ///
-/// `[batch, heads, frames, positions]` to `[batch, heads, frames, frames]`. With `2T - 1` positions, `T - 1` first, element
-/// `(i, j)` is the score of `i - j`. With `T` positions, `T - 1` last, that holds for `j <= i` alone: `(i, i + 1)` is 0 and what
-/// lies further ahead comes from row `i + 1`.
+/// `[batch, heads, frames, positions]` to `[batch, heads, frames, frames]`. With `2T - 1` positions, `T - 1` first,
+/// element `(i, j)` is the score of `i - j`. With `T` positions, `T - 1` last, that holds for `j <= i` alone: `(i, i +
+/// 1)` is 0 and what lies further ahead comes from row `i + 1`.
 pub fn relative_shift(scores: Tensor<4>) -> Tensor<4> {
     let [batch, heads, frames, positions] = scores.dims();
     let column = Tensor::zeros([batch, heads, frames, 1], &scores.device());
@@ -316,7 +319,8 @@ impl Convolution {
     }
 }
 
-/// A convolution of one frame, `[batch, frames, in]` to `[batch, frames, out]`: as a matrix product it is several times faster.
+/// A convolution of one frame, `[batch, frames, in]` to `[batch, frames, out]`: as a matrix product it is several times
+/// faster.
 pub fn pointwise(conv: &Conv1d, x: Tensor<3>) -> Tensor<3> {
     let [n_out, n_in, _] = conv.weight.dims();
     let weight = conv.weight.val().reshape([n_out, n_in]).transpose();
@@ -349,7 +353,8 @@ const RENAMES: [Rename; 20] = [
 
 /// The path in [`Conformer`] of a parameter as sooftware/conformer spells it, without what stands before `encoder.`.
 ///
-/// `None` for what published files hold but nothing reads: the subsampling, the table of positions, the count of batches.
+/// `None` for what published files hold but nothing reads: the subsampling, the table of positions, the count of
+/// batches.
 pub fn module_path(key: &str) -> Option<String> {
     const UNREAD: [&str; 3] = ["conv_subsample.", "positional_encoding.pe", "num_batches_tracked"];
     if UNREAD.iter().any(|part| key.contains(part)) {

@@ -1,6 +1,7 @@
 //! EfficientNet (Tan & Le 2019) in timm's TensorFlow flavour: `SAME` padding, batch norm with 1e-3.
 //!
-//! Names of the fields follow timm's checkpoints. Left out: stochastic depth and dropout; the network only extracts features.
+//! Names of the fields follow timm's checkpoints. Left out: stochastic depth and dropout; the network only extracts
+//! features.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Precomputed features as three sequences: whatever a dataset brings for language, video and audio.
 //!
-//! Layout as [`FeatureInput`] says: the clip's last step is always at the same place, with padding of zero rows, which have no
-//! position, at the far ends. A modality that a clip or the whole dataset lacks is one learned vector at every step.
+//! Layout as [`FeatureInput`] says: the clip's last step is always at the same place, with padding of zero rows, which
+//! have no position, at the far ends. A modality that a clip or the whole dataset lacks is one learned vector at every
+//! step.
 
 use burn::module::{Module, Param};
 use burn::nn::Dropout;
@@ -29,7 +30,8 @@ pub struct FeatureSize {
     pub audio: StreamSize,
     /// Steps at most, up to the clip's last one and after it; the farthest are left out (choice: 500, as MulT's video).
     pub max_steps: usize,
-    /// Clips before and after in the same recording whose features come along (choice; the published models see one alone).
+    /// Clips before and after in the same recording whose features come along (choice; the published models see one
+    /// alone).
     pub context: usize,
     /// Share of the values that a training step does without (choice).
     pub dropout: f64,
@@ -117,8 +119,8 @@ impl StreamSize {
         Ok(Self { stream, shape: [n_steps.min(max_steps), n_after.min(max_steps), n_dims], ..*self })
     }
 
-    /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is called like its
-    /// modality.
+    /// What is asked of a clip; nothing where the dataset has no such features. Before a dataset is known, a stream is
+    /// called like its modality.
     pub fn input(&self, modality: Modality, context: usize) -> Option<FeatureInput> {
         let [n_steps, n_after, n_dims] = self.shape;
         (*self != Self::ABSENT).then(|| FeatureInput {
@@ -270,7 +272,8 @@ impl FeatureSequences {
         Ok(())
     }
 
-    /// The sequences of a batch, `[batch, steps, n_dims]` each; a modality that nobody in the batch has is all absent tokens.
+    /// The sequences of a batch, `[batch, steps, n_dims]` each; a modality that nobody in the batch has is all absent
+    /// tokens.
     pub fn forward(&self, size: &FeatureSize, batch: &Batch) -> Streams<Tensor<3>> {
         let [n, _] = batch.present.dims();
         Streams::from_fn(|stream| {

@@ -1,9 +1,9 @@
-//! Clips as three sequences of features: words, face frames and slices of the spectrum, by small encoders of our own that are
-//! trained along.
+//! Clips as three sequences of features: words, face frames and slices of the spectrum, by small encoders of our own
+//! that are trained along.
 //!
-//! A sequence ends with its last step; where it is shorter than the model's, zero rows stand before it, as in the published
-//! features that MulT and MCR read. A modality that a clip lacks is one learned vector at every step ("absent token"): neither
-//! zeros, which mean padding, nor any data.
+//! A sequence ends with its last step; where it is shorter than the model's, zero rows stand before it, as in the
+//! published features that MulT and MCR read. A modality that a clip lacks is one learned vector at every step ("absent
+//! token"): neither zeros, which mean padding, nor any data.
 
 use burn::module::{Module, Param};
 use burn::nn::Dropout;
@@ -144,7 +144,8 @@ impl Sequences {
         }
     }
 
-    /// Sets scales of inputs from the training split, as [`EmotionModel::calibrate`](crate::EmotionModel::calibrate) says.
+    /// Sets scales of inputs from the training split, as [`EmotionModel::calibrate`](crate::EmotionModel::calibrate)
+    /// says.
     pub fn calibrate<E: From<ModelError>>(&mut self, training: impl TrainingBatches<E>) -> Result<(), E> {
         let Self { voice: Some(net), n_slices, .. } = self else { return Ok(()) };
         net.calibrate(|each| {
@@ -159,7 +160,8 @@ impl Sequences {
         })
     }
 
-    /// The sequences of a batch, `[batch, steps, n_dims]` each; a modality that nobody in the batch has is all absent tokens.
+    /// The sequences of a batch, `[batch, steps, n_dims]` each; a modality that nobody in the batch has is all absent
+    /// tokens.
     pub fn forward(&self, size: &SequenceSize, batch: &Batch) -> Streams<Tensor<3>> {
         let [n, _] = batch.present.dims();
         Streams::from_fn(|stream| {
@@ -192,8 +194,8 @@ impl Sequences {
     }
 }
 
-/// The log-mel frames of a batch in `steps` slices of equal length, `[rows · steps, frames, bins]`, and which frames are valid,
-/// `[rows · steps, frames]`.
+/// The log-mel frames of a batch in `steps` slices of equal length, `[rows · steps, frames, bins]`, and which frames
+/// are valid, `[rows · steps, frames]`.
 fn slices(voice: &VoiceBatch, steps: usize) -> (Tensor<3>, Tensor<2>) {
     let [rows, frames, bins] = voice.values.dims();
     let n = frames / steps;

@@ -12,8 +12,8 @@ use crate::{Init, ModelError, compute};
 
 /// Face frames to one vector each: oriented gradients, which need no training, then a hidden layer.
 ///
-/// A few hundred clips are too few to learn edges from; histograms of oriented gradients (Dalal & Triggs 2005) bring them,
-/// and where eyebrows and mouth bend is what is left to learn.
+/// A few hundred clips are too few to learn edges from; histograms of oriented gradients (Dalal & Triggs 2005) bring
+/// them, and where eyebrows and mouth bend is what is left to learn.
 #[derive(Module, Debug)]
 pub struct FaceNet {
     input_norm: LayerNorm,
@@ -106,9 +106,9 @@ const FLAT: f64 = 0.05;
 
 /// Log-mel frames to one vector: statistics of the cepstrum over the clip, then a hidden layer.
 ///
-/// Mean and deviation of the cepstral coefficients (MFCC, Davis & Mermelstein 1980) and the deviation of their changes are what
-/// simple recognizers of emotional speech live on; a few hundred clips hardly teach more. [`VoiceNet::calibrate`] brings them
-/// to the same scale.
+/// Mean and deviation of the cepstral coefficients (MFCC, Davis & Mermelstein 1980) and the deviation of their changes
+/// are what simple recognizers of emotional speech live on; a few hundred clips hardly teach more.
+/// [`VoiceNet::calibrate`] brings them to the same scale.
 #[derive(Module, Debug)]
 pub struct VoiceNet {
     /// Mean of each statistic over the training clips, `[statistics]`.
@@ -239,8 +239,8 @@ fn replaced(param: &Param<Tensor<1>>, values: Vec<f64>) -> Param<Tensor<1>> {
 
 /// Hashed words to one vector: the sum of their embeddings, rare words counting more, then a linear layer.
 ///
-/// Words are weighted by their inverse document frequency and the weights of a text have length 1 (TF-IDF, Salton & Buckley
-/// 1988); a word that fewer than two training texts have counts nothing: it could only be learned by heart.
+/// Words are weighted by their inverse document frequency and the weights of a text have length 1 (TF-IDF, Salton &
+/// Buckley 1988); a word that fewer than two training texts have counts nothing: it could only be learned by heart.
 /// [`TextNet::calibrate`] sets the weights.
 #[derive(Module, Debug)]
 pub struct TextNet {
@@ -267,7 +267,8 @@ impl TextNet {
         }
     }
 
-    /// Sets the weights of words from the training split; `each` hands over its batches, as [`TextNet::forward`] takes them.
+    /// Sets the weights of words from the training split; `each` hands over its batches, as [`TextNet::forward`] takes
+    /// them.
     pub fn calibrate<E>(
         &mut self,
         each: impl FnOnce(&mut dyn FnMut(Tensor<2, Int>) -> Result<(), ModelError>) -> Result<(), E>,

@@ -1,5 +1,5 @@
-//! Vision transformers over patches (Dosovitskiy et al. 2021), named and laid out as timm's: MAE-Face (Ma et al. 2023) sees
-//! faces, AudioMAE (Huang et al. 2022) sees spectrograms.
+//! Vision transformers over patches (Dosovitskiy et al. 2021), named and laid out as timm's: MAE-Face (Ma et al. 2023)
+//! sees faces, AudioMAE (Huang et al. 2022) sees spectrograms.
 //!
 //! Left out: the decoders that the masked autoencoders were trained with, and heads of other tasks.
 

@@ -1,6 +1,8 @@
-//! wav2vec 2.0 (Baevski et al. 2020) as wav2vec2-large-robust has it: biased convolutions with a layer norm each, pre-norm layers.
+//! wav2vec 2.0 (Baevski et al. 2020) as wav2vec2-large-robust has it: biased convolutions with a layer norm each,
+//! pre-norm layers.
 //!
-//! Names of the fields follow Hugging Face's checkpoints. Left out: quantization and masking, which only pretraining needs.
+//! Names of the fields follow Hugging Face's checkpoints. Left out: quantization and masking, which only pretraining
+//! needs.
 
 use std::path::Path;
 
@@ -215,8 +217,8 @@ impl Wav2vec2 {
         }
     }
 
-    /// Fills the model from a checkpoint of Hugging Face's, with or without the prefix `wav2vec2.`, in either spelling of the
-    /// positional convolution. Layers beyond those that are run are passed over.
+    /// Fills the model from a checkpoint of Hugging Face's, with or without the prefix `wav2vec2.`, in either spelling
+    /// of the positional convolution. Layers beyond those that are run are passed over.
     pub fn import(&mut self, path: &Path) -> Result<(), ModelError> {
         let tensors = read_checkpoint(path)?;
         let spelling = self.spelling(&tensors);
@@ -302,14 +304,15 @@ impl Wav2vec2 {
     }
 }
 
-/// Frames that are computed at once: the first convolution makes 64 vectors for each of them, which is the most memory that the
-/// whole model needs.
+/// Frames that are computed at once: the first convolution makes 64 vectors for each of them, which is the most memory
+/// that the whole model needs.
 const FRAMES_AT_ONCE: usize = 100;
 
 impl FeatureExtractor {
     /// `[batch, samples]` to `[batch, frames, channels]`.
     ///
-    /// A frame depends on the few samples under it alone, norms included, so that frames are computed a stretch at a time.
+    /// A frame depends on the few samples under it alone, norms included, so that frames are computed a stretch at a
+    /// time.
     pub fn forward(&self, waves: Tensor<2>) -> Tensor<3> {
         let waves: Tensor<3> = waves.unsqueeze_dim(2);
         let [_, n_samples, _] = waves.dims();

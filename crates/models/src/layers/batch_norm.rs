@@ -1,7 +1,7 @@
 //! Batch normalization as `torch.nn.BatchNorm1d` and `BatchNorm2d` have it.
 //!
-//! burn's own keeps the biased variance of a batch as its running one, where PyTorch keeps the unbiased one, and hands out
-//! running statistics one update late.
+//! burn's own keeps the biased variance of a batch as its running one, where PyTorch keeps the unbiased one, and hands
+//! out running statistics one update late.
 
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::Tensor;

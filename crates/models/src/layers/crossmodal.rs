@@ -83,7 +83,8 @@ impl TimeConv {
 
 /// `√width · x` plus the position of every step, `[batch, steps, width]`.
 ///
-/// Positions count from 1: sines, then cosines. A step whose first channel is exactly zero is padding and has no position.
+/// Positions count from 1: sines, then cosines. A step whose first channel is exactly zero is padding and has no
+/// position.
 pub fn with_positions(x: Tensor<3>) -> Tensor<3> {
     let [_, steps, width] = x.dims();
     let half = width / 2;

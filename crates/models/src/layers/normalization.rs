@@ -1,4 +1,5 @@
-//! Features minus their mean, over their deviation, both of the training set (VAVL's released code, `train_norm_stat.pkl`).
+//! Features minus their mean, over their deviation, both of the training set (VAVL's released code,
+//! `train_norm_stat.pkl`).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,7 +1,7 @@
 //! Prompt pool with keys, inherent prompts and sparse feature fusion (UMBEnet §3.3–3.4, eqs. 4 and 8–13).
 //!
-//! A sample activates the `top_k` prompts whose keys are most similar to its feature; their tokens are gated one by one and
-//! summed. Concatenating them, as the paper may be read, cannot fit into a text tower's context.
+//! A sample activates the `top_k` prompts whose keys are most similar to its feature; their tokens are gated one by one
+//! and summed. Concatenating them, as the paper may be read, cannot fit into a text tower's context.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;

@@ -1,7 +1,7 @@
 //! Sequences of features side by side: language, video, audio, as the papers on asynchronous streams order them.
 //!
-//! A stream is named after a modality, whatever its features are: [`Modality::Text`] is language, [`Modality::Face`] video,
-//! [`Modality::Voice`] audio.
+//! A stream is named after a modality, whatever its features are: [`Modality::Text`] is language, [`Modality::Face`]
+//! video, [`Modality::Voice`] audio.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -1,8 +1,8 @@
 //! Pre-norm transformer blocks as CLIP has them.
 //!
-//! Names of the fields follow OpenAI's checkpoints (`resblocks`, `ln_1`, `attn.in_proj_weight`, `mlp.c_fc`), so that they map
-//! without renaming. Left out: dropout, which none of the models uses here. Layout is `[batch, tokens, width]` throughout;
-//! the reference permutes to `[tokens, batch, width]` and back, which changes nothing.
+//! Names of the fields follow OpenAI's checkpoints (`resblocks`, `ln_1`, `attn.in_proj_weight`, `mlp.c_fc`), so that
+//! they map without renaming. Left out: dropout, which none of the models uses here. Layout is `[batch, tokens, width]`
+//! throughout; the reference permutes to `[tokens, batch, width]` and back, which changes nothing.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, LayerNorm, Linear};
@@ -185,8 +185,8 @@ pub fn key_mask(present: &Tensor<2>) -> Tensor<3> {
     column.reshape([batch, 1, tokens]).expand([batch, tokens, tokens])
 }
 
-/// The additive mask that hides the future, `[1, queries, tokens]`; sequences of different lengths may look ahead by the
-/// difference, as in the published code.
+/// The additive mask that hides the future, `[1, queries, tokens]`; sequences of different lengths may look ahead by
+/// the difference, as in the published code.
 pub fn future_mask(queries: usize, tokens: usize, device: &Device) -> Tensor<3> {
     let ahead = queries.abs_diff(tokens);
     let hidden = |i: usize| i % tokens > i / tokens + ahead;

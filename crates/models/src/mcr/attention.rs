@@ -12,8 +12,8 @@ use crate::Init;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BetaForm {
-    /// One linear layer from all values of a branch to its score: eq. 9 has nothing non-linear between W and U, so this is
-    /// the same class of functions.
+    /// One linear layer from all values of a branch to its score: eq. 9 has nothing non-linear between W and U, so this
+    /// is the same class of functions.
     Collapsed,
     /// Eq. 9 as printed: W of the squared size of a branch. Only for short sequences.
     Literal,

@@ -40,8 +40,8 @@ impl FeedForward {
     }
 }
 
-/// A convolution of kernel 1 along the target axis whose channels are the steps of a source: it maps the attention on one
-/// source to the steps of the other.
+/// A convolution of kernel 1 along the target axis whose channels are the steps of a source: it maps the attention on
+/// one source to the steps of the other.
 #[derive(Module, Debug)]
 pub struct Exchange {
     /// `[T_to, T_from, 1]`

@@ -65,8 +65,8 @@ pub const RENAMES: &[Rename] = &[
     Rename { checkpoint: "our_classifier.", module: "classifier." },
 ];
 
-/// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks and the state of
-/// the training that saved them.
+/// Beginnings of names that trained models hold besides what has an effect: heads of the encoders' other tasks and the
+/// state of the training that saved them.
 const LEFTOVERS: [(&str, &str); 5] = [
     ("image_encoder.head.", "heads of the encoders' other tasks"),
     ("audio_model.head.", "heads of the encoders' other tasks"),

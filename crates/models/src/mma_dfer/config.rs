@@ -26,7 +26,8 @@ pub struct MmaDferConfig {
     pub heads: usize,
     /// Hidden width of a block's feed-forward half, in widths.
     pub mlp_ratio: usize,
-    /// How likely the last block of an encoder is left out in training, those before it in proportion (released code: 0.1).
+    /// How likely the last block of an encoder is left out in training, those before it in proportion (released code:
+    /// 0.1).
     pub drop_path: f64,
     /// Learned tokens beside the patches (tables 4 and 7).
     pub prompts: Prompts,

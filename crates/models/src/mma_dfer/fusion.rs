@@ -1,9 +1,10 @@
-//! How the two encoders exchange what they see after a block (paper §3.3), and what the paper compares that with (§4.5).
+//! How the two encoders exchange what they see after a block (paper §3.3), and what the paper compares that with
+//! (§4.5).
 //!
-//! Whatever is exchanged enters through a gate that starts at zero, so that training begins with the encoders as they are.
-//! The released code has the bottleneck alone; the paper describes the others in a sentence each, and what it leaves open
-//! is decided here: the same gates, norms before an attention, one layer, two heads. A clip that lacks a modality gets nothing
-//! from it.
+//! Whatever is exchanged enters through a gate that starts at zero, so that training begins with the encoders as they
+//! are. The released code has the bottleneck alone; the paper describes the others in a sentence each, and what it
+//! leaves open is decided here: the same gates, norms before an attention, one layer, two heads. A clip that lacks a
+//! modality gets nothing from it.
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
@@ -41,7 +42,8 @@ impl Tokens {
         face.reshape([n, images / n * tokens, width])
     }
 
-    /// A token of a clip for each of its frames: `[clips with a face, 1, width]` to `[clips with a face · frames, 1, width]`.
+    /// A token of a clip for each of its frames: `[clips with a face, 1, width]` to `[clips with a face · frames, 1,
+    /// width]`.
     fn for_each_frame(&self, clips: Tensor<3>) -> Tensor<3> {
         let [n, _, width] = clips.dims();
         let images = self.face.as_ref().map_or(0, |face| face.dims()[0]);

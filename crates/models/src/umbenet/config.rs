@@ -34,19 +34,19 @@ pub struct UmbenetConfig {
     pub selected_tokens: usize,
     /// Tokens of the inherent prompt.
     pub inherent_tokens: usize,
-    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width); 0 is the released code's gate of
-    /// one layer.
+    /// Hidden width of the sparse gate (choice: an eighth to a sixteenth of the token width); 0 is the released code's
+    /// gate of one layer.
     pub gate_width: usize,
     /// Weight of the gate's L1 term (eq. 13; choice: 0.01, as in the released code).
     pub l1: f64,
-    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5); 0 leaves the keys as they are, as
-    /// in the released code.
+    /// Weight of the term that pulls keys towards the features that chose them (choice: 0.5); 0 leaves the keys as they
+    /// are, as in the released code.
     pub pull: f64,
     /// Part of a label that is spread over all classes (Szegedy et al. 2016); 0 in the paper.
     #[serde(default)]
     pub label_smoothing: f64,
-    /// Whether the mean feature of a batch chooses the prompts of all its samples, as in the released code. A prediction then
-    /// depends on what else is in the batch.
+    /// Whether the mean feature of a batch chooses the prompts of all its samples, as in the released code. A
+    /// prediction then depends on what else is in the batch.
     #[serde(default)]
     pub batch_selection: bool,
     /// Whether an LSTM lets each frame's face and scene exchange what they show, as in the released code.
@@ -76,14 +76,15 @@ pub struct UmbenetConfig {
     pub tokens: Vec<Token>,
     /// Position of the end token of each class's prompt; empty: the last position.
     pub class_ends: Vec<usize>,
-    /// File with the weights of the CLIP whose towers read frames and class prompts, under OpenAI's or Hugging Face's names;
-    /// needed to train with it.
+    /// File with the weights of the CLIP whose towers read frames and class prompts, under OpenAI's or Hugging Face's
+    /// names; needed to train with it.
     #[serde(default)]
     pub clip: PathBuf,
     /// The same for the CLIP whose text tower reads captions.
     #[serde(default)]
     pub caption_clip: PathBuf,
-    /// File with CLIP's vocabulary, `bpe_simple_vocab_16e6.txt.gz`; needed to read captions and names of classes by its towers.
+    /// File with CLIP's vocabulary, `bpe_simple_vocab_16e6.txt.gz`; needed to read captions and names of classes by its
+    /// towers.
     #[serde(default)]
     pub vocabulary: PathBuf,
     /// Class-prompt tower (width W, context L).
@@ -198,7 +199,8 @@ pub enum TextEncoderConfig {
 impl UmbenetConfig {
     /// Trains in a minute or two on a laptop's CPU: small encoders, larger for faces than for voice and text.
     ///
-    /// The rate, the temperature and the pull are lower than in the paper mode: they were chosen for encoders that start from nothing.
+    /// The rate, the temperature and the pull are lower than in the paper mode: they were chosen for encoders that
+    /// start from nothing.
     pub fn tiny() -> Self {
         Self {
             embed_dim: 64,
@@ -236,10 +238,11 @@ impl UmbenetConfig {
         }
     }
 
-    /// The paper's sizes with CLIP's towers for images and class prompts; captions go through ViT-B/32's text tower, as in the
-    /// released code.
+    /// The paper's sizes with CLIP's towers for images and class prompts; captions go through ViT-B/32's text tower, as
+    /// in the released code.
     ///
-    /// The paper names neither the towers, nor the frames, nor the front end of the sound: those are the released code's.
+    /// The paper names neither the towers, nor the frames, nor the front end of the sound: those are the released
+    /// code's.
     pub fn paper(towers: ClipSize) -> Self {
         let width = towers.image.out;
         Self {

@@ -76,7 +76,8 @@ struct FrameFeatures<'a> {
 impl Umbenet {
     /// The modality features before fusion, `[batch, tokens, width]` in the order of the configuration.
     ///
-    /// Zero where a modality is absent, but for what an LSTM makes of an absent face beside a scene, and the other way round.
+    /// Zero where a modality is absent, but for what an LSTM makes of an absent face beside a scene, and the other way
+    /// round.
     pub fn tokens(&self, config: &UmbenetConfig, batch: &Batch) -> Tensor<3> {
         let [n, _] = batch.present.dims();
         let clips = all(n);

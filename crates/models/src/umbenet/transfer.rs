@@ -1,8 +1,9 @@
-//! The two stages: three unimodal runs, then the joint pool made of the prompts that they activated (paper §3.5, figure 5).
+//! The two stages: three unimodal runs, then the joint pool made of the prompts that they activated (paper §3.5, figure
+//! 5).
 //!
-//! The paper says only that activated prompts move to a new pool. Decided here: a run's pool is a third of the joint one;
-//! activated rows are taken by falling count, value and key together; what one modality alone trains comes from its run, what
-//! all train is the mean of the three.
+//! The paper says only that activated prompts move to a new pool. Decided here: a run's pool is a third of the joint
+//! one; activated rows are taken by falling count, value and key together; what one modality alone trains comes from
+//! its run, what all train is the mean of the three.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
@@ -92,7 +93,8 @@ pub fn joint(mut model: Umbenet, finished: &[FinishedStage<Umbenet>]) -> Umbenet
         fill(model.prompt_pool.sff, &runs.iter().map(|run| &run.prompt_pool.sff).collect::<Vec<_>>());
     model.prompt_pool.alpha =
         fill(model.prompt_pool.alpha, &runs.iter().map(|run| &run.prompt_pool.alpha).collect::<Vec<_>>());
-    // Trained along only where nothing is pretrained; where they are frozen, the mean of three equals is the same value.
+    // Trained along only where nothing is pretrained; where they are frozen, the mean of three equals is the same
+    // value.
     model.text_encoder = fill(model.text_encoder, &runs.iter().map(|run| &run.text_encoder).collect::<Vec<_>>());
     let suffixes: Vec<_> = runs.iter().map(|run| &run.prompt_pool.token_suffix).collect();
     model.prompt_pool.token_suffix = fill(model.prompt_pool.token_suffix, &suffixes);

@@ -142,8 +142,8 @@ pub(crate) fn open(files: &[PathBuf]) -> Result<(Vec<PackTensor>, Vec<Container>
     Ok((tensors, containers))
 }
 
-/// Fills the network from files with the published stems, `final_acoustic_head.pt` say. All that it has parts for must be
-/// there; parts that an ablation leaves out are passed over.
+/// Fills the network from files with the published stems, `final_acoustic_head.pt` say. All that it has parts for must
+/// be there; parts that an ablation leaves out are passed over.
 pub fn import(network: &mut Network, files: &[PathBuf]) -> Result<(), ModelError> {
     let left_out = [
         ("audio_visual_head.", network.audio_visual_head.is_none()),

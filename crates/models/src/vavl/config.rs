@@ -145,8 +145,8 @@ impl VavlConfig {
         Self { voice, ..Self::face_features() }
     }
 
-    /// The same for one vector an utterance, where blocks over steps have nothing to look at, and the head for both teaches what
-    /// comes before it. Chosen on RAVDESS (`crates/training/experiments.md`).
+    /// The same for one vector an utterance, where blocks over steps have nothing to look at, and the head for both
+    /// teaches what comes before it. Chosen on RAVDESS (`crates/training/experiments.md`).
     pub fn utterances() -> Self {
         let features = Self::features();
         Self {

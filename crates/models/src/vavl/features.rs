@@ -1,8 +1,8 @@
-//! Clips to sequences of features: pretrained extractors that stand still, descriptions that need no training, or features that
-//! the dataset brings.
+//! Clips to sequences of features: pretrained extractors that stand still, descriptions that need no training, or
+//! features that the dataset brings.
 //!
-//! Waveforms and features are normalized by statistics of the training set, features of a dataset by those of their speaker where
-//! that is asked for; padding is zero after that.
+//! Waveforms and features are normalized by statistics of the training set, features of a dataset by those of their
+//! speaker where that is asked for; padding is zero after that.
 
 use std::path::Path;
 

@@ -52,8 +52,8 @@ pub struct NetworkConfig {
 pub enum Layout {
     /// Frames, as the paper means it.
     BatchFirst,
-    /// The samples of the batch, as the released code has it: frames and samples are swapped, so that a prediction depends on
-    /// who else is in the batch.
+    /// The samples of the batch, as the released code has it: frames and samples are swapped, so that a prediction
+    /// depends on who else is in the batch.
     OfficialTransposed,
 }
 
@@ -184,8 +184,8 @@ impl Network {
         }
     }
 
-    /// One modality alone as the audio-visual head's training sees it: all that comes before the head is as in evaluation, and
-    /// nothing of it learns (algorithm 1).
+    /// One modality alone as the audio-visual head's training sees it: all that comes before the head is as in
+    /// evaluation, and nothing of it learns (algorithm 1).
     pub fn frozen(&self, config: &NetworkConfig, modality: Modality, frames: Tensor<3>) -> Unimodal {
         if !frames.device().is_autodiff() {
             return self.unimodal(config, modality, frames);

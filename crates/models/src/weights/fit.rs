@@ -171,8 +171,8 @@ impl Fit {
     }
 }
 
-/// Compares the tensors of a checkpoint with the parameters of `module`; also those of them that fit, under the names of
-/// the module, in its layout and in single precision.
+/// Compares the tensors of a checkpoint with the parameters of `module`; also those of them that fit, under the names
+/// of the module, in its layout and in single precision.
 pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, spelling: &Spelling<'_>) -> (Fit, Vec<PackTensor>) {
     let expected = parameters(module);
     let mut fit = Fit::default();
@@ -233,9 +233,9 @@ pub fn fit<M: Module>(module: &M, tensors: Vec<PackTensor>, spelling: &Spelling<
     (fit, placed)
 }
 
-/// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector of
-/// one here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a model
-/// would say nothing but NaN.
+/// The same tensor of 32-bit floats, from halves or doubles, and with an axis at least: a scalar parameter is a vector
+/// of one here. Numbers are read and converted when they are asked for; an error where one is not finite, with which a
+/// model would say nothing but NaN.
 fn single_precision(tensor: PackTensor) -> PackTensor {
     let shape = if tensor.shape.num_dims() == 0 { Shape::from([1]) } else { tensor.shape.clone() };
     let n_bytes = shape.num_elements() * DType::F32.size();

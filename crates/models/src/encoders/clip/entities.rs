@@ -22,8 +22,8 @@ pub(super) fn unescaped(text: &str) -> String {
     replaced(text, entity)
 }
 
-/// A text with the entities replaced that cannot be meant otherwise: those with a semicolon, and names in capitals of characters
-/// that have one in small letters.
+/// A text with the entities replaced that cannot be meant otherwise: those with a semicolon, and names in capitals of
+/// characters that have one in small letters.
 pub(super) fn certainly_unescaped(text: &str) -> String {
     replaced(text, certain_entity)
 }

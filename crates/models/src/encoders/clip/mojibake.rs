@@ -1,7 +1,7 @@
 //! UTF-8 that was read as Windows-1252 or Latin-1, by far the most common damage to texts, read again.
 //!
-//! Follows `fix_encoding` of ftfy 6.3 (Speer 2019), with its judgement of what is damage. Left out: the other code pages that
-//! it tries after these two, and surrogates that were encoded one by one.
+//! Follows `fix_encoding` of ftfy 6.3 (Speer 2019), with its judgement of what is damage. Left out: the other code
+//! pages that it tries after these two, and surrogates that were encoded one by one.
 
 use std::sync::LazyLock;
 
@@ -85,8 +85,8 @@ static WITH_LOSSES: LazyLock<bytes::Regex> = LazyLock::new(|| {
 /// Stands for a byte that became U+FFFD.
 const LOST: u8 = 0x1a;
 
-/// Characters beyond Latin-1 by the bytes of UTF-8 that they are in one code page or another (`UTF8_CLUES`): repair leaves the
-/// other code pages out, but damage is told from its surroundings as in ftfy.
+/// Characters beyond Latin-1 by the bytes of UTF-8 that they are in one code page or another (`UTF8_CLUES`): repair
+/// leaves the other code pages out, but damage is told from its surroundings as in ftfy.
 const FIRST_OF_2: &str =
     "ĂĀĆČĎĐĚĖĒĘĞĢİĪĶĹĻŁŃŇŅŐŌŘŚŠŞŢŰŪŲŮŹŽŻΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΪΫάέήίВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ";
 const FIRST_OF_3: &str = "ăāąćčďěėēęģīįķĺļŕźΰαβγδεζηθικλμνξοабвгдежзийклмноп";
@@ -188,7 +188,8 @@ fn pieces_repaired(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut place = 0;
     while place < chars.len() {
-        // What follows a byte from amid a character is the rest of a larger mess, which a repair of its end would not better.
+        // What follows a byte from amid a character is the rest of a larger mess, which a repair of its end would not
+        // better.
         let is_amid = place > 0 && is_continuation(chars[place - 1]) && !is_sign(chars[place - 1]);
         let mut end = place;
         while !is_amid && let Some(n_chars) = misread(&chars[end..]) {

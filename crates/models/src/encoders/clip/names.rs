@@ -1,4 +1,5 @@
-//! CLIP's checkpoints: OpenAI's names, which the modules have, and Hugging Face's (`CLIPModel`), which are converted to them.
+//! CLIP's checkpoints: OpenAI's names, which the modules have, and Hugging Face's (`CLIPModel`), which are converted to
+//! them.
 //!
 //! Not told apart: models of the same shape with the exact GELU (LAION, DataComp), whose weights say nothing of it.
 
@@ -63,8 +64,8 @@ const PARTS: [Rename; 5] = [
     Rename { checkpoint: ".mlp.fc2.", module: ".mlp.c_proj." },
 ];
 
-/// The projections, which Hugging Face keeps the other way round. The text tower's is square at some sizes, so that no shape
-/// would tell of a transpose that was forgotten.
+/// The projections, which Hugging Face keeps the other way round. The text tower's is square at some sizes, so that no
+/// shape would tell of a transpose that was forgotten.
 const TRANSPOSED: [(&str, &str); 2] =
     [("text_projection.weight", "text_projection"), ("visual_projection.weight", "visual.proj")];
 

@@ -20,8 +20,8 @@ const N_BYTES: u32 = 256;
 const N_SYMBOLS: u32 = 2 * N_BYTES;
 /// Merges that CLIP uses of the file, which has more.
 const N_MERGES: u32 = 48_894;
-/// Words: contractions, letters, single digits, everything else. Case is ignored in what is spelled out alone: a class that
-/// ignores it would take U+0345, which is no letter, for the iota that it folds to.
+/// Words: contractions, letters, single digits, everything else. Case is ignored in what is spelled out alone: a class
+/// that ignores it would take U+0345, which is no letter, for the iota that it folds to.
 const WORDS: &str = r"(?i:<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
@@ -175,8 +175,8 @@ fn is_printable(byte: u8) -> bool {
     matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff)
 }
 
-/// How bytes are written in the vocabulary, in the order of their ids: printable ones as themselves, then the others as letters
-/// from U+0100 on.
+/// How bytes are written in the vocabulary, in the order of their ids: printable ones as themselves, then the others as
+/// letters from U+0100 on.
 fn byte_symbols() -> Vec<char> {
     let printable = (0..=255).filter(|&byte| is_printable(byte)).map(char::from);
     let others = (0..=255_u8).filter(|&byte| !is_printable(byte)).zip('\u{100}'..).map(|(_, symbol)| symbol);
