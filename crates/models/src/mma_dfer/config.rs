@@ -216,7 +216,7 @@ impl MmaDferConfig {
             temporal_head_width: 16,
             temporal_mlp: 128,
             frozen_encoders: false,
-            epochs: 60,
+            epochs: 100,
             learning_rate: 1e-3,
             weight_decay: 1e-2,
             keep: Keep::LowestLoss,
