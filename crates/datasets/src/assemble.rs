@@ -135,6 +135,10 @@ impl<'a> Draft<'a> {
         if self.rows.is_empty() {
             return Err(nothing(self.first_skipped()));
         }
+        let others = match self.n_skipped {
+            0 => String::new(),
+            n => format!("; {n} of {n_rows} rows cannot be used, the first: {}", self.first_skipped()),
+        };
         let (source, warn) = (self.source, self.warn);
         let is_fixed = !self.labels.is_empty();
         let naming =
@@ -193,7 +197,9 @@ impl<'a> Draft<'a> {
         let used: Vec<&str> = (0..names.len()).filter(|&label| has(label)).map(|label| names[label]).collect();
         match used.as_slice() {
             [] => return Err(nothing("every file is listed with different labels".to_owned())),
-            [label] => return Err(DatasetError::OneClass { label: (*label).to_owned(), path: source.to_owned() }),
+            [label] => {
+                return Err(DatasetError::OneClass { label: (*label).to_owned(), others, path: source.to_owned() });
+            }
             used if used.len() < names.len() => {
                 let without: Vec<&str> = names.iter().copied().filter(|name| !used.contains(name)).collect();
                 let reason = format!("classes of the dataset without a clip: {}", without.join(", "));

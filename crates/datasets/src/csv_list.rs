@@ -7,7 +7,7 @@
 //! an array holds many clips, the column `row`, or `voice_row` and its like, says which of its rows is the clip's, from
 //! 0; steps of zeros around it are padding. Left out: several clips cut from one file by start and end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use emotion::{Affect, FaceBox, FeatureRef, Manifest, Modality, Problem, Scale, Split, Stream};
@@ -162,13 +162,16 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
             }
         }
     }
+    let shared = shared_arrays(&table, &columns);
     for record in &table.records {
         let line = record.line;
         let field = |column: usize| record.field(column);
         let name = &list.seen_from_root(columns.path.map_or("", field));
-        let features = read_features(list, record, &columns, files, draft);
+        let (features, lost) = read_features(list, record, &columns, &shared, files, draft);
         if name.is_empty() && features.is_empty() {
-            draft.skip(&list.path, format!("line {line} names no file: left out"));
+            let names_none = || Problem { path: list.path.clone(), reason: format!("line {line} names no file") };
+            let Problem { path, reason } = lost.into_iter().next().unwrap_or_else(names_none);
+            draft.skip(path, format!("{reason}: left out"));
             continue;
         }
         let label = field(columns.label);
@@ -188,6 +191,15 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
                 PathBuf::new()
             }
             Ok(path) => path,
+            // A clip that was to have features alone is missed for them.
+            Err(Lost::Missing) if is_named && !lost.is_empty() => {
+                draft.skip(name, format!("{}: left out", lost[0].reason));
+                continue;
+            }
+            Err(Lost::Missing) if is_named && columns.features.iter().any(Option::is_some) => {
+                draft.skip(name, format!("line {line} names neither features nor a file that is there: left out"));
+                continue;
+            }
             Err(Lost::Missing) => {
                 draft.skip(name, format!("file of line {line} is missing: left out"));
                 continue;
@@ -198,19 +210,18 @@ fn read_list(list: &List, options: &Options, files: &mut Files<'_>, draft: &mut 
                 continue;
             }
         };
+        for problem in lost {
+            draft.warn(problem);
+        }
         let face = columns.face.and_then(|sides| face_box(sides.map(field)));
         if columns.face.is_some() && face.is_none() {
             draft.note(&path, format!("no usable face box in line {line}"));
         }
         let ratings = columns.ratings.map(|column| column.map(field).filter(|rating| !rating.is_empty()));
-        let affect = match options.scale.map(|scale| affect(ratings, scale)) {
-            Some(Ok(affect)) => affect,
-            Some(Err(rating)) => {
-                draft.note(&path, format!("the rating {rating:?} in line {line} is not on the scale and is not used"));
-                Affect::default()
-            }
-            None => Affect::default(),
-        };
+        let (affect, off_scale) = options.scale.map(|scale| affect(ratings, scale)).unwrap_or_default();
+        for rating in off_scale {
+            draft.note(&path, format!("the rating {rating:?} in line {line} is not on the scale and is not used"));
+        }
         let some = |column: Option<usize>| column.map(field).filter(|value| !value.is_empty()).map(str::to_owned);
         let id = if !name.is_empty() { name.to_owned() } else { called(&features) };
         draft.rows.push(Row {
@@ -238,29 +249,49 @@ fn called(features: &[FeatureRef]) -> String {
     })
 }
 
-/// The features that a row names; those that cannot be read are noted.
+/// Cells of features, by the place of their modality, of which some line says which row is the clip's.
+fn shared_arrays(table: &Table, columns: &Columns) -> HashSet<(usize, String)> {
+    let mut shared = HashSet::new();
+    for (place, (features, row)) in columns.features.iter().zip(&columns.rows).enumerate() {
+        let (Some(features), Some(row)) = (features, row) else { continue };
+        let records = table.records.iter().filter(|record| !record.field(*row).is_empty());
+        shared.extend(records.map(|record| (place, record.field(*features).to_owned())));
+    }
+    shared
+}
+
+/// The features that a row names, and what is wrong with those that cannot be used.
 fn read_features(
     list: &List,
     record: &Record,
     columns: &Columns,
+    shared: &HashSet<(usize, String)>,
     files: &mut Files<'_>,
     draft: &mut Draft<'_>,
-) -> Vec<FeatureRef> {
-    let mut found = Vec::new();
+) -> (Vec<FeatureRef>, Vec<Problem>) {
+    let (mut found, mut lost) = (Vec::new(), Vec::new());
     for (place, modality) in FEATURED.into_iter().enumerate() {
         let field = |column: Option<usize>| column.map_or("", |column| record.field(column));
-        let name = &list.seen_from_root(field(columns.features[place]));
+        let cell = field(columns.features[place]);
+        let name = &list.seen_from_root(cell);
         if name.is_empty() {
             continue;
         }
-        let feature = row_number(field(columns.rows[place]))
-            .and_then(|row| files.feature(name, row, modality, &mut draft.streams));
+        let is_shared = || shared.contains(&(place, cell.to_owned()));
+        let feature = match row_number(field(columns.rows[place])) {
+            Ok(None) if is_shared() => Err("it says no row, as other lines do for the same array".to_owned()),
+            Ok(row) => files.feature(name, row, modality, &mut draft.streams),
+            Err(reason) => Err(reason),
+        };
         match feature {
             Ok(feature) => found.push(feature),
-            Err(reason) => draft.note(name, format!("features of line {} are not used: {reason}", record.line)),
+            Err(reason) => {
+                let reason = format!("features of line {} are not used: {reason}", record.line);
+                lost.push(Problem { path: PathBuf::from(name), reason });
+            }
         }
     }
-    found
+    (found, lost)
 }
 
 /// The number in a cell; `None` where it is empty. Spreadsheets make `3.0` of a 3.
@@ -276,14 +307,12 @@ fn face_box(sides: [&str; 4]) -> Option<FaceBox> {
     (face.width_px >= 1.0 && face.height_px >= 1.0).then_some(face)
 }
 
-/// Valence, arousal and dominance in −1..=1; the error is the one that is not on `scale`.
-fn affect(ratings: [Option<&str>; 3], scale: Scale) -> Result<Affect, String> {
-    let unit = |rating: Option<&str>| {
-        let number = |rating: &str| scale.to_unit(rating.replace(',', ".").parse().ok()?);
-        rating.map(|rating| number(rating).ok_or_else(|| rating.to_owned())).transpose()
-    };
-    let [valence, arousal, dominance] = ratings;
-    Ok(Affect { valence: unit(valence)?, arousal: unit(arousal)?, dominance: unit(dominance)? })
+/// Valence, arousal and dominance in −1..=1, and those that are not on `scale`.
+fn affect(ratings: [Option<&str>; 3], scale: Scale) -> (Affect, Vec<String>) {
+    let unit = |rating: &str| scale.to_unit(rating.replace(',', ".").parse().ok()?);
+    let [valence, arousal, dominance] = ratings.map(|rating| rating.and_then(unit));
+    let off_scale = ratings.into_iter().flatten().filter(|rating| unit(rating).is_none()).map(str::to_owned);
+    (Affect { valence, arousal, dominance }, off_scale.collect())
 }
 
 /// Files of features kept open; a list may name one for each clip.
@@ -423,12 +452,26 @@ fn doubts(table: &Table, columns: &Columns) -> Vec<String> {
         }
         Origin::Spreadsheet { .. } => {}
     }
+    let wide: Vec<&Record> = table.records.iter().filter(|record| is_wider(record, table.header.len())).collect();
+    if let Some(first) = wide.first() {
+        let (line, n_cells, n_columns) = (first.line, first.fields.len(), table.header.len());
+        doubts.push(format!(
+            "lines with more cells than columns, {}, the first: line {line} has {n_cells}, the header {n_columns}; \
+             the rest is not used, and where a comma stands in a text, the text needs quotation marks",
+            wide.len()
+        ));
+    }
     let rivals = columns.rivals(&table.header);
     if !rivals.is_empty() {
         let label = &table.header[columns.label];
         doubts.push(format!("column {label:?} is taken as the label, not {}", rivals.join(", ")));
     }
     doubts
+}
+
+/// Whether something stands in cells beyond the last column.
+fn is_wider(record: &Record, n_columns: usize) -> bool {
+    record.fields.iter().skip(n_columns).any(|cell| !cell.trim().is_empty())
 }
 
 /// Quotation marks that swallow the rows after them.

@@ -144,10 +144,12 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// Nothing to tell apart.
-    #[error("all clips have the label {label:?}; at least two classes are needed: {path}", path = .path.display())]
+    #[error("all clips have the label {label:?}; at least two classes are needed{others}: {path}", path = .path.display())]
     OneClass {
         /// The only label.
         label: String,
+        /// How many rows cannot be used, and why the first; empty where all can.
+        others: String,
         /// List or folder.
         path: PathBuf,
     },

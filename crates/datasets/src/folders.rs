@@ -132,6 +132,14 @@ fn folders_of_frames(files: &[PathBuf], n_above: usize) -> HashSet<&Path> {
 /// Notes class folders without a clip, and how many files of class folders are no media.
 fn report_unused(root: &Path, by_split: bool, others: &[&Path], draft: &mut Draft<'_>) {
     let parts = if by_split { subfolders(root) } else { vec![root.to_owned()] };
+    let clips: HashSet<PathBuf> = draft.rows.iter().map(|row| row.path.with_extension("")).collect();
+    // `a.txt`, `a.srt` and `a.en.srt` belong to `a.mp4`.
+    let is_caption = |file: &Path| {
+        let name = file.with_extension("");
+        matches!(extension(file).as_deref(), Some("srt" | "txt" | "vtt"))
+            && (clips.contains(&name.with_extension("")) || clips.contains(&name))
+    };
+    let others: Vec<&Path> = others.iter().copied().filter(|file| !is_caption(file)).collect();
     for folder in parts.iter().flat_map(|part| subfolders(part)) {
         let folder = folder.strip_prefix(root).unwrap_or(&folder);
         let unknown: Vec<&Path> = others.iter().copied().filter(|file| file.starts_with(folder)).collect();

@@ -221,6 +221,7 @@ fn part(
     }
     let why = match by_speaker.len() {
         0 => "no speakers are known".to_owned(),
+        1 => "there is only 1 speaker".to_owned(),
         n if n < shares.len() => format!("there are only {n} speakers"),
         _ => format!("{} of {} clips name no speaker", unknown.len(), members.len()),
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use emotion::{FaceChoice, FaceSource, FeatureRef, Manifest, Modality, Split, Stream};
+use emotion::{Affect, FaceChoice, FaceSource, FeatureRef, Manifest, Modality, Split, Stream};
 use tempfile::TempDir;
 
 use super::*;
@@ -125,8 +125,7 @@ fn lists_name_features_and_clips_with_some_need_no_media() {
         &[
             "b.mp4: file of line 4 is missing: only its features are used",
             "f/wide.csv: features of line 5 are not used: 4 values a step instead of 3",
-            "f/gone.csv: features of line 6 are not used: cannot read",
-            "d: file of line 6 is missing: left out",
+            "d: features of line 6 are not used: cannot read",
         ],
     );
     let streams: Vec<_> = manifest.streams.iter().map(|own| (own.name.as_str(), own.modality, own.n_dims)).collect();
@@ -172,13 +171,19 @@ fn a_list_says_which_row_of_an_array_is_the_clips() {
     for (said, part) in said.iter().zip([
         "line 4 are not used: they are all zeros",
         "line 5 are not used: there is no row 4, counted from 0, in an array of shape [4, 4, 2]",
-        "line 6 are not used: an array of shape [4, 4, 2] is no sequence of vectors; where each row is a clip, say which in a column row or voice_row",
-        "line 6 are not used: the row \"x\" is no number",
-        "file of line 6 is missing",
+        "line 6 are not used: it says no row, as other lines do for the same array: left out",
     ]) {
         assert!(said.contains(part), "{said:?} should contain {part:?}");
     }
-    assert_eq!(said.len(), 5, "{said:?}");
+    assert_eq!(said.len(), 3, "{said:?}");
+    let list = "path,label,voice_features,row\na.mp4,anger,all.npy,\nb,fear,words.npy,x\nc,fear,words.npy,1\n";
+    let manifest = with(list);
+    for (problem, part) in manifest.problems.iter().zip([
+        "line 2 are not used: an array of shape [4, 4, 2] is no sequence of vectors; where each row is a clip, say",
+        "line 3 are not used: the row \"x\" is no number",
+    ]) {
+        assert!(problem.reason.contains(part), "{problem:?} should contain {part:?}");
+    }
     // Clips of features alone are called by file and row.
     let manifest = with("label,audio features,audio feats row\nanger,all.npy,0\nfear,all.npy,1\n");
     let ids: Vec<&str> = manifest.clips.iter().map(|clip| clip.id.as_str()).collect();
@@ -273,6 +278,25 @@ fn broken_encoding_costs_no_row() {
     let texts: Vec<_> = manifest.clips.iter().filter_map(|clip| clip.text.as_deref()).collect();
     assert_eq!(texts, ["café", "ü"]);
     assert!(manifest.problems[0].reason.contains("not UTF-8, read as GBK or Windows-1252: 1"));
+}
+
+#[test]
+fn cells_beyond_the_header_are_noticed() {
+    let list = "path,label,text\na.mp4,anger,well, yes\nb.mp4,fear,so,\n";
+    let said = "more cells than columns, 1, the first: line 2 has 4, the header 3";
+    check(&[A, B, ("labels.csv", list)], &TWO, &[said]);
+}
+
+#[test]
+fn where_one_class_is_left_the_reason_is_said() {
+    let vector = |n_dims: usize| vec!["0.5"; n_dims].join(",");
+    let (odd, even) = (vector(3), vector(2));
+    let list = "path,label,voice_features\na,anger,odd.csv\nb,fear,even.csv\nc,joy,even.csv\n";
+    let files = [("odd.csv", odd.as_str()), ("even.csv", &even), ("labels.csv", list)];
+    let error = import(folder(&files).path(), &Options::default()).unwrap_err().to_string();
+    let said =
+        "2 of 3 rows cannot be used, the first: b: features of line 3 are not used: 2 values a step instead of 3";
+    assert!(error.contains("all clips have the label \"anger\"") && error.contains(said), "{error}");
 }
 
 #[test]
@@ -624,6 +648,7 @@ fn ratings_need_their_scale() {
     let manifest = import(folder(&files).path(), &Options { scale, ..Options::default() }).unwrap();
     assert_eq!((manifest.scale, manifest.clips[0].affect.valence), (scale, Some(-0.75)));
     assert_eq!(manifest.clips[0].affect.arousal, None);
-    assert!(manifest.clips[1].affect.is_empty());
     assert!(manifest.problems[0].reason.contains("the rating \"7\" in line 3 is not on the scale"));
+    // The other one of the same clip is.
+    assert_eq!(manifest.clips[1].affect, Affect { valence: Some(0.0), ..Affect::default() });
 }

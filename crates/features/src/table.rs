@@ -1,6 +1,6 @@
 //! `.csv` and `.tsv`: one vector a line. A header is passed over, and so are lines that begin with `#` and the index
-//! that pandas writes without a name; cells that are no numbers are not finite, so that names and labels may stand
-//! beside the features.
+//! that pandas and R write without a name; cells that are no numbers are not finite, so that names and labels may stand
+//! beside the features. A line of empty cells is a row of them, unless none follows.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,7 +26,13 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
     let mut values: Vec<f32> = Vec::new();
     // A first row 0, 1, 2 … is the header of a table without names, where the rows below are of another kind.
     let mut count: Option<Vec<f32>> = None;
+    let mut n_empty = 0;
     for_rows(bytes, delimiter, &mut |line, cells| {
+        if is_empty(cells) {
+            // What a spreadsheet leaves behind the last row is none.
+            n_empty += usize::from(width > 1 && cells.len() == width);
+            return Ok(());
+        }
         let numbers: Vec<Option<f32>> = cells.iter().map(|cell| number(cell, delimiter)).collect();
         let row = |numbers: &[Option<f32>]| numbers.iter().map(|cell| cell.unwrap_or(f32::NAN)).collect::<Vec<f32>>();
         if width == 0 {
@@ -51,15 +57,17 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
             values.extend(count);
             n_rows += 1;
         }
+        let n_missing = std::mem::take(&mut n_empty);
+        values.extend(std::iter::repeat_n(f32::NAN, n_missing * width));
         values.extend(row(&numbers));
-        n_rows += 1;
+        n_rows += n_missing + 1;
         Ok(())
     })?;
     if let Some(count) = count {
         values.extend(count);
         n_rows = 1;
     }
-    if has_index && n_rows > 0 && (0..n_rows).all(|row| values[row * width] == row as f32) {
+    if has_index && n_rows > 0 {
         values = values.chunks_exact(width).flat_map(|row| &row[1..]).copied().collect();
         width -= 1;
     }
@@ -76,7 +84,11 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
 /// Takes the number of a row's line and its cells.
 type RowReader<'a> = dyn FnMut(u64, &[&[u8]]) -> Result<(), Fault> + 'a;
 
-/// Calls `each` with the number of the line and the cells of every row that is not empty.
+fn is_empty(cells: &[&[u8]]) -> bool {
+    cells.iter().all(|cell| cell.trim_ascii().is_empty())
+}
+
+/// Calls `each` with the number of the line and the cells of every row; lines without a delimiter need a cell.
 fn for_rows(bytes: &[u8], delimiter: u8, each: &mut RowReader<'_>) -> Result<(), Fault> {
     let joined;
     let bytes = if delimiter == b' ' {
@@ -94,9 +106,7 @@ fn for_rows(bytes: &[u8], delimiter: u8, each: &mut RowReader<'_>) -> Result<(),
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|error| Fault::Damaged(error.to_string()))? {
         let cells: Vec<&[u8]> = record.iter().collect();
-        if cells.iter().any(|cell| !cell.trim_ascii().is_empty()) {
-            each(record.position().map_or(0, csv::Position::line), &cells)?;
-        }
+        each(record.position().map_or(0, csv::Position::line), &cells)?;
     }
     Ok(())
 }
@@ -114,6 +124,9 @@ fn delimiter_of(head: &[u8]) -> u8 {
     let merit = |&delimiter: &u8| {
         let mut rows: Vec<(usize, usize, usize)> = Vec::new();
         let read = for_rows(head, delimiter, &mut |_, cells| {
+            if is_empty(cells) {
+                return Ok(());
+            }
             let filled = cells.iter().filter(|cell| !cell.trim_ascii().is_empty());
             let n_numbers = filled.clone().filter(|cell| number(cell, delimiter).is_some()).count();
             rows.push((cells.len(), filled.count(), n_numbers));

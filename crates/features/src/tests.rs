@@ -69,7 +69,7 @@ fn rows_are_the_same_in_every_format() {
         ("c.npz", zip(::zip::CompressionMethod::Stored, members), "audio"),
         ("d.npz", zip(::zip::CompressionMethod::Deflated, members), "audio"),
         ("e.safetensors", safetensors(header, &floats(6)), "audio"),
-        ("f.csv", b"\xEF\xBB\xBFx0;x1;x2\r\n0;1;2\r\n;;\r\n3;4;5".to_vec(), ""),
+        ("f.csv", b"\xEF\xBB\xBFx0;x1;x2\r\n0;1;2\r\n3;4;5\r\n;;\r\n".to_vec(), ""),
         ("g.TSV", b"\"0\"\t\"1\"\t2.0\n3\t4\t5\n\n".to_vec(), ""),
     ] {
         let mut store = folder.open(file, &bytes).unwrap();
@@ -140,6 +140,8 @@ fn tables_are_read_however_they_are_written() {
         ("a header of numbers", "0,1\n1.5,2.0\n-3.5,4.0\n", 2, rows),
         ("an index, too", ",0,1\n0,1.5,2.0\n1,-3.5,4.0\n", 2, rows),
         ("names and an index", ",a,b\n0,1.5,2.0\n1,-3.5,4.0\n", 2, rows),
+        ("an index of some rows", ",a,b\n7,1.5,2.0\nx,-3.5,4.0\n", 2, rows),
+        ("rows that a spreadsheet leaves behind", "a,b\n1.5,2.0\n-3.5,4.0\n,\n,\n", 2, rows),
         ("decimal commas", "1,5;2,0\n-3,5;4,0\n", 2, rows),
         ("decimal commas and blanks", "a b\n1,5 2\n-3,5 4\n", 2, rows),
         ("aligned columns", "  1.5   2.0\n -3.5   4.0\n", 2, rows),
@@ -153,6 +155,9 @@ fn tables_are_read_however_they_are_written() {
         let array = store.read("", None).unwrap();
         assert_eq!((array.shape, &array.values[..]), (vec![values.len() / n_dims, n_dims], values), "{what}");
     }
+    let mut gap = folder.open("c.csv", b"a,b\n1,2\n,\n3,4\n").unwrap();
+    assert_eq!(gap.read("", Some(2)).unwrap().values, [3.0, 4.0], "a clip without features is a row");
+    assert!(gap.read("", Some(1)).unwrap().values.iter().all(|value| value.is_nan()));
     let mut named = folder.open("b.csv", b"clip a;1,5;2,5\nclip b;2;\n").unwrap();
     let array = named.read("", None).unwrap();
     assert!(array.shape == [2, 3] && array.values[0].is_nan() && array.values[1..3] == [1.5, 2.5], "{array:?}");

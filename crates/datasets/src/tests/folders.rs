@@ -139,11 +139,18 @@ fn files_that_are_no_media_are_counted_and_empty_classes_named() {
         ("anger/a.tiff", ""),
         ("anger/a.xmp", ""),
         ("anger/deep/b.xmp", ""),
+        ("anger/a.txt", "so"),
         ("fear/b.tif", ""),
+        ("fear/b.en.srt", ""),
+        ("fear/notes.txt", ""),
         ("sadness/c.heic", ""),
         ("readme.md", ""),
     ];
-    let problems = ["anger: 2 .xmp files, which are no video", "sadness: no clip in this folder, only 1 .heic files"];
+    let problems = [
+        "anger: 2 .xmp files, which are no video",
+        "fear: 1 .txt files, which",
+        "sadness: no clip in this folder, only 1 .heic files",
+    ];
     check(&files, &["anger/a.tiff=anger", "fear/b.tif=fear"], &problems);
 }
 
