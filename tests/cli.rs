@@ -399,6 +399,8 @@ fn a_column_of_any_name_can_hold_features() {
     let manifest = datasets::load(&WORLD.path("featured.json")).unwrap();
     assert_eq!((manifest.clips.len(), manifest.streams.len(), manifest.streams[0].n_dims), (2, 1, 3));
     assert!(manifest.clips.iter().all(|clip| clip.features[0].n_steps == 2));
+    let train = ["train", "--manifest", "featured.json", "--model", "mcr", "--preset", "tiny", "--out", "featured-run"];
+    WORLD.fails(&train, "its clips are features alone: choose a preset that reads them");
     WORLD.fails(&["import", "featured", "--column", "voices=w2v", "--out", "none.json"], "unknown role");
 }
 

@@ -416,11 +416,12 @@ fn prepared_split(
     })?;
     failed?;
     if prepared.is_empty() {
-        return Err(TrainError::NoClips {
-            split: split.name(),
-            dataset: manifest.name.clone(),
-            hint: "import it with splits, or look at the problems that the import lists".into(),
-        });
+        let has_features_alone = manifest.clips.iter().all(|clip| !clip.has_media() && !clip.features.is_empty());
+        let hint = match has_features_alone && inputs.features.is_empty() {
+            true => "its clips are features alone: choose a preset that reads them, such as utterances or features",
+            false => "import it with splits, or look at the problems that the import lists",
+        };
+        return Err(TrainError::NoClips { split: split.name(), dataset: manifest.name.clone(), hint: hint.into() });
     }
     Ok(prepared)
 }
