@@ -14,7 +14,7 @@ use emotion::{Affect, FaceBox, FeatureRef, Manifest, Modality, Problem, Scale, S
 use features::Store;
 
 use crate::assemble::{Draft, Row};
-use crate::columns::{Columns, FEATURED};
+use crate::columns::{ColumnMap, Columns, FEATURED};
 use crate::naming::part_of;
 use crate::sequences::{MAX_SEARCHED, data_steps};
 use crate::table::{Origin, Record, Table, is_list, is_spreadsheet};
@@ -83,6 +83,14 @@ impl List {
 /// Whether `root` is a list or has one at its top.
 pub(crate) fn has_list(root: &Path) -> bool {
     !matches!(lists(root), Ok(None))
+}
+
+/// The list `labels.*` at the top of `root`, if it has the columns of one.
+pub(crate) fn labels_at(root: &Path) -> Option<PathBuf> {
+    let own = lists(root).ok()??.into_iter().map(|list| list.path).find(|path| is_named_labels(path))?;
+    let table = Table::head(&own).ok()?;
+    Columns::locate(&table, &ColumnMap::default(), &own).ok()?.path?;
+    Some(own)
 }
 
 /// Column names of the list at `root`, or of the first one in that folder; empty where there is none.

@@ -221,6 +221,11 @@ pub fn import(root: &Path, options: &Options) -> Result<Manifest, DatasetError> 
     variant(importer, options)?;
     let mut problems = Vec::new();
     let mut manifest = importer.import(&root, options, &mut |problem| problems.push(problem))?;
+    if let Some(path) = csv_list::labels_at(&root).filter(|_| asked.is_none() && importer.name() != CsvList.name()) {
+        let reason =
+            format!("not read, since the folder is recognized as {}; the layout csv reads it", importer.name());
+        problems.push(Problem { path, reason });
+    }
     manifest.problems = problems;
     manifest.person = options.person;
     if let Some(spec) = &options.labels {

@@ -229,6 +229,21 @@ fn a_part_of_a_corpus_is_scored_on_a_fold_that_is_there() {
 }
 
 #[test]
+fn a_list_of_ones_own_in_a_corpus_is_told_where_it_is_not_read() {
+    let (list, notes) = ("path,label\n03-01-05-01-01-01-01.wav,anger\n", "file,remark\n03-01-05-01-01-01-01.wav,so\n");
+    for (content, said) in [(list, true), (notes, false)] {
+        let takes = [("03-01-05-01-01-01-01.wav", ""), ("03-01-03-01-01-01-02.wav", "2"), ("labels.csv", content)];
+        let manifest = import_files(&takes).unwrap();
+        assert_eq!(manifest.importer, "ravdess");
+        let is_said = manifest.problems.iter().any(|problem| {
+            problem.path.ends_with("labels.csv")
+                && problem.reason.contains("recognized as ravdess; the layout csv reads")
+        });
+        assert_eq!(is_said, said, "{:?}", manifest.problems);
+    }
+}
+
+#[test]
 fn mafw_of_frames_alone_has_its_faces_detected() {
     let set = "Train & Test Set/single/no_caption/set_1";
     let manifest = import_files(&[
