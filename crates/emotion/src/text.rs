@@ -53,7 +53,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
 }
 
 /// Whether bytes beyond ASCII come in pairs that are Chinese characters, and are not lost among Latin letters. Accents
-/// and curly quotes of Western text stand alone.
+/// and curly quotes of Western text stand alone, but in a word like `Größe`.
 fn is_gbk(bytes: &[u8]) -> bool {
     let mut runs = bytes.split(u8::is_ascii);
     let n_latin = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
@@ -62,7 +62,11 @@ fn is_gbk(bytes: &[u8]) -> bool {
         .flat_map(|run| run.chunks_exact(2))
         .filter(|pair| (0xB0..=0xF7).contains(&pair[0]) && pair[1] >= 0xA1)
         .count();
+    let is_within_word = |four: &[u8]| {
+        four[0].is_ascii_alphabetic() && !four[1].is_ascii() && !four[2].is_ascii() && four[3].is_ascii_alphabetic()
+    };
     runs.all(|run| run.len() % 2 == 0)
+        && !bytes.windows(4).any(is_within_word)
         && n_characters * 4 > n_latin
         && GB18030.decode_without_bom_handling_and_without_replacement(bytes).is_some()
 }
@@ -90,6 +94,7 @@ mod tests {
             // Windows-1252.
             (b"it\x92s \x80".to_vec(), "it’s €"),
             (b"\x93No\x85\x94 she sighs".to_vec(), "“No…” she sighs"),
+            (b"Gr\xF6\xDFe".to_vec(), "Größe"),
             (b"na\xEFve, une cr\xE9ation".to_vec(), "naïve, une création"),
             (b"\xBF\xC1ndale, amigo!".to_vec(), "¿Ándale, amigo!"),
             // UTF-8 with a byte of the other.
