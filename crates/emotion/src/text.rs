@@ -62,8 +62,10 @@ fn is_gbk(bytes: &[u8]) -> bool {
         .flat_map(|run| run.chunks_exact(2))
         .filter(|pair| (0xB0..=0xF7).contains(&pair[0]) && pair[1] >= 0xA1)
         .count();
+    // Chinese apostrophes stand within English words, too.
     let is_within_word = |four: &[u8]| {
-        four[0].is_ascii_alphabetic() && !four[1].is_ascii() && !four[2].is_ascii() && four[3].is_ascii_alphabetic()
+        let is_character = (0xB0..=0xF7).contains(&four[1]) && four[2] >= 0xA1;
+        four[0].is_ascii_alphabetic() && is_character && four[3].is_ascii_alphabetic()
     };
     runs.all(|run| run.len() % 2 == 0)
         && !bytes.windows(4).any(is_within_word)

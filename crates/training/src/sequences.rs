@@ -1,7 +1,6 @@
 //! Precomputed features of clips, read when they are needed, with those of their neighbours in a recording.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use emotion::{
@@ -148,21 +147,22 @@ pub(crate) fn find_one(
         on_event(Event::Warning { path: manifest.root.clone(), reason });
     }
     let mut readable: HashMap<&str, Vec<FeatureRef>> = HashMap::new();
-    let (mut n_cleaned, mut cleaned_in): (usize, Option<PathBuf>) = (0, None);
+    let (mut n_cleaned, mut n_clips, mut cleaned_in) = (0, 0, None);
     for &clip in clips {
         let Some(features) = own(clip) else { continue };
         let path = features[0].path.clone();
         match reader.read(&ClipSequence::alone(&features, input)) {
-            Ok((sequence, _)) if sequence.values.is_empty() => on_event(Event::Warning {
+            Ok((sequence, n)) if n == sequence.values.len() => on_event(Event::Warning {
                 path,
                 reason: format!(
-                    "clip {:?} has no step of the features {:?}: it is used without",
+                    "clip {:?} has no number in the features {:?}: it is used without",
                     clip.id, input.stream
                 ),
             }),
             Ok((_, n)) => {
                 n_cleaned += n;
                 if n > 0 {
+                    n_clips += 1;
                     cleaned_in.get_or_insert(path);
                 }
                 readable.insert(&clip.id, features);
@@ -174,7 +174,11 @@ pub(crate) fn find_one(
         }
     }
     if let Some(path) = cleaned_in {
-        let reason = format!("{n_cleaned} numbers of {:?} are not finite and count as zero", input.stream);
+        let reason = format!(
+            "{n_cleaned} numbers of {:?} in {n_clips} of {} clips are not finite and count as zero, the first here",
+            input.stream,
+            clips.len()
+        );
         on_event(Event::Warning { path, reason });
     }
     let scales = match input.normalize {
@@ -255,7 +259,7 @@ pub(crate) fn streams_of(manifest: &Manifest, input: &FeatureInput) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use emotion::LabelSet;
 
@@ -371,15 +375,21 @@ mod tests {
     }
 
     #[test]
-    fn features_without_a_step_are_absent() {
+    fn features_without_a_step_or_a_number_are_absent() {
         let dir = tempfile::tempdir().unwrap();
-        let mut manifest = dataset(dir.path(), &[None, None]);
+        let mut manifest = dataset(dir.path(), &[None; 4]);
         manifest.clips[0].features[0].n_steps = 0;
+        features::write_npy(&dir.path().join("1.npy"), &[1, 2], &[f32::NAN, f32::NEG_INFINITY]).unwrap();
+        features::write_npy(&dir.path().join("2.npy"), &[1, 2], &[f32::NAN, 2.0]).unwrap();
         let input = input(Normalization::Train);
         let (mut warnings, clips) = (Vec::new(), manifest.clips.iter().collect::<Vec<_>>());
         let found =
             find(&manifest, &clips, &[input], &SequenceReader::new(&manifest), &mut |event| warnings.push(event));
-        assert_eq!(found.unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!(warnings.len(), 1);
+        assert_eq!(found.unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        let reasons: Vec<String> = warnings.iter().map(|event| format!("{event:?}")).collect();
+        assert!(reasons[0].contains("clip \\\"0\\\" has no number"), "{reasons:?}");
+        assert!(reasons[1].contains("clip \\\"1\\\" has no number"), "{reasons:?}");
+        assert!(reasons[2].contains("1 numbers of \\\"s\\\" in 1 of 4 clips are not finite"), "{reasons:?}");
+        assert_eq!(reasons.len(), 3);
     }
 }
