@@ -13,6 +13,8 @@ use crate::store::{Entry, Layout};
 
 /// The likelier first. Runs of blanks are one, as numpy aligns columns.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b' '];
+/// So many numbers that count up from 0 are no features but a header, whatever is below.
+const N_COUNTED: usize = 4;
 /// Lines that the delimiter is told by.
 const N_TRIED: usize = 20;
 
@@ -24,7 +26,7 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
     let delimiter = delimiter_of(&head.join(&b'\n'));
     let (mut width, mut n_rows, mut has_index) = (0, 0, false);
     let mut values: Vec<f32> = Vec::new();
-    // A first row 0, 1, 2 … is the header of a table without names, where the rows below are of another kind.
+    // A first row 0, 1, 2 … is the header of a table without names, where the rows below are of another kind or wide.
     let mut count: Option<Vec<f32>> = None;
     let mut n_empty = 0;
     for_rows(bytes, delimiter, &mut |line, cells| {
@@ -52,6 +54,7 @@ pub(crate) fn entries(file: &mut File) -> Result<BTreeMap<String, Entry>, Fault>
             return Err(Fault::Damaged(format!("line {line} has {} cells instead of {width}", numbers.len())));
         }
         if let Some(count) = count.take()
+            && cells.len() < N_COUNTED
             && cells.iter().all(|cell| is_whole(cell))
         {
             values.extend(count);

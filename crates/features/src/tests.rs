@@ -148,6 +148,7 @@ fn tables_are_read_however_they_are_written() {
         ("numpy's header", "# a b\n1.5 2.0\n-3.5 4.0\n", 2, rows),
         ("a blank after a comma", "1.5, 2.0\n-3.5, 4.0\n", 2, rows),
         ("whole numbers below", "0,1\n2,3\n", 2, &[0.0, 1.0, 2.0, 3.0]),
+        ("a header of numbers above counts", "0,1,2,3\n1,5,2,2\n", 4, &[1.0, 5.0, 2.0, 2.0]),
         ("one row", "0;1;2", 3, &[0.0, 1.0, 2.0]),
         ("one column", "1.5\n2.0\n-3.5\n4.0", 1, rows),
     ] {
