@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn an_ivf_that_was_written_into_a_pipe_is_as_long_as_its_frames() {
+        let dir = tempfile::tempdir().unwrap();
+        let (webm, ivf) = (dir.path().join("a.webm"), dir.path().join("a.ivf"));
+        if test_media::vp9(&webm, 50).is_none() {
+            return;
+        }
+        test_media::ivf(&[&webm], &ivf);
+        let mut bytes = std::fs::read(&ivf).unwrap();
+        // The number of frames.
+        bytes[24..28].fill(0xFF);
+        std::fs::write(&ivf, bytes).unwrap();
+        let film = watch(&ivf, 4, None, 0.0).unwrap();
+        assert_eq!((film.images.len(), film.notes), (4, Vec::new()));
+        assert!((film.info.duration_secs - 2.0).abs() < 0.1, "{:?}", film.info);
+    }
+
+    #[test]
     fn what_is_missing_within_the_sound_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let (wav, mkv, ogg) = (dir.path().join("a.wav"), dir.path().join("a.mkv"), dir.path().join("a.ogg"));

@@ -39,9 +39,9 @@ const MAX_BROKEN_PACKETS: usize = 1000;
 const EXIF_APART: [&str; 2] = ["png_pipe", "webp_pipe"];
 
 /// Formats that say how long a file is; of others FFmpeg guesses it from the bit rate, or looks for the last time.
-const STATING: [&str; 18] = [
+const STATING: [&str; 17] = [
     "mov,mp4", "matroska", "wav", "w64", "flac", "avi", "flv", "asf", "aiff", "caf", "mp3", "ogg", "wv", "tta", "au",
-    "rm", "mxf", "ivf",
+    "mxf", "ivf",
 ];
 /// Packets that are read ahead at most; the clips of corpora have a few megabytes.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
@@ -519,9 +519,13 @@ impl Source {
     }
 }
 
-/// Whether the file is an AVI whose writer did not know its length.
+/// Whether the file is an AVI or IVF whose writer did not know its length and put the greatest number there.
 fn is_unstated(input: &Input) -> bool {
-    input.format().name() == "avi" && input.streams().any(|stream| stream.frames() >= N_UNSTATED as i64)
+    match input.format().name() {
+        "avi" => input.streams().any(|stream| stream.frames() >= N_UNSTATED as i64),
+        "ivf" => input.streams().any(|stream| stream.duration() >= i64::from(u32::MAX)),
+        _ => false,
+    }
 }
 
 fn duration_secs(input: &Input) -> f64 {

@@ -197,6 +197,11 @@ pub(crate) fn avi(files: &[&Path], path: &Path) {
     mux(files, &[], "avi", path);
 }
 
+/// The tracks of `files` as IVF.
+pub(crate) fn ivf(files: &[&Path], path: &Path) {
+    mux(files, &[], "ivf", path);
+}
+
 fn mux(files: &[&Path], subtitles: &[(&str, &str)], format: &str, path: &Path) {
     crate::source::init();
     let mut inputs: Vec<_> = files.iter().map(|file| ffmpeg::format::input(file).unwrap()).collect();
